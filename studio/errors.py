@@ -1,0 +1,109 @@
+"""Every error a user can meet says what happened, why, and what to do next.
+
+    StudioError
+    ├── BadInput       a file, a flag or a setting that can't be used as it is
+    ├── NotFound       a name or an id that is not in the workspace
+    ├── Refused        understood, and not done: it would harm something or is not allowed
+    ├── Busy           another process holds what is needed; trying later may work
+    ├── Broken         a file of the workspace that can't be read
+    │   └── NewerFormat    written by a newer studio
+    ├── Offline        something outside this machine is needed and out of reach
+    ├── NoRoom         disk or memory ran out
+    └── JobFailed      a job of ours ended as failed; carries the job's own words
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+
+class StudioError(Exception):
+    """An error in words for people.
+
+    Args:
+        what: what did not work, one sentence.
+        why: the cause as far as it is known, one sentence.
+        next: what to do now, one sentence, a command or a button where there is one.
+        field: the setting or flag it belongs to, so that a form can show it beside that field.
+    """
+
+    def __init__(self, what: str, why: str = "", next: str = "", *, field: str | None = None) -> None:  # noqa: A002
+        super().__init__(what, why, next)
+        self.what = what
+        self.why = why
+        self.next = next
+        self.field = field
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.what, self.why, self.next) if part)
+
+    def as_dict(self) -> dict[str, Any]:
+        """`what`, `why`, `next`, and `field` where there is one: for JSON output and for events."""
+        words = {"what": self.what, "why": self.why, "next": self.next}
+        return words | {"field": self.field} if self.field else words
+
+
+class BadInput(StudioError):
+    pass
+
+
+class NotFound(StudioError):
+    pass
+
+
+class Refused(StudioError):
+    pass
+
+
+class Busy(StudioError):
+    pass
+
+
+class Broken(StudioError):
+    pass
+
+
+class NewerFormat(Broken):
+    pass
+
+
+class Offline(StudioError):
+    pass
+
+
+class NoRoom(StudioError):
+    pass
+
+
+class JobFailed(StudioError):
+    pass
+
+
+def explain(error: BaseException) -> StudioError:
+    """Any exception as a StudioError: one of ours as it is, the usual ones of the system in plain words."""
+    if isinstance(error, StudioError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoRoom(
+            "The disk is full.",
+            f"Writing {error.filename or 'a file'} failed with: {error.strerror}.",
+            "Free some space (empty the trash, delete old runs) and try again; nothing saved before is harmed.",
+        )
+    if isinstance(error, PermissionError):
+        return Refused(
+            f"{error.filename or 'A file'} can't be opened.",
+            "The system does not allow it for this user.",
+            "Change its permissions or choose another place.",
+        )
+    if isinstance(error, FileNotFoundError):
+        return NotFound(f"{error.filename or 'A file'} is not there.", "", "Check the path.")
+    if isinstance(error, MemoryError):
+        return NoRoom("The memory ran out.", str(error), "Choose a smaller model, batch or cut-off.")
+    if isinstance(error, KeyboardInterrupt):
+        return StudioError("Interrupted.", "Ctrl+C was pressed.", "Give the command again; finished work is kept.")
+    return StudioError(
+        "Something went wrong that should not have.",
+        f"{type(error).__name__}: {error}",
+        "The log beside the job has the details; please report it with them.",
+    )

@@ -1,0 +1,84 @@
+"""How a setting is declared: once, with all that the form, the flags, the help and the docs need."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from studio.errors import BadInput
+
+Level = Literal["basic", "advanced"]
+S = TypeVar("S", bound="Settings")
+
+
+class Settings(BaseModel):
+    """A group of settings. Unknown keys are refused; values are checked on every assignment."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, protected_namespaces=())
+
+
+def setting(
+    default: Any = ...,
+    *,
+    title: str,
+    help: str,  # noqa: A002
+    group: str = "",
+    level: Level = "basic",
+    flag: str | None = None,
+    unit: str = "",
+    auto: str = "",
+    **limits: Any,
+) -> Any:
+    """One setting.
+
+    Args:
+        default: its value when nobody gives one; left out, it must be given.
+        title: what the form calls it, in two or three words.
+        help: one sentence in plain words: what it does and when to change it.
+        group: the heading it stands under.
+        level: `basic` settings are shown first.
+        flag: its command-line flag, when the field's name does not serve (`--rank` for `method.rank`).
+        unit: what a number counts (`tokens`, `rows`).
+        auto: when the default is None, what is chosen instead and why, for the help text.
+        limits: pydantic's own (`gt`, `ge`, `lt`, `le`, `min_length`, `max_length`, `pattern`, `discriminator`).
+    """
+    discriminator = limits.pop("discriminator", None)
+    extra = {"group": group, "level": level, "flag": flag, "unit": unit, "auto": auto}
+    return Field(default, title=title, description=help, json_schema_extra=extra, discriminator=discriminator, **limits)
+
+
+def check(model: type[S], data: dict[str, Any], what: str = "These settings can't be used.") -> S:
+    """`data` as settings of that model, or BadInput that lists every problem at once, by name."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise BadInput(
+            what,
+            "; ".join(f"{name}: {message}" for name, message in problems(error)),
+            "Correct what is named and try again.",
+            field=problems(error)[0][0],
+        ) from None
+
+
+def problems(error: ValidationError) -> list[tuple[str, str]]:
+    """Each problem of a validation as (dotted name of the setting, what is wrong in plain words)."""
+    found = []
+    for item in error.errors():
+        parts = [str(part) for part in item["loc"]]
+        name = ".".join(part for part in parts if not part.startswith("function-"))
+        message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        match item["type"]:
+            case "extra_forbidden":
+                message = "there is no such setting"
+            case "missing":
+                message = "this must be given"
+            case "literal_error" | "union_tag_invalid":
+                context = item.get("ctx", {})
+                choices = context.get("expected") or context.get("expected_tags")
+                given = context.get("tag") or item["input"]
+                message = f"“{given}” is not one of {choices}"
+            case _:
+                message = message[:1].lower() + message[1:]
+        found.append((name, message))
+    return found
