@@ -1,0 +1,172 @@
+"""The frame of every worker: its lock, its logs, its end.
+
+A job's module has a `main(job) -> fields of the finished event` and ends with
+
+    if __name__ == "__main__":
+        run_job(main)
+
+and is run as `python -m backend.<job> FOLDER`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from studio import events
+from studio.errors import Busy, NoRoom, StudioError, explain
+from studio.jobs import folder as job_folder
+from studio.jobs import queue
+from studio.logs import Log
+from studio.workspace import Workspace
+
+PROGRESS_SECONDS = 0.5
+LOCK_SECONDS = 10.0
+
+
+class StopRequested(Exception):
+    """Raised by a job that has saved what it had because it was asked to stop; `fields` go into `stopped`."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__()
+        self.fields = fields
+
+
+class Job:
+    """What a worker knows: its folder, its settings, where to say what happens, and whether to stop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workspace = Workspace(folder.parent.parent)
+        self.settings: dict[str, Any] = job_folder.read_settings(folder)
+        self.log = Log(folder / events.EVENTS)
+        self.metrics = Log(folder / events.METRICS)
+        self._terminated = False
+        self._said_stopping = False
+        self._last_progress = 0.0
+
+    def event(self, type: str, /, **fields: Any) -> None:  # noqa: A002
+        self.log.append(type, **fields)
+
+    def message(self, text: str) -> None:
+        """Something a person should know, in plain words."""
+        self.event("message", text=text)
+
+    def progress(self, done: float, total: float | None, unit: str, message: str = "", *, always: bool = False) -> None:
+        """Says how far it is, at most twice a second; the last one (`done == total`) is always said."""
+        now = time.monotonic()
+        if always or done == total or now - self._last_progress >= PROGRESS_SECONDS:
+            self._last_progress = now
+            self.metrics.append("progress", done=done, total=total, unit=unit, message=message)
+
+    def should_stop(self) -> bool:
+        """Whether a person asked it to end (the stop file), or the system did (SIGTERM)."""
+        if not (self._terminated or (self.folder / job_folder.STOP).exists()):
+            return False
+        if not self._said_stopping:
+            self._said_stopping = True
+            self.event("stopping")
+        return True
+
+    def stop_if_asked(self, **fields: Any) -> None:
+        """Raises StopRequested when it was asked to stop: for jobs that have nothing to save."""
+        if self.should_stop():
+            raise StopRequested(**fields)
+
+    def on_terminate(self, *_: object) -> None:
+        self._terminated = True
+
+
+def run_job(main: Callable[[Job], dict[str, Any]]) -> None:
+    """Runs a worker from its command line to its terminal event.
+
+    Exit codes: 0 finished or stopped, 1 failed, 2 not a job's folder, 3 another worker is at it.
+    """
+    if len(sys.argv) != 2:
+        sys.exit(f"Usage: python -m {main.__module__} FOLDER")
+    folder = Path(sys.argv[1]).resolve()
+    if not (folder / job_folder.SETTINGS).is_file():
+        print(f"{folder} is no job's folder: it has no {job_folder.SETTINGS}.", file=sys.stderr)
+        sys.exit(2)
+    lock = FileLock(folder / job_folder.LOCK, is_singleton=False)
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)  # a reader that asks whether we live holds it for a moment
+    except Timeout:
+        print(f"Another worker is at {folder}.", file=sys.stderr)
+        sys.exit(3)
+    code = 1
+    try:
+        # The device comes before `starting`: whoever starts the next worker waits for that event under the queue's
+        # lock, and so finds the device taken.
+        with _device(folder):
+            code = _work(folder, main)
+    except Busy as error:
+        print(error, file=sys.stderr)
+    finally:
+        lock.release()
+        with contextlib.suppress(Exception):
+            queue.advance(Workspace(folder.parent.parent))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Libraries' threads (datasets, torch, the hub) can hang the interpreter's own way out.
+    os._exit(code)
+
+
+def _work(folder: Path, main: Callable[[Job], dict[str, Any]]) -> int:
+    try:
+        job = Job(folder)
+    except StudioError as error:
+        with Log(folder / events.EVENTS) as log:
+            log.append("starting", pid=os.getpid())
+            log.append("failed", **error.as_dict())
+        return 1
+    signal.signal(signal.SIGTERM, job.on_terminate)
+    job.event("starting", pid=os.getpid())
+    try:
+        job.event("finished", **main(job))
+    except StopRequested as stop:
+        job.should_stop()
+        job.event("stopped", **stop.fields)
+    except BaseException as error:
+        traceback.print_exc()
+        job.event("failed", **in_words(error).as_dict())
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _device(folder: Path) -> Iterator[None]:
+    """Holds the device for the jobs that need the whole of it."""
+    try:
+        needed = job_folder.read_settings(folder).get("job") in queue.DEVICE_JOBS
+    except StudioError:
+        needed = False  # `_work` says what is wrong with them
+    if not needed:
+        yield
+        return
+    lock = queue.take_device(Workspace(folder.parent.parent), folder)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def in_words(error: BaseException) -> StudioError:
+    """`explain`, and what the torch stack says when memory runs out."""
+    text = str(error)
+    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text or "out of memory" in text.lower():
+        return NoRoom(
+            "The memory ran out.",
+            text.splitlines()[0] if text else "The device has not enough memory for these settings.",
+            "Choose a smaller batch, cut-off or model, or switch on recomputation; then resume the run.",
+        )
+    return explain(error)

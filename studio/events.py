@@ -1,0 +1,101 @@
+"""What a job's logs say, folded: status is never stored.
+
+events.jsonl tells a job's life in some dozens of lines:
+
+    created      the folder was made and waits for its turn
+    queued       it waits again (after Resume)
+    starting     a worker took it up; written before any heavy import
+    loading      what is being loaded
+    preflight    rows, tokens, steps, warnings
+    resumed      goes on from the checkpoint of `from_step`
+    training     the loop begins; `total_steps`
+    eval         validation loss at `step`
+    sample       sample answers were written, at `step`
+    checkpoint   a resume point was saved, at `step`
+    serving      an engine answers on a loopback port
+    message      something a person should know, in plain words
+    diverged     the loss is no longer a number, at `step`
+    stopping     the worker saw the stop file
+    finished, stopped, failed    the end; `failed` carries what, why, next
+
+metrics.jsonl has the lines `step` (one an update) and `progress` (done, total, unit).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from studio import logs
+from studio.logs import Line
+
+Status = Literal["queued", "running", "stopping", "finished", "stopped", "interrupted", "failed", "broken"]
+TERMINAL = ("finished", "stopped", "failed")
+WAITING = ("created", "queued")
+EVENTS = "events.jsonl"
+METRICS = "metrics.jsonl"
+
+
+@dataclass
+class State:
+    """A job's events folded; `phase` is what the log alone can tell: waiting, working or one of TERMINAL."""
+
+    phase: str = "waiting"
+    created: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    total_steps: int | None = None
+    result: Line = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+    messages: list[Line] = field(default_factory=list)
+    evals: dict[int, float] = field(default_factory=dict)
+    last_event: Line | None = None
+
+    def take(self, line: Line) -> State:
+        """Adds one event."""
+        kind = line.get("type")
+        when = float(line.get("time") or 0.0)
+        if kind in WAITING:
+            self.created = self.created or when
+            self.phase, self.ended, self.result, self.error = "waiting", None, {}, None
+        elif kind == "starting":
+            self.phase, self.ended, self.result, self.error = "working", None, {}, None
+            self.started = when
+        elif kind in TERMINAL:
+            self.phase, self.ended, self.result = str(kind), when, line
+            if kind == "failed":
+                self.error = {key: str(line.get(key) or "") for key in ("what", "why", "next")}
+        elif kind == "training":
+            self.total_steps = line.get("total_steps")
+        elif kind == "eval" and isinstance(line.get("step"), int):
+            self.evals[line["step"]] = line.get("loss")  # logged again after a resume: the later one holds
+        elif kind in ("message", "diverged"):
+            self.messages.append(line)
+        self.last_event = line
+        return self
+
+
+def fold(lines: list[Line]) -> State:
+    """The state after these events."""
+    state = State()
+    for line in lines:
+        state.take(line)
+    return state
+
+
+def read_state(folder: Path) -> State:
+    """The folded events of a job's folder."""
+    return fold(logs.read(folder / EVENTS)[0])
+
+
+def last_metric(folder: Path) -> Line:
+    """The last line of metrics.jsonl, {} when there is none; its cost does not grow with the log."""
+    return logs.last(folder / METRICS) or {}
+
+
+def steps(folder: Path, offset: int = 0) -> tuple[list[Line], int]:
+    """The logged steps from byte `offset` on, and the offset; a step logged again after a resume supersedes."""
+    lines, end = logs.read(folder / METRICS, offset)
+    latest = {line["step"]: line for line in lines if line.get("type") == "step" and "step" in line}
+    return [latest[step] for step in sorted(latest)], end

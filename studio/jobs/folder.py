@@ -1,0 +1,80 @@
+"""A job's folder: its settings, its lock, its status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from studio import events, migrate
+from studio.errors import NotFound
+from studio.events import State, Status
+from studio.logs import Log
+from studio.workspace import Workspace
+
+LOCK = "lock"
+STOP = "stop"
+SETTINGS = "settings.json"
+OUTPUT = "output.log"
+
+# Where a job's folder lives, by the module of `backend` that runs it.
+HOMES = {"train": "runs", "evaluate": "evaluations", "export": "exports"}
+
+
+def home(job: str) -> str:
+    """The workspace folder in which a job of that kind lives."""
+    return HOMES.get(job, "jobs")
+
+
+def create(workspace: Workspace, job: str, settings: dict[str, Any], hint: str = "") -> Path:
+    """A new job folder with its settings and its `created` event; nothing runs yet."""
+    kind = home(job)
+    folder = workspace.root / kind / workspace.new_id(kind, hint)
+    folder.mkdir(parents=True)
+    migrate.save(folder / SETTINGS, "settings", {"job": job, **settings})
+    with Log(folder / events.EVENTS) as log:
+        log.append("created", job=job)
+    return folder
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """The settings of a job, in today's format, with `job` naming its kind."""
+    try:
+        return migrate.load(folder / SETTINGS, "settings")
+    except FileNotFoundError:
+        raise NotFound(
+            f"{folder.name} has no settings.",
+            f"{folder / SETTINGS} is missing, so it is no job of the studio or was damaged.",
+            "Restore the file from a copy, or delete the folder.",
+        ) from None
+
+
+def alive(folder: Path) -> bool:
+    """Whether a worker holds the job's lock. The system releases it when the process dies, whatever the clock says."""
+    path = folder / LOCK
+    if not path.exists():
+        return False
+    return held(path)
+
+
+def held(path: Path) -> bool:
+    """Whether another process (or another FileLock of this one) holds the lock file at `path`."""
+    lock = FileLock(path, is_singleton=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def status(folder: Path, state: State | None = None) -> Status:
+    """A job's status: its events folded, and whether its worker is alive."""
+    state = state or events.read_state(folder)
+    if state.phase in events.TERMINAL:
+        return state.phase  # type: ignore[return-value]
+    # A worker that has just taken the lock has not written `starting` yet: waiting and alive counts as running.
+    if alive(folder):
+        return "stopping" if (folder / STOP).exists() else "running"
+    return "queued" if state.phase == "waiting" else "interrupted"
