@@ -49,7 +49,7 @@ class State:
     result: Line = field(default_factory=dict)
     error: dict[str, Any] | None = None
     messages: list[Line] = field(default_factory=list)
-    evals: dict[int, float] = field(default_factory=dict)
+    evals: dict[int, float | None] = field(default_factory=dict)
     last_event: Line | None = None
 
     def take(self, line: Line) -> State:
@@ -65,7 +65,7 @@ class State:
         elif kind in TERMINAL:
             self.phase, self.ended, self.result = str(kind), when, line
             if kind == "failed":
-                self.error = {key: str(line.get(key) or "") for key in ("what", "why", "next")}
+                self.error = {name: str(line.get(name) or "") for name in ("what", "why", "next")}
         elif kind == "training":
             self.total_steps = line.get("total_steps")
         elif kind == "eval" and isinstance(line.get("step"), int):

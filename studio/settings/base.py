@@ -41,11 +41,10 @@ def setting(
         flag: its command-line flag, when the field's name does not serve (`--rank` for `method.rank`).
         unit: what a number counts (`tokens`, `rows`).
         auto: when the default is None, what is chosen instead and why, for the help text.
-        limits: pydantic's own (`gt`, `ge`, `lt`, `le`, `min_length`, `max_length`, `pattern`, `discriminator`).
+        limits: pydantic's own (`gt`, `ge`, `lt`, `le`, `min_length`, `max_length`, `pattern`).
     """
-    discriminator = limits.pop("discriminator", None)
-    extra = {"group": group, "level": level, "flag": flag, "unit": unit, "auto": auto}
-    return Field(default, title=title, description=help, json_schema_extra=extra, discriminator=discriminator, **limits)
+    extra: dict[str, Any] = {"group": group, "level": level, "flag": flag, "unit": unit, "auto": auto}
+    return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
 def check(model: type[S], data: dict[str, Any], what: str = "These settings can't be used.") -> S:
@@ -78,6 +77,8 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
                 choices = context.get("expected") or context.get("expected_tags")
                 given = context.get("tag") or item["input"]
                 message = f"“{given}” is not one of {choices}"
+            case "string_pattern_mismatch":
+                message = f"“{str(item['input'])[:80]}” is not a name the studio uses (letters, digits, dots, dashes)"
             case _:
                 message = message[:1].lower() + message[1:]
         found.append((name, message))

@@ -1,0 +1,240 @@
+"""The settings of a training run: one declaration, from which the form, the flags, the help and settings.json come."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from studio.errors import BadInput
+from studio.files import check_name
+from studio.settings.base import Settings, setting
+
+IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class Lora(Settings):
+    """LoRA (Hu et al. 2021): small matrices beside the frozen weights are trained."""
+
+    name: Literal["lora"] = "lora"
+    rank: int = setting(
+        8, ge=1, le=1024, title="Rank", group="Method",
+        help="How much the adapter can learn; raise it for large or varied sets, lower it for small ones.",
+    )  # fmt: skip
+    alpha: float = setting(
+        16.0, gt=0, le=4096, title="Alpha", group="Method", level="advanced",
+        help="How strongly the adapter acts; twice the rank is the usual choice.",
+    )  # fmt: skip
+    dropout: float = setting(
+        0.0, ge=0, lt=1, title="Dropout", group="Method", level="advanced",
+        help="Share of the adapter switched off at random; 0.05 to 0.1 helps small sets against learning by heart.",
+    )  # fmt: skip
+    targets: str = setting(
+        "all-linear", title="Target layers", group="Method", level="advanced", min_length=1, max_length=2000,
+        help="Which layers get an adapter: all-linear, or names separated by commas such as q_proj,v_proj.",
+    )  # fmt: skip
+    rslora: bool = setting(
+        False, title="Rank-stabilised scaling", group="Method", level="advanced",
+        help="Divides alpha by the square root of the rank (rsLoRA, Kalajdzievski 2023); use it with ranks above 32.",
+    )  # fmt: skip
+
+
+class Dora(Lora):
+    """DoRA (Liu et al. 2024): LoRA with the weights' length trained apart from their direction."""
+
+    name: Literal["dora"] = "dora"  # type: ignore[assignment]
+
+
+class Qlora(Lora):
+    """QLoRA (Dettmers et al. 2023): LoRA on weights held in four bits (NF4, double quantisation)."""
+
+    name: Literal["qlora"] = "qlora"  # type: ignore[assignment]
+
+
+class Full(Settings):
+    """All weights are trained."""
+
+    name: Literal["full"] = "full"
+
+
+Method = Annotated[Lora | Dora | Qlora | Full, Field(discriminator="name")]
+
+
+class Sft(Settings):
+    """Supervised fine-tuning: the model learns to give the answers of the rows."""
+
+    name: Literal["sft"] = "sft"
+    loss_on: Literal["all", "last"] = setting(
+        "all", title="Learn from", group="Data",
+        help="Whether every answer of a conversation is learned from (all) or only its last one (last).",
+    )  # fmt: skip
+
+
+class Pretraining(Settings):
+    """Continued pretraining: the model learns to go on with raw text."""
+
+    name: Literal["pretraining"] = "pretraining"
+
+
+Objective = Annotated[Sft | Pretraining, Field(discriminator="name")]
+
+
+class TrainSettings(Settings):
+    """One run. What is None is chosen for the dataset, the model and the machine, in `studio/settings/defaults.py`."""
+
+    dataset: str = setting(
+        title="Dataset", group="Data", pattern=IDENTIFIER,
+        help="The dataset to learn from, by its name in the workspace.",
+    )  # fmt: skip
+    version: int | None = setting(
+        None, ge=1, title="Version", group="Data", level="advanced", auto="the newest version",
+        help="The frozen version of the dataset to use.",
+    )  # fmt: skip
+    model: str = setting(
+        "starter", title="Model", group="Model", min_length=1, max_length=300,
+        help="The model to start from, by its name in the workspace; the starter is fetched when missing.",
+    )  # fmt: skip
+    name: str = setting(
+        "", title="Name", group="Data", level="advanced", max_length=120,
+        help="A name for the run, to find it again.",
+    )  # fmt: skip
+
+    method: Method = setting(
+        Lora(), title="Method", group="Method",
+        help="How the weights change: lora (small and quick), dora (a little better and slower), "
+        "qlora (least memory), full (all weights).",
+    )  # fmt: skip
+    objective: Objective | None = setting(
+        None, title="Goal", group="Data", auto="sft for rows with answers, pretraining for raw text",
+        help="What is learned: answers (sft), or to go on with raw text (pretraining).",
+    )  # fmt: skip
+
+    epochs: float | None = setting(
+        None, gt=0, le=1000, title="Passes", group="Training", unit="passes over the data",
+        auto="3 passes, more for small sets, fewer for large ones",
+        help="How often each row is seen; too few and nothing is learned, too many and it is learned by heart.",
+    )  # fmt: skip
+    max_steps: int | None = setting(
+        None, ge=1, le=10_000_000, title="Steps", group="Training", level="advanced", unit="updates",
+        auto="as many as the passes make", help="Ends the run after this many updates, instead of a number of passes.",
+    )  # fmt: skip
+    learning_rate: float | None = setting(
+        None, gt=0, le=1, title="Learning rate", group="Training",
+        auto="by the method and the model's size",
+        help="How far each update moves the weights; halve it when the loss jumps, double it when little changes.",
+    )  # fmt: skip
+    batch_size: int | None = setting(
+        None, ge=1, le=4096, title="Batch size", group="Training", unit="rows an update",
+        auto="8, or 4 for small sets", help="How many rows are learned from together in one update.",
+    )  # fmt: skip
+    schedule: Literal["cosine", "linear", "constant"] = setting(
+        "cosine", title="Schedule", group="Training", level="advanced",
+        help="How the learning rate falls over the run after the warm-up.",
+    )  # fmt: skip
+    warmup: float = setting(
+        0.05, ge=0, le=0.9, title="Warm-up", group="Training", level="advanced", unit="share of the steps",
+        help="The first part of the run, in which the learning rate rises from zero.",
+    )  # fmt: skip
+    weight_decay: float = setting(
+        0.0, ge=0, le=1, title="Weight decay", group="Training", level="advanced",
+        help="Pulls trained weights towards zero; 0.01 to 0.1 is usual for full training.",
+    )  # fmt: skip
+    max_grad_norm: float = setting(
+        1.0, gt=0, le=1e6, title="Gradient clipping", group="Training", level="advanced",
+        help="Longest step of a gradient; longer ones are shortened to it, which tames jumps of the loss.",
+    )  # fmt: skip
+    optimizer: Literal["adamw", "adamw_8bit"] = setting(
+        "adamw", title="Optimizer", group="Training", level="advanced",
+        help="AdamW, or its 8-bit form, which needs less memory for full training.",
+    )  # fmt: skip
+    seed: int = setting(
+        1, ge=0, le=2**31 - 1, title="Seed", group="Training", level="advanced",
+        help="Fixes every random choice, so that the same run can be repeated.",
+    )  # fmt: skip
+
+    cutoff: int | None = setting(
+        None, ge=8, le=1_000_000, title="Cut-off", group="Data", unit="tokens",
+        auto="the longest row, at most 1024 and at most the model's context",
+        help="Longest row in tokens; what lies beyond is cut off and not learned.",
+    )  # fmt: skip
+    template: str | None = setting(
+        None, title="Chat template", group="Data", level="advanced", pattern=IDENTIFIER,
+        auto="the model's own", help="A named chat template for a model that has none of its own, such as chatml.",
+    )  # fmt: skip
+
+    tokens_per_pass: int | None = setting(
+        None, ge=8, le=10_000_000, title="Tokens at once", group="Speed and memory", level="advanced", unit="tokens",
+        auto="2048, or the cut-off if that is more",
+        help="How many tokens go through the model at once; lower it when memory runs out, the result stays the same.",
+    )  # fmt: skip
+    recompute: bool = setting(
+        False, title="Recompute", group="Speed and memory", level="advanced",
+        help="Saves memory by computing parts twice (gradient checkpointing); about a third slower.",
+    )  # fmt: skip
+    dtype: Literal["auto", "float32", "bfloat16"] = setting(
+        "auto", title="Number format", group="Speed and memory", level="advanced",
+        help="Format of the numbers: auto takes bfloat16 on a GPU that has it and float32 on a CPU.",
+    )  # fmt: skip
+    device: Literal["auto", "cpu", "cuda"] = setting(
+        "auto", title="Device", group="Speed and memory", level="advanced",
+        help="Where to train: auto takes the GPU where there is one.",
+    )  # fmt: skip
+    threads: int | None = setting(
+        None, ge=1, le=1024, title="Threads", group="Speed and memory", level="advanced",
+        auto="as many as the machine has cores", help="How many CPU cores the run may use.",
+    )  # fmt: skip
+
+    eval_steps: int | None = setting(
+        None, ge=1, le=10_000_000, title="Check every", group="Watching", level="advanced", unit="updates",
+        auto="about eight times in the run",
+        help="How often the validation loss is measured and sample answers are written.",
+    )  # fmt: skip
+    eval_rows: int = setting(
+        100, ge=0, le=1_000_000, title="Validation rows", group="Watching", level="advanced", unit="rows",
+        help="At most this many validation rows are measured each time; 0 switches the check off.",
+    )  # fmt: skip
+    patience: int = setting(
+        0, ge=0, le=1000, title="Early stopping", group="Watching", level="advanced", unit="checks",
+        help="Ends the run when the validation loss has not fallen for this many checks; 0 never does.",
+    )  # fmt: skip
+    keep_best: bool = setting(
+        True, title="Keep the best", group="Watching", level="advanced",
+        help="Takes the weights with the lowest validation loss as the result, instead of the last ones.",
+    )  # fmt: skip
+    samples: int = setting(
+        3, ge=0, le=50, title="Sample answers", group="Watching", level="advanced", unit="rows",
+        help="How many validation rows are answered at each check, to see the model change.",
+    )  # fmt: skip
+    sample_tokens: int = setting(
+        48, ge=1, le=2048, title="Sample length", group="Watching", level="advanced", unit="tokens",
+        help="Longest sample answer.",
+    )  # fmt: skip
+    save_steps: int | None = setting(
+        None, ge=1, le=10_000_000, title="Save every", group="Watching", level="advanced", unit="updates",
+        auto="at every check", help="How often a resume point is saved.",
+    )  # fmt: skip
+    keep_checkpoints: int = setting(
+        2, ge=1, le=1000, title="Resume points kept", group="Watching", level="advanced",
+        help="How many of the newest resume points stay on the disk, besides the best one.",
+    )  # fmt: skip
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_a_name(cls, value: str) -> str:
+        """A model of the workspace, or a hub id that `models add` would fetch."""
+        try:
+            for part in value.split("@")[0].split("/"):
+                check_name(part, "model name")
+        except BadInput as error:
+            raise ValueError(f"{error.what} {error.why}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _passes_or_steps(self) -> TrainSettings:
+        if self.epochs is not None and self.max_steps is not None:
+            raise ValueError("give passes (epochs) or steps (max_steps), not both")
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """As written to settings.json."""
+        return self.model_dump(mode="json")
