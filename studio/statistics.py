@@ -16,9 +16,6 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 # Fewer rows than this say nothing about others, whatever their scores.
 FEWEST_ROWS = 10
-# Five rows that all changed the same way happen by chance once in 16 times: more than an interval at 95 % may allow,
-# and the bootstrap, which only sees the rows it has, would not notice.
-FEWEST_DIFFERING = 6
 BLOCK = 1 << 22  # numbers drawn at a time: 32 MB
 
 
@@ -44,8 +41,8 @@ class Comparison:
 def compare(base: Sequence[float], tuned: Sequence[float], seed: int = 0) -> Comparison:
     """The verdict on paired scores: `base[i]` and `tuned[i]` belong to row i. At least one row.
 
-    “better” or “worse” when the 95 % interval of the mean difference leaves out zero, there are at least FEWEST_ROWS
-    rows and at least FEWEST_DIFFERING of them differ; else “can't tell”.
+    “better” or “worse” when the 95 % interval of the mean difference leaves out zero and there are at least FEWEST_ROWS
+    rows; else “can't tell”.
     """
     before, after = np.asarray(base, dtype=np.float64), np.asarray(tuned, dtype=np.float64)
     if before.shape != after.shape or before.ndim != 1 or before.size == 0:
@@ -89,11 +86,6 @@ def _judge(rows: int, better: int, worse: int, low: float, high: float) -> tuple
         )
     if better + worse == 0:
         return "can't tell", f"Base and tuned scored the same on each of {_rows(rows)}."
-    if better + worse < FEWEST_DIFFERING:
-        return "can't tell", (
-            f"Better on {better} of {_rows(rows)}, worse on {worse}; "
-            f"with fewer than {FEWEST_DIFFERING} rows that differ this may be chance."
-        )
     if low > 0:
         more = "" if better > worse else ", though by less each"
         return "better", f"Better on {better} of {_rows(rows)}, worse on {worse}{more}; unlikely to be chance."

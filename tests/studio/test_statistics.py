@@ -34,7 +34,7 @@ def test_the_other_way_round_is_worse() -> None:
         (9, 0, 0, "too few to tell"),
         (12, 10, 20, "may well be chance"),
         (0, 0, 40, "scored the same on each of 40 rows"),
-        (5, 0, 95, "fewer than 6 rows that differ"),
+        (2, 0, 98, "may well be chance"),
     ],
 )
 def test_what_can_not_be_told_says_why(better: int, worse: int, same: int, words: str) -> None:
@@ -99,6 +99,5 @@ def test_the_interval_holds_the_truth_about_19_times_in_20(chances: list[float])
 
 @pytest.mark.parametrize(("rows", "moving"), [(120, 0.6), (120, 0.04), (40, 0.1), (12, 0.3)])
 def test_models_that_are_equally_good_are_seldom_told_apart(rows: int, moving: float) -> None:
-    """Without the demand for six differing rows, the sparse cases are told apart in more than 5 % of the worlds."""
     _, told = coverage(rows, [moving / 2, 1 - moving, moving / 2], worlds=400)
     assert told <= 0.07
