@@ -58,6 +58,7 @@ class State:
         when = float(line.get("time") or 0.0)
         if kind in WAITING:
             self.created = self.created or when
+            self.total_steps = line.get("total_steps") or self.total_steps
             self.phase, self.ended, self.result, self.error = "waiting", None, {}, None
         elif kind == "starting":
             self.phase, self.ended, self.result, self.error = "working", None, {}, None

@@ -58,7 +58,7 @@ def inside(root: Path, *parts: str) -> Path:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; on success flushed and renamed, so `path` appears whole or not at all."""
+    """A temporary path beside `path` to write to; flushed and renamed on success, so `path` is whole or absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".partial", dir=path.parent)
     os.close(handle)

@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from studio import events, migrate
 from studio.errors import NotFound
 from studio.events import State, Status
+from studio.files import whole_folder
 from studio.logs import Log
 from studio.workspace import Workspace
 
@@ -27,14 +28,14 @@ def home(job: str) -> str:
     return HOMES.get(job, "jobs")
 
 
-def create(workspace: Workspace, job: str, settings: dict[str, Any], hint: str = "") -> Path:
-    """A new job folder with its settings and its `created` event; nothing runs yet."""
+def create(workspace: Workspace, job: str, settings: dict[str, Any], hint: str = "", **fields: Any) -> Path:
+    """A new job folder with its settings and its `created` event (and its further fields); nothing runs yet."""
     kind = home(job)
     folder = workspace.root / kind / workspace.new_id(kind, hint)
-    folder.mkdir(parents=True)
-    migrate.save(folder / SETTINGS, "settings", {"job": job, **settings})
-    with Log(folder / events.EVENTS) as log:
-        log.append("created", job=job)
+    with whole_folder(folder) as partial:
+        migrate.save(partial / SETTINGS, "settings", {"job": job, **settings})
+        with Log(partial / events.EVENTS) as log:
+            log.append("created", job=job, **fields)
     return folder
 
 
