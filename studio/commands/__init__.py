@@ -1,0 +1,34 @@
+"""The commands of `launch.py`, one verb a file; this list is what `--help` prints."""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "setup": "install what is missing and fetch the starter model",
+    "check": "say what this machine has and what will work; changes nothing",
+    "import": "turn a file of examples into a dataset",
+    "datasets": "list the datasets",
+    "models": "list the models; `models add starter|FOLDER|HUB_ID` adds one",
+    "train": "fine-tune a model on a dataset",
+    "runs": "list the runs",
+    "stop": "stop a run; what it learned is saved",
+    "resume": "go on with a stopped or interrupted run",
+    "delete": "move a run to the trash",
+    "restore": "take a run out of the trash",
+    "evaluate": "compare base and tuned on held-out rows",
+    "chat": "ask base and tuned the same question",
+    "predict": "let the tuned model answer each row of a file",
+    "export": "write the adapter or the merged model, checked by replay",
+    "demo": "the whole way on the starter data: import, train, evaluate",
+}
+
+# Verbs whose file can't bear their name: `import` is a keyword.
+MODULES = {"import": "import_"}
+
+
+def run(name: str, argv: list[str]) -> int:
+    """Runs one command and returns its exit code: 0 only on success, 2 for a command line that can't be read."""
+    from importlib import import_module
+
+    from studio.commands.frame import main
+
+    return main(name, import_module(f"studio.commands.{MODULES.get(name, name)}"), argv)

@@ -1,0 +1,103 @@
+"""Fine-tune a model on a dataset.
+
+The run goes on by itself when this command ends or is closed; --wait stays and tells how it goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from studio import presets, runs, wording
+from studio.commands import models
+from studio.commands.frame import CommandFailed, Context
+from studio.errors import BadInput, StudioError
+from studio.jobs import folder as job_folder
+from studio.jobs import follow, queue
+from studio.preflight import preflight
+from studio.settings.base import check
+from studio.settings.files import read_config
+from studio.settings.flags import add_flags, collect, merge
+from studio.settings.train import TrainSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", choices=presets.names(), help="a set of settings to start from")
+    parser.add_argument("--config", metavar="FILE", help="a settings file (JSON) to start from; flags win over it")
+    parser.add_argument("--wait", action="store_true", help="wait until it ends, and tell how it went")
+    parser.add_argument("--check", action="store_true", help="only say what would be done, with every problem")
+    add_flags(parser, TrainSettings)
+
+
+def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
+    settings = settings_from(args)
+    models.ensure_starter(context, settings.model)
+    found = preflight(context.workspace, settings)
+    for problem in found.problems:
+        context.terminal.say(f"{problem.level.capitalize()}: {problem.text}")
+    if args.check:
+        return {"check": found.as_dict()}
+    found.refuse_errors()
+    folder = runs.create(context.workspace, found.settings, found.steps)
+    queue.advance(context.workspace)
+    return wait_for(context, folder) if args.wait else started(folder)
+
+
+def settings_from(args: argparse.Namespace) -> TrainSettings:
+    """Preset, then file, then flags, each winning over the one before."""
+    layers = [presets.load(args.preset).settings] if args.preset else []
+    layers += [read_config(Path(args.config))] if args.config else []
+    layers.append(collect(args, TrainSettings))
+    return check(TrainSettings, merge_layers(layers))
+
+
+def merge_layers(layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """`merge`; and steps given over a file's passes take their place, and the other way round."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for one, other in (("epochs", "max_steps"), ("max_steps", "epochs")):
+            if layer.get(one) is not None and layer.get(other) is None:
+                result.pop(other, None)
+        result = merge(TrainSettings, result, layer)
+    if "dataset" not in result:
+        raise BadInput("No dataset is named.", "A run learns from one.", "Give --dataset NAME.", field="dataset")
+    return result
+
+
+def started(folder: Path) -> dict[str, Any]:
+    return {"id": folder.name, "status": job_folder.status(folder)}
+
+
+def wait_for(context: Context, folder: Path) -> dict[str, Any]:
+    """Waits for a run; its figures, or a failure that names the run."""
+    try:
+        state = follow.follow(context.workspace, folder, context.terminal)
+    except KeyboardInterrupt:
+        context.terminal.say(f"{folder.name} goes on without this command. To stop it: launch.py stop {folder.name}")
+        raise
+    try:
+        return {**started(folder), **follow.result(folder, state)}
+    except StudioError as error:
+        raise CommandFailed(error, **started(folder)) from None
+
+
+def show(result: dict[str, Any]) -> str:
+    if "check" in result:
+        return _show_check(result["check"])
+    if "train_loss" not in result:
+        return f"{result['id']} is {result['status']}. See how it goes: launch.py runs"
+    lines = [
+        f"{result['id']} is {result['status']}.",
+        f"{wording.count(result['steps'], 'step')} in {wording.duration(result['train_seconds'])}, "
+        f"{result['tokens_per_second']:.0f} tokens a second, at most {result['peak_memory_gb']:.1f} GB of memory.",
+        f"Mean training loss {result['train_loss']:.4f}.",
+        f"Compare it with its base: launch.py evaluate {result['id']}",
+    ]
+    return "\n".join(lines)
+
+
+def _show_check(found: dict[str, Any]) -> str:
+    facts = [f"{key.replace('_', ' ')}: {value}" for key, value in found["facts"].items()]
+    chosen = [f"{name} = {found['settings'][name]}: {why}" for name, why in found["reasons"].items()]
+    return "\n".join([*facts, "", "Chosen for you:", *chosen])

@@ -1,0 +1,172 @@
+"""How much memory and time a run will take, from formulas, before anything is loaded.
+
+The counts follow the usual accounting of weights, gradients, Adam's two moments, activations (Korthikanti et al.
+2022, section 4, for a gated MLP) and logits; the factors named MEASURED were fitted to real runs of the starter.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from studio.settings.train import TrainSettings
+
+GB = 1e9
+# Python, torch and the libraries, resident before the model is loaded.
+RUNTIME_GB = {"cpu": 0.55, "mps": 0.8, "cuda": 1.2}
+# Share of the machine's matrix-product speed that training reaches.
+EFFICIENCY = 0.33
+BYTES = {"float32": 4, "bfloat16": 2}
+NF4_BYTES = 0.53
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The figures of a decoder that decide its cost, from its config.json."""
+
+    parameters: int
+    layers: int
+    hidden: int
+    intermediate: int
+    vocabulary: int
+    heads: int
+    key_value_heads: int
+    head_size: int
+    tied: bool
+
+    @classmethod
+    def read(cls, config: dict[str, Any], parameters: int) -> Shape:
+        config = config.get("text_config") or config
+        hidden = int(config.get("hidden_size") or config.get("n_embd") or 0)
+        heads = int(config.get("num_attention_heads") or config.get("n_head") or 1)
+        return cls(
+            parameters=parameters,
+            layers=int(config.get("num_hidden_layers") or config.get("n_layer") or 0),
+            hidden=hidden,
+            intermediate=int(config.get("intermediate_size") or config.get("n_inner") or 4 * hidden),
+            vocabulary=int(config.get("vocab_size") or 0),
+            heads=heads,
+            key_value_heads=int(config.get("num_key_value_heads") or heads),
+            head_size=int(config.get("head_dim") or hidden // heads),
+            tied=bool(config.get("tie_word_embeddings", True)),
+        )
+
+    @property
+    def embedding(self) -> int:
+        """Parameters of the input embedding."""
+        return self.vocabulary * self.hidden
+
+    @property
+    def linear(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of one layer's linear parts: query, key, value, output, gate, up, down."""
+        query, value = self.heads * self.head_size, self.key_value_heads * self.head_size
+        return [
+            (self.hidden, query),
+            (self.hidden, value),
+            (self.hidden, value),
+            (query, self.hidden),
+            (self.hidden, self.intermediate),
+            (self.hidden, self.intermediate),
+            (self.intermediate, self.hidden),
+        ]
+
+    def adapter(self, rank: int) -> int:
+        """Parameters of a LoRA of that rank on all linear layers."""
+        return self.layers * rank * sum(inputs + outputs for inputs, outputs in self.linear)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Peak memory in GB, by part, and seconds of training (None on a GPU, whose speed is not known beforehand)."""
+
+    memory_gb: float
+    parts: dict[str, float]
+    seconds: float | None
+
+
+def estimate(
+    settings: TrainSettings, shape: Shape, row_tokens: float, trained_share: float, steps: int, device: str
+) -> Estimate:
+    """What a run with resolved settings will take.
+
+    Args:
+        row_tokens: tokens of a row, on average.
+        trained_share: the share of them that is trained on, and so needs logits.
+        steps: updates of the run.
+    """
+    method = settings.method
+    width = BYTES[_dtype(settings, device)]
+    if method.name == "qlora":
+        inner = shape.parameters - shape.embedding
+        weights = inner * NF4_BYTES + shape.embedding * width
+    else:
+        weights = shape.parameters * width
+    trained = shape.parameters if method.name == "full" else shape.adapter(method.rank)
+    moments = 2 if settings.optimizer == "adamw_8bit" else 8
+    at_once = settings.tokens_per_pass or settings.cutoff or 1024
+    parts = {
+        "weights": weights,
+        "trained": trained * (4 + moments) + (0 if method.name == "full" else trained * 4),
+        "activations": at_once * _activation_bytes(settings, shape, width),
+        "logits": at_once * trained_share * shape.vocabulary * (width + 8),
+        "runtime": RUNTIME_GB.get(device, 1.2) * GB,
+    }
+    return Estimate(
+        round(sum(parts.values()) / GB, 2),
+        {name: round(value / GB, 3) for name, value in parts.items()},
+        _seconds(settings, shape, row_tokens, trained_share, steps) if device == "cpu" else None,
+    )
+
+
+def _dtype(settings: TrainSettings, device: str) -> str:
+    if settings.dtype != "auto":
+        return settings.dtype
+    return "bfloat16" if device == "cuda" else "float32"
+
+
+def _activation_bytes(settings: TrainSettings, shape: Shape, width: int) -> float:
+    """Bytes kept for the backward pass, a token."""
+    inner = sum(outputs for _, outputs in shape.linear)
+    norms = 6 * shape.hidden
+    adapters = 0.0 if settings.method.name == "full" else 2.0 * settings.method.rank * len(shape.linear)
+    per_layer = width * (inner + norms + 3 * shape.intermediate + adapters)
+    if settings.recompute:
+        return per_layer * 2 + shape.layers * shape.hidden * width
+    return per_layer * shape.layers
+
+
+def _seconds(settings: TrainSettings, shape: Shape, row_tokens: float, trained_share: float, steps: int) -> float:
+    body = sum(inputs * outputs for inputs, outputs in shape.linear) * shape.layers
+    head = shape.embedding * trained_share
+    # Forward and the gradients of the activations: 2 + 2 operations a weight; full training adds 2 for the weights.
+    operations = 2 * (3 if settings.method.name == "full" else 2) * (body + head)
+    if settings.recompute:
+        operations *= 4 / 3
+    run_tokens = row_tokens * steps * (settings.batch_size or 1)
+    threads = settings.threads or 1
+    return round(run_tokens * operations / (cpu_speed() * min(1.0, threads / _cores()) * EFFICIENCY), 1)
+
+
+@functools.cache
+def _cores() -> int:
+    from studio.machine import cores
+
+    return cores()
+
+
+@functools.cache
+def cpu_speed() -> float:
+    """Operations a second of a float32 matrix product on this CPU, measured for about a fifth of a second."""
+    left = np.ones((1024, 576), dtype=np.float32)
+    right = np.ones((576, 1536), dtype=np.float32)
+    best = 0.0
+    deadline = time.perf_counter() + 0.2
+    while time.perf_counter() < deadline:
+        start = time.perf_counter()
+        left @ right
+        best = max(best, 2 * 1024 * 576 * 1536 / (time.perf_counter() - start))
+    return best

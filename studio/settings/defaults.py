@@ -1,0 +1,135 @@
+"""What is chosen for a run when nobody chose: by method, model size, data and machine, each with its reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.settings.train import Pretraining, Sft, TrainSettings
+
+# Learning rates of adapters by model size; full training takes a tenth, as adapters bear about ten times the rate of
+# full fine-tuning (Schulman et al., “LoRA Without Regret”, 2025). The first line was measured on the starter.
+ADAPTER_RATES = ((500e6, 1e-3), (2e9, 5e-4), (10e9, 2e-4), (math.inf, 1e-4))
+FULL_SHARE = 0.1
+MAX_CUTOFF = 1024
+ENOUGH_UPDATES = 90
+CHECKS = 8
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the choices depend on.
+
+    Args:
+        rows: training rows.
+        longest: tokens of the longest of them.
+        text: whether the rows are raw text.
+        version: the dataset's newest version.
+        parameters: of the model.
+        context: the longest input the model knows, in tokens; None when it does not say.
+        device: cpu, cuda or mps.
+        cores: of the CPU.
+    """
+
+    rows: int
+    longest: int
+    text: bool
+    version: int
+    parameters: int
+    context: int | None
+    device: str
+    cores: int
+
+
+@dataclass
+class Resolved:
+    """Settings without an open choice, and for each value that was chosen here its reason in one sentence."""
+
+    settings: TrainSettings
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def resolve(settings: TrainSettings, facts: Facts) -> Resolved:
+    """Fills in every value that is None."""
+    chosen: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
+
+    def choose(name: str, value: Any, why: str) -> Any:
+        given = getattr(settings, name)
+        if given is not None:
+            return given
+        chosen[name], reasons[name] = value, why
+        return value
+
+    choose("version", facts.version, "The newest version of the dataset.")
+    if facts.text:
+        choose("objective", Pretraining(), "The rows are raw text.")
+    else:
+        choose("objective", Sft(), "The rows have answers to learn.")
+    cutoff = choose("cutoff", *_cutoff(facts))
+    batch = choose("batch_size", *_batch_size(facts))
+    choose("learning_rate", *learning_rate(settings.method.name, facts.parameters))
+    if settings.max_steps is None:
+        epochs = choose("epochs", *_epochs(facts.rows, batch))
+        steps = total_steps(facts.rows, batch, epochs)
+    else:
+        steps = settings.max_steps
+    every = choose("eval_steps", max(1, round(steps / CHECKS)), f"About {CHECKS} times in {steps} steps.")
+    choose("save_steps", every, "At every check, so that the best state can be kept.")
+    choose("tokens_per_pass", *_tokens_per_pass(facts.device, cutoff))
+    choose("threads", facts.cores, f"This machine has {facts.cores} cores.")
+    return Resolved(settings.model_copy(update=chosen), reasons)
+
+
+def total_steps(rows: int, batch: int, epochs: float) -> int:
+    """Updates in so many passes over the rows; a fraction of a pass ends within it."""
+    per_pass = math.ceil(rows / batch)
+    return max(1, math.ceil(round(per_pass * epochs, 6)))
+
+
+def _cutoff(facts: Facts) -> tuple[int, str]:
+    limit = min(MAX_CUTOFF, facts.context or MAX_CUTOFF)
+    needed = max(64, math.ceil(facts.longest / 64) * 64)
+    if needed <= limit:
+        return needed, f"The longest row has {facts.longest} tokens, so nothing is cut off."
+    if facts.context and facts.context <= limit:
+        return limit, f"The model reads at most {facts.context} tokens."
+    return limit, f"The longest row has {facts.longest} tokens; more than {limit} at once costs much time and memory."
+
+
+def _batch_size(facts: Facts) -> tuple[int, str]:
+    if facts.rows < 200:
+        return 4, f"With {facts.rows} rows a small batch makes more updates."
+    if facts.rows > 5000 and facts.device != "cpu":
+        return 16, f"With {facts.rows} rows there are enough updates."
+    return 8, "The usual size."
+
+
+def learning_rate(method: str, parameters: int) -> tuple[float, str]:
+    """The usual learning rate of a method on a model of that size, and why."""
+    rate = next(rate for limit, rate in ADAPTER_RATES if parameters <= limit)
+    size = f"a model of {parameters / 1e6:,.0f} million parameters"
+    if method == "full":
+        return rate * FULL_SHARE, f"All weights of {size} are trained; adapters would bear ten times as much."
+    return rate, f"An adapter on {size}; larger models need smaller steps."
+
+
+def _epochs(rows: int, batch: int) -> tuple[float, str]:
+    if rows > 20_000:
+        return 1.0, f"One pass over {rows} rows is enough to learn a task."
+    if rows > 5_000:
+        return 2.0, f"Two passes over {rows} rows."
+    epochs = 3.0
+    while total_steps(rows, batch, epochs) < ENOUGH_UPDATES and epochs < 10:
+        epochs += 1
+    if epochs > 3:
+        return epochs, f"With {rows} rows it takes {epochs:.0f} passes to make enough updates."
+    return 3.0, "Three passes are the usual choice."
+
+
+def _tokens_per_pass(device: str, cutoff: int) -> tuple[int, str]:
+    usual = 1024 if device == "cpu" else 8192
+    if cutoff > usual:
+        return cutoff, "One row of full length at a time."
+    return usual, "Fills the processor without taking much memory."
