@@ -1,0 +1,337 @@
+"""What the machine has, found without torch: processor, memory, disk, GPUs; and live readings while a job runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+GB = 1e9
+CPUINFO = Path("/proc/cpuinfo")
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUPS = Path("/proc/self/cgroup")
+STATUS = Path("/proc/self/status")
+# Instruction sets that decide how fast a model runs, by their names on Linux (x86 and ARM).
+TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "asimd", "bf16", "sve")
+NO_LIMIT = 1 << 60  # cgroups say “unlimited” with a number near 2^63
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU. Memory in bytes, `used_share` in percent of the last sampling period."""
+
+    name: str
+    memory: int
+    memory_used: int
+    used_share: int | None
+    capability: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Facts about this machine. Sizes in bytes; `cores` counts what this process may use."""
+
+    system: str
+    cpu: str
+    cores: int
+    flags: tuple[str, ...]
+    memory: int
+    memory_available: int
+    disk: int
+    disk_free: int
+    gpus: tuple[Gpu, ...]
+    apple_silicon: bool
+    torch: str | None
+
+    @property
+    def device(self) -> str:
+        """Where training runs: `cuda`, `mps` or `cpu`. A CPU build of torch can't use a GPU that is there."""
+        if self.gpus and "+cpu" not in (self.torch or ""):
+            return "cuda"
+        return "mps" if self.apple_silicon else "cpu"
+
+    def summary(self) -> str:
+        """One line in plain words."""
+        parts = [
+            f"{self.cpu}, {self.cores} {'core' if self.cores == 1 else 'cores'}",
+            f"{self.memory / GB:.0f} GB memory ({self.memory_available / GB:.0f} GB free)",
+            f"{self.disk_free / GB:.0f} GB disk free",
+            ", ".join(f"{gpu.name} with {gpu.memory / GB:.0f} GB" for gpu in self.gpus) or "no NVIDIA GPU",
+        ]
+        return " · ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"device": self.device, "summary": self.summary()}
+
+
+def machine(path: Path | str = ".") -> Machine:
+    """The facts about this machine; `disk` and `disk_free` are those of the disk that `path` is or will be on."""
+    disk = shutil.disk_usage(_nearest(Path(path)))
+    total, available = memory()
+    return Machine(
+        system=platform.system(),
+        cpu=cpu_name(),
+        cores=cores(),
+        flags=cpu_flags(),
+        memory=total,
+        memory_available=available,
+        disk=disk.total,
+        disk_free=disk.free,
+        gpus=gpus(),
+        apple_silicon=sys.platform == "darwin" and platform.machine() == "arm64",
+        torch=torch_version(),
+    )
+
+
+def _nearest(path: Path) -> Path:
+    """`path` or the nearest folder above it that exists."""
+    path = path.expanduser().absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def torch_version() -> str | None:
+    """The installed torch's version, as `2.13.0+cpu`, without importing it."""
+    try:
+        return importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+# Processor
+
+
+@lru_cache
+def _cpuinfo(path: Path = CPUINFO) -> dict[str, str]:
+    """The first processor's fields of /proc/cpuinfo, with small letters; {} elsewhere."""
+    try:
+        first = path.read_text(encoding="utf-8", errors="replace").split("\n\n", 1)[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def cpu_name() -> str:
+    return _cpuinfo().get("model name") or platform.processor() or platform.machine() or "unknown processor"
+
+
+def cpu_flags() -> tuple[str, ...]:
+    """Those of TELLING_FLAGS that this processor has; empty where the system does not say."""
+    info = _cpuinfo()
+    has = set((info.get("flags") or info.get("features") or "").split())
+    return tuple(flag for flag in TELLING_FLAGS if flag in has)
+
+
+def cores() -> int:
+    """Physical cores this process may use: affinity and a container's quota are honoured."""
+    physical = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    quota = cpu_quota()
+    return max(1, min(physical, allowed, int(quota + 0.5) if quota else physical))
+
+
+def cpu_quota() -> float | None:
+    """Cores' worth of time a container may take, or None."""
+    shares = []
+    for folder in _cgroups("cpu"):
+        try:
+            if (folder / "cpu.max").exists():
+                quota, period = (folder / "cpu.max").read_text().split()
+            else:
+                quota = (folder / "cpu.cfs_quota_us").read_text()
+                period = (folder / "cpu.cfs_period_us").read_text()
+            if float(quota) > 0:
+                shares.append(float(quota) / float(period))
+        except (OSError, ValueError, ZeroDivisionError):  # “max” is no number: no limit here
+            continue
+    return min(shares, default=None)
+
+
+# Memory
+
+
+def memory() -> tuple[int, int]:
+    """Total and available bytes, within the limits of the container if there is one."""
+    real = psutil.virtual_memory()
+    total, available = real.total, real.available
+    for folder in _cgroups("memory"):
+        limit = _number(folder / "memory.max", folder / "memory.limit_in_bytes")
+        if limit is None or limit >= min(NO_LIMIT, real.total):
+            continue
+        used = _number(folder / "memory.current", folder / "memory.usage_in_bytes") or 0
+        total = min(total, limit)
+        available = min(available, max(0, limit - used + _file_cache(folder)))
+    return total, available
+
+
+def _file_cache(folder: Path) -> int:
+    """Bytes of a container's memory that only cache files and are given back when needed."""
+    try:
+        lines = (folder / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    values = dict(line.split(maxsplit=1) for line in lines if " " in line)
+    return int(values.get("total_inactive_file") or values.get("inactive_file") or 0)
+
+
+def _number(*paths: Path) -> int | None:
+    for path in paths:
+        try:
+            return int(path.read_text())
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _cgroups(controller: str) -> Iterator[Path]:
+    """The folders of this process's control group and those above it, for a controller (cgroup 2 or 1)."""
+    try:
+        lines = OWN_CGROUPS.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            root = CGROUPS
+        elif controller in controllers.split(","):
+            root = CGROUPS / controller
+        else:
+            continue
+        folder = root / path.lstrip("/")
+        while True:
+            if folder.is_dir():  # in a container the path named is often not visible; the root then is its own
+                yield folder
+            if folder == root or root not in folder.parents:
+                break
+            folder = folder.parent
+
+
+# GPUs
+
+
+@lru_cache
+def _nvml() -> Any:
+    """NVIDIA's management library, started; None without a driver."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+    except Exception:  # no package, no driver, a broken driver: all mean that there is no GPU to use
+        return None
+    return pynvml
+
+
+def _handles() -> list[Any]:
+    """Handles of the GPUs this process may see (CUDA_VISIBLE_DEVICES, by number or by id)."""
+    nvml = _nvml()
+    if nvml is None:
+        return []
+    found = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return found
+    ids = [str(nvml.nvmlDeviceGetUUID(handle)) for handle in found]
+    return [found[index] for index in visible(chosen, ids)]
+
+
+def visible(chosen: str, ids: list[str]) -> list[int]:
+    """The GPUs that CUDA shows for a value of CUDA_VISIBLE_DEVICES: everything from the first unknown on is hidden."""
+    shown = []
+    for part in (part.strip() for part in chosen.split(",")):
+        named = [index for index, name in enumerate(ids) if part and name.startswith(part)]
+        if part.isdecimal() and int(part) < len(ids):
+            shown.append(int(part))
+        elif len(named) == 1:
+            shown.append(named[0])
+        else:
+            break
+    return shown
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """The NVIDIA GPUs, none without a driver."""
+    nvml = _nvml()
+    found = []
+    for handle in _handles():
+        try:
+            name = nvml.nvmlDeviceGetName(handle)
+            room = nvml.nvmlDeviceGetMemoryInfo(handle)
+        except nvml.NVMLError:  # a GPU that has fallen off the bus hides no other
+            continue
+        found.append(Gpu(str(name), int(room.total), int(room.used), _use(nvml, handle), _capability(nvml, handle)))
+    return tuple(found)
+
+
+def _use(nvml: Any, handle: Any) -> int | None:
+    try:
+        return int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    except nvml.NVMLError:  # slices of a shared GPU don't tell
+        return None
+
+
+def _capability(nvml: Any, handle: Any) -> tuple[int, int] | None:
+    try:
+        major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+    except nvml.NVMLError:
+        return None
+    return int(major), int(minor)
+
+
+# Live readings
+
+
+def peak_memory() -> int:
+    """Bytes of this process's highest resident size.
+
+    On Linux from VmHWM: ru_maxrss there also counts the parent's size at the moment of the start.
+    """
+    try:
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
+
+
+class Readings:
+    """What a job's process and its GPU use right now; a sample costs well under a millisecond."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._handle = next(iter(_handles()), None)
+
+    def sample(self) -> dict[str, int]:
+        """`memory` and `peak_memory` of this process; with a GPU `gpu_memory` (all its users') and `gpu_use`.
+
+        Bytes, and percent for `gpu_use`.
+        """
+        found = {"memory": int(self._process.memory_info().rss), "peak_memory": peak_memory()}
+        if self._handle is not None:
+            found |= self._gpu()
+        return found
+
+    def _gpu(self) -> dict[str, int]:
+        nvml = _nvml()
+        try:
+            room = nvml.nvmlDeviceGetMemoryInfo(self._handle)
+        except nvml.NVMLError:  # the driver went away: training goes on without its figures
+            return {}
+        use = _use(nvml, self._handle)
+        return {"gpu_memory": int(room.used)} | ({} if use is None else {"gpu_use": use})
