@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from studio import events
 from studio.errors import Busy, NoRoom, StudioError, explain
 from studio.jobs import folder as job_folder
-from studio.jobs import queue
+from studio.jobs import local, queue
 from studio.logs import Log
 from studio.workspace import Workspace
 
@@ -114,7 +114,7 @@ def run_job(main: Callable[[Job], dict[str, Any]]) -> None:
     finally:
         lock.release()
         with contextlib.suppress(Exception):
-            queue.advance(Workspace(folder.parent.parent))
+            queue.advance(Workspace(folder.parent.parent), patience=2 * local.START_SECONDS)
     sys.stdout.flush()
     sys.stderr.flush()
     # Libraries' threads (datasets, torch, the hub) can hang the interpreter's own way out.

@@ -20,7 +20,7 @@ SETTINGS = "settings.json"
 OUTPUT = "output.log"
 
 # Where a job's folder lives, by the module of `backend` that runs it.
-HOMES = {"train": "runs", "evaluate": "evaluations", "export": "exports"}
+HOMES = {"train": "runs", "rehearsal": "runs", "evaluate": "evaluations", "export": "exports"}
 
 
 def home(job: str) -> str:

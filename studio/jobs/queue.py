@@ -21,7 +21,7 @@ from studio.logs import Log
 from studio.workspace import Workspace
 
 # Jobs that need the whole device, in the order in which they are served.
-DEVICE_JOBS = ("train", "evaluate", "predict")
+DEVICE_JOBS = ("train", "rehearsal", "evaluate", "predict")
 HOLDER = "device.json"
 DEVICE_LOCK = "device.lock"
 QUEUE_LOCK = "queue.lock"
@@ -92,15 +92,19 @@ def take_device(workspace: Workspace, folder: Path, patience: float = 30.0) -> F
     return lock
 
 
-def advance(workspace: Workspace) -> Path | None:
+def advance(workspace: Workspace, patience: float = 0.0) -> Path | None:
     """Starts the head of the queue when the device is free; returns its folder.
 
     A job whose worker can't start is marked as failed, and the next one gets its turn.
+
+    Args:
+        patience: seconds to wait while somebody else is at the queue. A page or a command asks again anyway; a worker
+            that ends is perhaps the last one to ask, so it waits.
     """
     if not waiting(workspace):  # the usual case, without taking a lock
         return None
     try:
-        with FileLock(workspace.jobs / QUEUE_LOCK, timeout=0, is_singleton=False):
+        with FileLock(workspace.jobs / QUEUE_LOCK, timeout=patience, is_singleton=False):
             while holder_or_locked(workspace) is False:
                 queue = waiting(workspace)
                 if not queue:
@@ -113,7 +117,7 @@ def advance(workspace: Workspace) -> Path | None:
                     continue
                 return queue[0].folder
     except Timeout:
-        pass  # somebody else is at it
+        pass  # somebody else is at it, and will find the same head
     return None
 
 
