@@ -1,0 +1,67 @@
+"""Runs as lists show them."""
+
+import time
+
+import pytest
+
+from studio import migrate, runs
+from studio.errors import BadInput, NotFound, Refused
+from studio.logs import Log
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+
+
+def test_a_new_run_waits_with_its_settings(tmp_path):
+    space = Workspace.open(tmp_path)
+    folder = runs.create(space, TrainSettings(dataset="letters", epochs=2), total_steps=12)
+    (item,) = runs.list_runs(space)
+    assert (item.id, item.status, item.step, item.total_steps) == (folder.name, "queued", 0, 12)
+    assert (item.dataset, item.model, item.method) == ("letters", "starter", "lora")
+    assert runs.settings_of(folder) == TrainSettings(dataset="letters", epochs=2)
+    with pytest.raises(Refused):
+        runs.weights(folder)
+
+
+def test_a_run_is_found_by_part_of_its_id(tmp_path):
+    space = Workspace.open(tmp_path)
+    first, second = (runs.create(space, TrainSettings(dataset=name)) for name in ("letters", "cases"))
+    assert runs.open_run(space, first.name[-8:]) == first
+    with pytest.raises(BadInput) as caught:
+        runs.open_run(space, first.name[:4])
+    assert second.name in caught.value.why
+    with pytest.raises(NotFound):
+        runs.open_run(space, "zzz")
+
+
+def test_a_run_of_a_newer_studio_is_shown_as_broken(tmp_path):
+    space = Workspace.open(tmp_path)
+    folder = runs.create(space, TrainSettings(dataset="letters"))
+    (folder / "settings.json").write_text('{"format": 99, "job": "train"}')
+    (item,) = runs.list_runs(space)
+    assert item.status == "broken" and "newer" in item.error["what"]
+
+
+def test_the_cost_of_the_list_does_not_grow_with_the_steps(tmp_path, capsys):
+    """Printed, not asserted tightly: 200 runs of 20,000 steps each; the bound only catches reading whole logs."""
+    space = Workspace.open(tmp_path)
+    line = '{"type": "step", "time": 1700000000.123, "step": %d, "loss": 1.2345, "tokens_per_second": 812.4}\n'
+    metrics = "".join(line % step for step in range(1, 20_001))
+    for number in range(200):
+        folder = space.runs / f"run-{number:03}"
+        folder.mkdir()
+        migrate.save(folder / "settings.json", "settings", {"job": "train", "dataset": "d"})
+        (folder / "metrics.jsonl").write_text(metrics)
+        with Log(folder / "events.jsonl") as log:
+            log.append("created")
+            log.append("starting", pid=1)
+            log.append("training", total_steps=20_000)
+            for step in range(500, 20_001, 500):
+                log.append("eval", step=step, loss=1.0)
+            log.append("finished", steps=20_000)
+    start = time.perf_counter()
+    found = runs.list_runs(space)
+    seconds = time.perf_counter() - start
+    with capsys.disabled():
+        print(f"\n200 runs with 20,000 steps each listed in {seconds:.2f} s")
+    assert {(item.status, item.step) for item in found} == {("finished", 20_000)} and len(found) == 200
+    assert seconds < 10
