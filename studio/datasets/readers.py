@@ -1,0 +1,151 @@
+"""Any file of examples as records: what it is, judged by its content first and its name second."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from studio.datasets.decoding import find_encoding
+from studio.datasets.delimited import Delimited, looks_delimited, read_head
+from studio.datasets.json_rows import JsonArray, JsonLines
+from studio.datasets.plain_text import PlainText
+from studio.datasets.records import Reader, refuse
+from studio.errors import NotFound
+
+KINDS = ("csv", "tsv", "json", "jsonl", "parquet", "xlsx", "txt")
+ENDINGS = {"ndjson": "jsonl", "md": "txt", "markdown": "txt", "text": "txt", "pq": "parquet", "tab": "tsv"}
+READABLE = "Import a csv, tsv, json, jsonl, parquet, xlsx or txt file."
+SAMPLE_ROWS = 200
+SAMPLE_CHARACTERS = 8 << 20
+JSON_START = re.compile(r'\[\s*\{\s*"|\{\s*"')
+
+# The first bytes of files that people take for tables: what they are, and what to do with them.
+FOREIGN = (
+    (b"\xd0\xcf\x11\xe0", "an old or password-protected Office file", "Save it as .xlsx without a password."),
+    (b"\x1f\x8b", "a packed file (gzip)", "Unpack it first."),
+    (b"BZh", "a packed file (bzip2)", "Unpack it first."),
+    (b"\xfd7zXZ", "a packed file (xz)", "Unpack it first."),
+    (b"\x28\xb5\x2f\xfd", "a packed file (zstd)", "Unpack it first."),
+    (b"7z\xbc\xaf", "a packed file (7z)", "Unpack it first."),
+    (b"Rar!", "a packed file (rar)", "Unpack it first."),
+    (b"%PDF", "a PDF", "Copy its text into a table or a txt file."),
+    (b"{\\rtf", "a word processor's file (rtf)", "Save it as plain text (.txt)."),
+    (b"SQLite format 3", "a database", "Export the table as csv."),
+    (b"ARROW1", "an Arrow file", "Save it as Parquet."),
+    (b"\x89PNG", "a picture", READABLE),
+    (b"\xff\xd8\xff", "a picture", READABLE),
+)
+
+
+def open_reader(path: Path, encoding: str = "auto") -> Reader:
+    """A reader for the file at `path`; what it holds decides over its name.
+
+    Raises:
+        NotFound: there is no such file.
+        BadInput: it is empty, or nothing the studio reads; says what it is instead.
+    """
+    if not path.exists():
+        raise NotFound(f"There is no file {path}.", "", "Check the path and the spelling of the name.")
+    if not path.is_file():
+        raise refuse(path, "It is a folder, not a file.", "Name one file of examples.")
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    if not head.strip(b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"):
+        raise refuse(path, "There is nothing in it.", "Choose a file with examples.", f"{path.name} is empty.")
+    if head.startswith((b"PAR1", b"PK\x03\x04")):
+        return _binary(path, head)
+    for mark, what, advice in FOREIGN:
+        if head.startswith(mark):
+            raise refuse(path, f"It is {what}.", advice)
+    return _text_reader(path, find_encoding(path, encoding))
+
+
+def _binary(path: Path, head: bytes) -> Reader:
+    if head.startswith(b"PAR1"):
+        from studio.datasets.parquet_rows import ParquetRows
+
+        return ParquetRows(path)
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        names = ["xl/"] if ending(path) == "xlsx" else []
+    if not any(name.startswith("xl/") for name in names):
+        what = "a word processor's document" if any(name.startswith("word/") for name in names) else "a packed file"
+        raise refuse(path, f"It is {what} (zip).", f"Unpack it or save it in another form. {READABLE}")
+    from studio.datasets.spreadsheet import Spreadsheet
+
+    return Spreadsheet(path)
+
+
+def ending(path: Path) -> str:
+    """The kind a file's name promises, "" when it promises none."""
+    name = path.suffix.lower().lstrip(".")
+    kind = ENDINGS.get(name, name)
+    return kind if kind in KINDS else ""
+
+
+def _text_reader(path: Path, encoding: str) -> Reader:
+    promised = ending(path)
+    head = [line for line in read_head(path, encoding) if line.strip()]
+    start = "".join(head[:20]).lstrip()
+    if kind := _json_kind(head, start, promised):
+        return (JsonLines if kind == "jsonl" else JsonArray)(path, encoding)
+    if start[:200].lower().startswith(("<!doctype", "<html", "<?xml", "<table")) and promised != "txt":
+        raise refuse(path, "It is a web page or XML, not a table.", "Open it in a spreadsheet program and save as csv.")
+    if promised in ("csv", "tsv"):
+        return Delimited(path, encoding, promised)
+    if promised == "txt" or (promised == "" and not looks_delimited(head)):
+        return PlainText(path, encoding)
+    if promised in ("", "xlsx", "parquet") and looks_delimited(head):
+        return Delimited(path, encoding)
+    raise refuse(
+        path,
+        f"Its name says {promised}, but it begins with “{start[:30].strip()}”.",
+        "If it is a table, rename it to .csv; if it is text, to .txt.",
+    )
+
+
+def _json_kind(head: list[str], start: str, promised: str) -> str:
+    """json or jsonl; "" when it is neither, also where a file not named so only happens to begin with a bracket."""
+    named = promised in ("json", "jsonl")
+    first, second = (*head[:2], "", "")[:2]
+    if promised == "jsonl" and not start.startswith("["):
+        return "jsonl" if any(_parses(line) for line in head) or start.startswith("{") else ""
+    if not (start.startswith(("[", "{")) if named else JSON_START.match(start)):
+        return ""
+    if start.startswith("["):
+        return "json"
+    # One object a line, also where the first is broken; else one object over the whole file.
+    return "jsonl" if second and (_parses(first) or _parses(second)) else "json"
+
+
+def _parses(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), (dict, list))
+    except (ValueError, RecursionError):
+        return False
+
+
+def sample(reader: Reader) -> list[dict[str, Any]]:
+    """The values of the first readable records, at most SAMPLE_ROWS and about SAMPLE_CHARACTERS characters."""
+    found: list[dict[str, Any]] = []
+    size = 0
+    for record in islice(reader.records(), 10 * SAMPLE_ROWS):
+        if record.values is not None:
+            found.append(record.values)
+            size += len(str(record.values))
+        if len(found) >= SAMPLE_ROWS or size >= SAMPLE_CHARACTERS:
+            break
+    reader.done = 0
+    return found
+
+
+def columns_of(sample: list[dict[str, Any]]) -> list[str]:
+    """Every name in the sample, in the order of first appearance."""
+    return list(dict.fromkeys(name for values in sample for name in values))
