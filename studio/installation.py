@@ -142,7 +142,10 @@ class Installation:
         if not self.python.exists():
             return None
         code = "import sys, sysconfig, pip; assert sys.version_info >= (3, 11); print(sysconfig.get_path('purelib'))"
-        ran = subprocess.run([str(self.python), "-I", "-c", code], capture_output=True, text=True)
+        try:
+            ran = subprocess.run([str(self.python), "-I", "-c", code], capture_output=True, text=True)
+        except OSError:
+            return None
         return Path(ran.stdout.strip()) if ran.returncode == 0 else None
 
     def _wanted(self, extras: list[str]) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ Standard library only: launch.py needs it before anything is installed.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import queue
@@ -23,7 +24,10 @@ from studio.errors import BadInput, NoRoom, Offline, Refused, StudioError
 LOG = "install.log"
 QUIET_SECONDS = 4.0
 FOUND = re.compile(r"(?:Collecting|Requirement already satisfied:) ([A-Za-z0-9._-]+)")
-FETCHED = re.compile(r" *(?:Downloading|Using cached|Processing) \S*?([A-Za-z0-9_.]+)-[^/\s]*\.whl(?: \((.+)\))?$")
+FETCHED = re.compile(
+    r" *(?:Downloading|Using cached|Processing) (?:.*[/\\])?([A-Za-z0-9_.]+)-[^/\\]*\.whl(?: \((.+)\))?$"
+)
+SIZE = re.compile(r"[\d.]+ ?[kMG]?B")
 TESTED = "3.11"
 
 
@@ -34,15 +38,15 @@ class Progress:
         self.stream = stream or sys.stderr
         self.live = self.stream.isatty()
         self.text = ""
-        self.since = self.shown = time.monotonic()
+        self.pending = False
+        self.since = time.monotonic()
+        self.written = -math.inf
 
     def show(self, text: str) -> None:
-        """Shows a text; off a terminal, at most one a second of those that follow each other fast."""
-        if text == self.text:
-            return
-        self.text, self.since = text, time.monotonic()
-        if self.live or self.since - self.shown >= 1.0:
-            self._write(text)
+        """Shows a text; off a terminal, those that follow each other fast are passed over."""
+        if text != self.text:
+            self.text, self.since, self.pending = text, time.monotonic(), True
+        self.beat()
 
     def say(self, text: str) -> None:
         """Shows a text that stays."""
@@ -50,13 +54,15 @@ class Progress:
         self._write(text + ("\n" if self.live else ""))
 
     def beat(self) -> None:
-        """To be called often: says that a long step still goes on."""
-        now = time.monotonic()
-        if now - self.shown >= QUIET_SECONDS:
-            self._write(f"{self.text} ({now - self.since:.0f} s so far)")
+        """To be called often: shows what is still to be shown, and says that a long step goes on."""
+        quiet = time.monotonic() - self.written
+        if self.pending and (self.live or quiet >= 1.0):
+            self._write(self.text)
+        elif quiet >= QUIET_SECONDS:
+            self._write(f"{self.text} ({time.monotonic() - self.since:.0f} s so far)")
 
     def _write(self, text: str) -> None:
-        self.shown = time.monotonic()
+        self.written, self.pending = time.monotonic(), False
         self.stream.write(f"\r\x1b[K{text}" if self.live else f"{text}\n")
         self.stream.flush()
 
@@ -96,11 +102,14 @@ class Counter:
     def line(self, line: str) -> str | None:
         """What to show for one line of pip's; None for nothing new."""
         if match := FETCHED.match(line):
-            self.fetched.add(match[1])
-            return self._count("fetching", self.fetched, match[1]) + (f" ({match[2]})" if match[2] else "")
+            name = packages.plain(match[1])
+            self.found.add(name)
+            self.fetched.add(name)
+            size = f" ({match[2]})" if match[2] and SIZE.fullmatch(match[2]) else ""
+            return self._count("fetching", self.fetched, name) + size
         if match := FOUND.match(line):
-            self.found.add(match[1].lower())
-            return self._count("looking up", self.found, match[1])
+            self.found.add(packages.plain(match[1]))
+            return self._count("looking up", self.found, packages.plain(match[1]))
         if line.startswith("Installing collected packages: "):
             self.order = line.split(": ")[1].replace(" ", "").strip().split(",")
         if "WARNING: Retrying" in line:
@@ -112,7 +121,7 @@ class Counter:
         if not self.order:
             return None
         there = packages.installed(self.site)
-        left = [name for name in self.order if re.sub(r"[-.]", "_", name).lower() not in there]
+        left = [name for name in self.order if packages.plain(name) not in there]
         done = len(self.order) - len(left)
         return (
             f"installing {min(done + 1, len(self.order))} of {len(self.order)}: {left[0] if left else 'the last files'}"
@@ -174,7 +183,7 @@ NETWORK = re.compile(
     r"NewConnectionError|Failed to establish|name resolution|Name or service not known|ConnectTimeout|ReadTimeout"
     r"|ProxyError|Connection (?:refused|reset|broken|aborted)|Network is unreachable|SSLError|ConnectionError",
 )
-UNKNOWN = re.compile(r"No matching distribution found for (\S+)")
+UNKNOWN = re.compile(r"(?:No matching distribution found for|The user requested \(constraint\)) (\S+)")
 
 
 def failure(text: str, log: Path) -> StudioError:

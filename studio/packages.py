@@ -36,6 +36,11 @@ def pinned(root: Path) -> int:
     return sum("==" in line for line in (root / "constraints.txt").read_text(encoding="utf-8").splitlines())
 
 
+def plain(name: str) -> str:
+    """A package's name in the one spelling that compares: `Jinja2` is jinja2, `et_xmlfile` et-xmlfile."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def release(version: str) -> tuple[int, ...]:
     """The numbers of a version, without what follows them: `2.13.0+cpu` is (2, 13), `3.0rc1` is (3)."""
     numbers = [int(part) for part in re.match(r"[\d.]*", version).group().split(".") if part]  # type: ignore[union-attr]
@@ -78,11 +83,11 @@ def unmet(requirements: Iterable[str], path: list[str] | None = None) -> str | N
 
 
 def installed(site: Path) -> set[str]:
-    """The names, with underscores, of the packages wholly written to a site-packages folder.
+    """The names, in plain spelling, of the packages wholly written to a site-packages folder.
 
     pip writes INSTALLER after a package's last file, so its absence betrays one that was cut off.
     """
-    return {place.parent.name.split("-")[0].lower() for place in site.glob("*.dist-info/INSTALLER")}
+    return {plain(place.parent.name.split("-")[0]) for place in site.glob("*.dist-info/INSTALLER")}
 
 
 def mend(site: Path) -> list[str]:
