@@ -19,6 +19,8 @@ SPACE = re.compile(r"[ \t\r\n]*")
 MARGIN = 16
 # One value must fit in memory: a row longer than this is a mistake.
 LONGEST = 1 << 28
+HALF = "it holds half a character (a lone \\u escape)"
+SURROGATE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 
 
 class JsonLines:
@@ -52,7 +54,7 @@ def json_problem(message: str, line: str) -> str:
     if "recursion" in message:
         return "its JSON is nested too deeply"
     if "hex escape" in message:
-        return "it holds half a character (a lone \\u escape)"
+        return HALF
     if "EOF" in message:
         return "its JSON breaks off before its end"
     at = message.rpartition(" at line 1 column ")[2]
@@ -101,9 +103,20 @@ class JsonArray:
             values = scanner.array() if scanner.peek() == "[" else _inner_list(scanner)
             for number, value in enumerate(values, 1):
                 self.done = position()
-                yield as_record(number, value)
+                if scanner.halves and not _storable(value):
+                    yield Record(number, None, HALF)
+                else:
+                    yield as_record(number, value)
             if scanner.peek():
                 raise scanner.fault("something follows behind its end")
+
+
+def _storable(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _inner_list(scanner: Scanner) -> Iterator[Any]:
@@ -155,6 +168,7 @@ class Scanner:
         self.line = 1
         self.row = 0
         self.ended = False
+        self.halves = False  # whether escapes were seen that may stand for half a character
         self.decode = json.JSONDecoder().raw_decode
 
     def _more(self) -> bool:
@@ -167,6 +181,7 @@ class Scanner:
         self.at = 0
         while wanted > 0 and (block := next(self.source, "")):
             pieces.append(block)
+            self.halves = self.halves or SURROGATE.search(block) is not None
             wanted -= len(block)
         self.buffer = "".join(pieces)
         self.ended = wanted > 0

@@ -10,7 +10,7 @@ from studio.datasets.rows import Side
 from studio.errors import BadInput
 
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
-DEFAULT = {"train": 0.8, "validation": 0.1, "test": 0.1}
+DEFAULT: dict[Side, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 NAMES: dict[str, Side] = {
     "train": "train", "training": "train", "tr": "train",
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
