@@ -18,10 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from studio import packages
-from studio.errors import NoRoom, Offline
 from studio.installation import Installation
-from studio.installer import failure
 
 ROOT = Path(__file__).resolve().parent.parent
 FRONT = ("__init__", "errors", "files", "packages", "installer", "installation")
@@ -261,18 +258,6 @@ def test_a_version_that_does_not_exist_names_the_tested_python(restored: Path) -
     assert "tested with Python 3.11" in done.stderr and "small" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("line", "kind"),
-    [
-        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", NoRoom),
-        ("  WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError()'", Offline),
-    ],
-)
-def test_pips_failures_have_their_kind(line: str, kind: type, tmp_path: Path) -> None:
-    error = failure(f"Collecting small\n{line}\n", tmp_path / "install.log")
-    assert type(error) is kind and error.why and error.next
-
-
 def test_a_python_without_venv_names_the_package(tmp_path: Path) -> None:
     folder = checkout(tmp_path / "a")
     hide = "import sys; sys.modules['ensurepip'] = None; import runpy; sys.argv = sys.argv[1:]; "
@@ -325,44 +310,3 @@ def test_an_old_python_is_told() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "needs Python 3.11 or newer; this is Python 3.10." in done.stderr
-
-
-def test_every_requirement_is_understood() -> None:
-    """The ranges of pyproject.toml are read without packaging; here both readings are compared."""
-    from importlib.metadata import version
-
-    from packaging.requirements import Requirement
-
-    for listed in packages.declared(ROOT).values():
-        for text in listed:
-            wanted = Requirement(text)
-            for tried in (version(wanted.name), "0.0.1", "3.1", "2.14.0", "2.13.0+cpu", "999.0"):
-                assert packages.fits(text, tried) == wanted.specifier.contains(tried, prereleases=True), (text, tried)
-
-
-def test_every_dependency_is_pinned_and_nothing_else() -> None:
-    """constraints.txt is the closure of pyproject.toml's lists on the tested system, at the versions tested."""
-    from importlib.metadata import distribution
-
-    from packaging.requirements import Requirement
-
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = dict(line.split("==") for line in lines if "==" in line)
-    seen: dict[str, str] = {}
-    todo = [(Requirement(text), frozenset[str]()) for listed in packages.declared(ROOT).values() for text in listed]
-    done = set()
-    while todo:
-        requirement, extras = todo.pop()
-        name = packages.plain(requirement.name)
-        applies = [
-            extra
-            for extra in ("", *extras)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
-        ]
-        if not applies or (name, frozenset(requirement.extras)) in done:
-            continue
-        done.add((name, frozenset(requirement.extras)))
-        found = distribution(requirement.name)
-        seen[name] = found.version.split("+")[0]
-        todo += [(Requirement(text), frozenset(requirement.extras)) for text in found.requires or []]
-    assert pins.items() >= seen.items() if sys.platform != "linux" else pins == seen
