@@ -14,7 +14,7 @@ from tokenizers import Encoding
 from studio.batches.labels import Answers, LossOn
 from studio.batches.template import Span
 from studio.batches.tokenizer import ModelTokenizer
-from studio.errors import BadInput, Refused, StudioError
+from studio.errors import Refused, StudioError
 
 if TYPE_CHECKING:
     from studio.datasets.rows import Row
@@ -174,9 +174,9 @@ def _encode_batch(
     for at, row in enumerate(rows):
         if row.kind == "text":
             continue
-        finder = tokenizer.answers(row.tools is not None)
+        finder = tokenizer.answers(bool(row.tools))
         try:
-            answers[at] = finder.find(row.conversation(), row.tools, loss_on)
+            answers[at] = finder.find(row.conversation(), row.tools or None, loss_on)
         except StudioError as error:
             found[at] = error
     encodings = tokenizer.encode_batch([answer.text for answer in answers.values()])
@@ -233,14 +233,3 @@ def _why_nothing(whole: Encoded, cutoff: int) -> str:
         first = int(np.flatnonzero(whole.labels != IGNORED)[0])
         return f"Its answer begins at token {first + 1}, beyond the cut-off of {cutoff}."
     return "It has no answer to learn from."
-
-
-def check_cutoff(tokenizer: ModelTokenizer, cutoff: int) -> None:
-    """Raises BadInput when rows could become longer than the model can read."""
-    if tokenizer.max_length is not None and cutoff > tokenizer.max_length:
-        raise BadInput(
-            f"A cut-off of {cutoff} tokens is too long for this model.",
-            f"It reads at most {tokenizer.max_length} tokens at a time.",
-            f"Choose `--cutoff {tokenizer.max_length}` or less.",
-            field="cutoff",
-        )

@@ -94,7 +94,7 @@ class AnswerFinder:
         closing = probe.last if turn.is_last else probe.between
         if turn.prompt is None or not text.startswith(turn.prompt) or not turn.alone.endswith(probe.tail):
             return None
-        start = self._past_header(text, len(turn.prompt))
+        start = self._past_prompt(turn, turn.prompt)
         if content < start:
             return None
         if not text.startswith(turn.alone[:content]) or not text.startswith(closing, content):
@@ -104,10 +104,11 @@ class AnswerFinder:
         stop = self._stop_at(text, content)
         return (start, stop or content), stop is not None
 
-    def _past_header(self, text: str, start: int) -> int:
-        """`start`, or past the header that stands there though the prompt did not end with it (after tool results)."""
-        header = self._probe.prompt if self._probe else ""
-        return start + len(header) if header and text.startswith(header, start) else start
+    def _past_prompt(self, turn: _Turn, prompt: str) -> int:
+        """Where the answer begins after `prompt`; past the header where only the turn has it (after tool results)."""
+        header = self._probe.header if self._probe else ""
+        missing = header and not prompt.endswith(header) and turn.text.startswith(header, len(prompt))
+        return len(prompt) + (len(header) if missing else 0)
 
     def _stop_at(self, text: str, place: int) -> int | None:
         """Where the token at `place` ends if it is one that stops the model."""
@@ -127,14 +128,15 @@ class AnswerFinder:
             return None
         if last.count(MARK) != 1 or between.count(MARK) != 1:
             return None
-        header, tail = last.split(MARK)
+        before, tail = last.split(MARK)
         unasked = self.template.render(asked)
-        # A template that writes a header though it was not asked for one: what follows the prompt is no answer.
-        bare = prompt == unasked and header[len(prompt) :].strip() != ""
+        header = prompt[self._whole_tokens(prompt, _same(prompt, unasked)) :]
+        if prompt == unasked and before.startswith(prompt):
+            # It asks for nothing; what it then writes before the answer is a header all the same, but for blanks.
+            header = before[len(prompt) :] if before[len(prompt) :].strip() else ""
         return _Probe(
-            prompted=header.startswith(prompt) and not bare,
-            bare=bare,
-            prompt=prompt[self._whole_tokens(prompt, _same(prompt, unasked)) :],
+            prompted=before.startswith(prompt),
+            header=header,
             tail=tail,
             last=self._closing(tail, tail) or "",
             between=self._closing(between.split(MARK)[1], tail) or "",
@@ -174,17 +176,15 @@ class AnswerFinder:
 
     def _start(self, turn: _Turn, floor: int, first: int) -> int:
         """Where the turn that has its words at `first` begins: after the prompt that asks for it."""
-        if self._probe is not None and self._probe.bare and not turn.message.get("tool_calls"):
-            return first
         if turn.prompt is not None and turn.text.startswith(turn.prompt) and len(turn.prompt) <= first:
-            return self._past_header(turn.text, len(turn.prompt))
+            return self._past_prompt(turn, turn.prompt)
         lead = turn.lead(floor)
         if lead is not None:
             place, header = lead
             same = self._whole_tokens(header, _same(header, turn.text[place:first]))
             if same or not header:
                 return place + same
-        header = self._probe.prompt if self._probe else ""
+        header = self._probe.header if self._probe else ""
         place = turn.text.rfind(header, floor, first)
         if header and place >= 0:
             return place + len(header)
@@ -207,15 +207,13 @@ class _Probe:
 
     Attributes:
         prompted: whether the answer begins right where the prompt ends.
-        bare: whether the header is written only with the answer, never as a prompt for it.
-        prompt: what it writes to ask for an answer.
+        header: what it writes to ask for an answer.
         tail: all that follows the words of a last answer.
         last, between: the part of what follows that closes the answer, at the end and before another turn.
     """
 
     prompted: bool
-    bare: bool
-    prompt: str
+    header: str
     tail: str
     last: str
     between: str
@@ -286,7 +284,7 @@ class _Turn:
         rendered = self._template.render(marked, self._tools, prompt)
         before, found, after = rendered.partition(mark)
         if not found:
-            raise self.refused("the template leaves it out")
+            raise self.refused("the template leaves it out or rewrites it")
         if mark in after:
             if not messages[number].get("tool_calls"):
                 raise self.refused("the template writes it more than once")

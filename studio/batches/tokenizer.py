@@ -1,6 +1,7 @@
 """A model's tokenizer and chat template, read from its folder as Transformers reads them, without Transformers.
 
-Files: tokenizer.json; tokenizer_config.json, special_tokens_map.json; chat_template.jinja, chat_templates/*.jinja;
+Files: tokenizer.json; tokenizer_config.json, special_tokens_map.json; chat_template.jinja,
+additional_chat_templates/*.jinja;
 config.json and generation_config.json for the end tokens and the number of positions.
 """
 
@@ -226,7 +227,7 @@ def _content(token: Any) -> str | None:
 
 def _templates(folder: Path, config: dict[str, Any]) -> dict[str, str]:
     """Chat templates by name; files of their own go before the one in tokenizer_config.json."""
-    found = {path.stem: _text(path) for path in sorted((folder / "chat_templates").glob("*.jinja"))}
+    found = {path.stem: _text(path) for path in sorted((folder / "additional_chat_templates").glob("*.jinja"))}
     if (single := folder / "chat_template.jinja").is_file():
         found["default"] = _text(single)
     own = found or config.get("chat_template") or {}

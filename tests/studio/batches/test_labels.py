@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from studio.batches.encode import IGNORED, Encoded, encode_row
+from studio.batches.labels import LossOn
+from studio.batches.tokenizer import ModelTokenizer
+from studio.datasets.rows import Row
+from studio.errors import BadInput
+from tests.studio.batches.families import CALL, CONVERSATIONS, FAMILIES, TAGGED, TOOL, Family, assistant, system, user
+from tests.tiny import tiny_tokenizer
+
+ROOMY = 10**6
+BY_NAME = {family.name: family for family in FAMILIES}
+
+
+@pytest.fixture(scope="session")
+def load(tmp_path_factory):
+    @cache
+    def loaded(name: str) -> tuple[ModelTokenizer, Path]:
+        folder = BY_NAME[name].write(tmp_path_factory.mktemp(name))
+        return ModelTokenizer.load(folder), folder
+
+    return loaded
+
+
+def encoded(tokenizer: ModelTokenizer, messages: list, tools: list | None = None, loss_on: LossOn = "all") -> Encoded:
+    return encode_row(tokenizer, Row("r", "chat", messages, tools), loss_on=loss_on, cutoff=ROOMY)
+
+
+def learned(tokenizer: ModelTokenizer, row: Encoded) -> list[str]:
+    """The learned texts: each unbroken run of labels, decoded."""
+    runs: list[list[int]] = [[]]
+    for label, token in zip(row.labels, row.ids, strict=True):
+        assert label in (IGNORED, token)
+        if label == IGNORED:
+            runs.append([])
+        else:
+            runs[-1].append(int(label))
+    return [tokenizer.decode(run, special=True) for run in runs if run]
+
+
+def expected(family: Family, messages: list) -> list[str]:
+    turns = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
+    return [family.learned(messages[number]["content"], number == len(messages) - 1) for number in turns]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_exactly_the_answers_with_their_ends_are_learned(load, family, name):
+    if (name == "system" and not family.system) or (name == "first" and not family.first):
+        pytest.skip("the template refuses such conversations")
+    tokenizer, _ = load(family.name)
+    messages = CONVERSATIONS[name]
+    answers = expected(family, messages)
+    assert learned(tokenizer, encoded(tokenizer, messages)) == answers
+    assert learned(tokenizer, encoded(tokenizer, messages, loss_on="last")) == answers[-1:]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_the_token_that_closes_answers_stops_the_model(load, family):
+    tokenizer, _ = load(family.name)
+    if family.end:
+        assert tokenizer.backend.token_to_id(family.end) in tokenizer.stop_ids
+
+
+@pytest.mark.parametrize("name", TAGGED)
+def test_labels_of_tagged_templates_are_those_of_transformers(load, name):
+    tokenizer, folder = load(name)
+    theirs = AutoTokenizer.from_pretrained(folder)
+    for messages in CONVERSATIONS.values():
+        # Transformers leaves out all but the first byte of a character that ends a block and has several tokens.
+        plain = [{**message, "content": message["content"].replace("🙂", "x")} for message in messages]
+        out = theirs.apply_chat_template(plain, return_dict=True, return_assistant_tokens_mask=True)
+        ours = encoded(tokenizer, plain)
+        assert ours.ids.tolist() == out["input_ids"]
+        assert (ours.labels != IGNORED).astype(int).tolist() == out["assistant_masks"]
+
+
+TOOL_TALK = [
+    user("Köln?"),
+    assistant("", tool_calls=[CALL]),
+    {"role": "tool", "name": "get_weather", "content": "sunny"},
+    assistant("It is sunny."),
+    user("Thanks"),
+    assistant("Welcome"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("llama3", '{"name": "get_weather", "parameters": {"city": "Köln"}}<|eot_id|>'),
+        ("mistral", '[TOOL_CALLS][{"name": "get_weather", "arguments": {"city": "Köln"}}]</s>'),
+        ("qwen3", '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Köln"}}\n</tool_call><|im_end|>'),
+    ],
+)
+@pytest.mark.parametrize("opening", [[], [system("Be nice.")]])
+def test_tool_calls_are_learned_and_their_results_are_not(load, name, call, opening):
+    tokenizer, _ = load(name)
+    family = BY_NAME[name]
+    row = encoded(tokenizer, [*opening, *TOOL_TALK], [TOOL])
+    rest = [family.learned("It is sunny.", False), family.learned("Welcome", True)]
+    assert learned(tokenizer, row) == [call, *rest]
+
+
+def test_a_call_that_the_template_leaves_out_is_refused(load):
+    for name in ("tiny", "phi3", "gemma"):
+        tokenizer, _ = load(name)
+        with pytest.raises(BadInput) as refusal:
+            encoded(tokenizer, [user("Köln?"), assistant("", tool_calls=[CALL])], [TOOL])
+        assert "leaves out its tool call" in refusal.value.why and refusal.value.next
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{% for m in messages %}{{ m.role }}: {{ m.content | upper }}\n{% endfor %}", "rewrites it"),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }}{{ m.content }}\n{% endfor %}", "more than once"),
+        ("{% for m in messages if m.role == 'user' %}{{ m.content }}\n{% endfor %}", "leaves it out or"),
+        (
+            "{{ messages | length }}{% for m in messages %}{{ m.content | length }}:{{ m.content }}\n{% endfor %}",
+            "depending on its words",
+        ),
+        ("{% for m in messages[::-1] %}{{ m.role }}: {{ m.content }}\n{% endfor %}", ""),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(tmp_path, template, why):
+    tokenizer = ModelTokenizer.load(tiny_tokenizer(tmp_path, template=template))
+    with pytest.raises(BadInput) as refusal:
+        encoded(tokenizer, [user("Why?"), assistant("Hello"), user("And?"), assistant("Rome, of course")])
+    assert why in refusal.value.why and refusal.value.next
+
+
+words = st.text(st.characters(codec="utf-8", exclude_characters="\ufffd"), max_size=30)
+
+
+@settings(deadline=None)
+@given(contents=st.lists(words, min_size=2, max_size=6))
+def test_the_labels_of_any_content_are_the_content_and_its_end(load, contents):
+    messages = [user(text) if number % 2 == 0 else assistant(text) for number, text in enumerate(contents)]
+    if len(messages) % 2:
+        messages.pop()
+    for name in ("tiny", "plain", "llama3", "gemma", "phi3", "qwen3", "command", "harmony", "tagged"):
+        tokenizer, _ = load(name)
+        row = encoded(tokenizer, messages)
+        family = BY_NAME[name]
+        text, spans = tokenizer.render(messages), tokenizer.answers().find(messages).spans
+        assert [text[start:end] for start, end in spans] == expected(family, messages)
+        assert row.trained >= len(spans)
+
+
+def test_a_line_break_that_joins_header_and_answer_is_learned_with_the_answer(load):
+    tokenizer, folder = load("tagged")
+    messages = [user("x"), assistant("\n\nHello")]
+    mask = AutoTokenizer.from_pretrained(folder).apply_chat_template(
+        messages, return_dict=True, return_assistant_tokens_mask=True
+    )["assistant_masks"]
+    assert (encoded(tokenizer, messages).labels != IGNORED).astype(int).tolist() == mask
