@@ -20,6 +20,7 @@ FORMATS = {
     "verdict": 1,
     "parity": 1,
     "checkpoint": 1,
+    "password": 1,
 }
 
 # (kind, format it starts from) -> the function that makes the next format of it
@@ -32,7 +33,8 @@ def load(path: Path, kind: str) -> dict[str, Any]:
 
 
 def save(path: Path, kind: str, data: dict[str, Any]) -> None:
-    """Writes `data` whole, with the format number of its kind in front."""
+    """Writes `data` whole, with the format number of its kind in front; `format` is no key of anything else."""
+    assert "format" not in data, f"{kind} files use the key “format” for their number"
     write_json(path, {"format": FORMATS[kind], **data})
 
 

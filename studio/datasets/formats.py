@@ -27,6 +27,8 @@ VERDICTS = ("label", "kto_tag", "thumbs_up", "rating", "feedback", "desirable", 
 SPLITS = ("split", "partition", "subset", "fold")
 TAGS = ("domain", "tone", "task")
 LONG_TEXT = 50
+# Fewer filled cells than this do not show whether the values come again.
+LABELLED_ROWS = 12
 
 
 @dataclass
@@ -161,10 +163,25 @@ def _prompt_completion(table: Table) -> Found | None:
 
 def _label(table: Table) -> Found | None:
     text, label = table.find(*LABELLED), table.find(*LABELS)
+    if text and not label and (label := _repeating(table, text)):
+        return "label", {"user": text, "label": label}, f"“{text}” is a text; “{label}” has few values that come again"
     short = table.share(label, lambda value: not isinstance(value, (list, dict)) and len(str(value)) <= 100)
     if not text or not label or text == label or short < 0.9:
         return None
     return "label", {"user": text, "label": label}, f"“{text}” is a text and “{label}” its label"
+
+
+def _repeating(table: Table, text: str) -> str | None:
+    """The one column beside a text that holds a few short values again and again, as labels do."""
+    known = {table.find(*SPLITS), *map(table.by_name.get, TAGS), text}
+    found = [name for name in table.columns[:200] if name not in known and _is_labels(table.values(name))]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_labels(values: list[Any]) -> bool:
+    if len(values) < LABELLED_ROWS or not all(isinstance(value, str) and len(value) <= LONG_TEXT for value in values):
+        return False
+    return 2 <= len(set(values)) <= len(values) / 3
 
 
 def _text(table: Table) -> Found | None:
@@ -214,7 +231,7 @@ def recognise(columns: list[str], sample: list[dict[str, Any]], wanted: str = "a
                 f"This file is not of the format “{name}”.",
                 f"That has {needs}; the columns here are: {show_columns(columns)}.",
                 f"Leave --format out, or say which columns are meant: {_example(table)}.",
-                field="format",
+                field="read_as",
             )
     raise unrecognised(table)
 

@@ -211,7 +211,7 @@ def _recognise(reader: Reader, settings: ImportSettings) -> Guess:
             "Choose a file with examples, each with named fields.",
             field="source",
         )
-    return choose(columns, records, settings.mapping, settings.format)
+    return choose(columns, records, settings.mapping, settings.read_as)
 
 
 def _fill(

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from studio import migrate
@@ -89,7 +90,7 @@ class Dataset:
             with pq.ParquetFile(path, pre_buffer=False) as file:
                 for batch in file.iter_batches(batch_size=BATCH_ROWS):
                     if split is not None:
-                        batch = batch.filter(pa.compute.equal(batch["split"], split))
+                        batch = batch.filter(pc.equal(batch["split"], split))
                     for values in batch.to_pylist():
                         yield from_columns(values)
         except pa.ArrowException as error:

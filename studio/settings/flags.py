@@ -22,6 +22,7 @@ class Flag:
     Args:
         path: the keys that lead to the value, as `("method", "rank")`; `("method", "name")` chooses a variant.
         variants: the names of the variants of `path[0]` that have this setting; empty when it always exists.
+        many: whether the flag may be given several times, as the value is a list.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Flag:
     choices: tuple[str, ...]
     field: FieldInfo
     variants: tuple[str, ...] = ()
+    many: bool = False
 
     @property
     def help(self) -> str:
@@ -99,7 +101,8 @@ def _flag(path: tuple[str, ...], field: FieldInfo, variants: tuple[str, ...] = (
     part = _parts(field.annotation)[0]
     choices = tuple(str(choice) for choice in get_args(part)) if get_origin(part) is Literal else ()
     kind = part if isinstance(part, type) and part in (int, float, bool, str) else str
-    return Flag(str(extra.get("flag") or _dashes(path[-1])), path, kind, choices, field, variants)
+    many = get_origin(part) is list
+    return Flag(str(extra.get("flag") or _dashes(path[-1])), path, kind, choices, field, variants, many)
 
 
 def _dashes(name: str) -> str:
@@ -121,6 +124,8 @@ def add_flags(parser: argparse.ArgumentParser, model: type[Settings], leave_out:
             options["action"] = argparse.BooleanOptionalAction
         else:
             options |= {"type": _number(flag.type), "metavar": _metavar(flag)}
+            if flag.many:
+                options["action"] = "append"
             if flag.choices:
                 options |= {"choices": flag.choices, "metavar": None}
         group.add_argument(f"--{flag.name}", **options)
@@ -209,8 +214,9 @@ def command(model: type[Settings], settings: dict[str, Any]) -> str:
             continue
         if flag.type is bool:
             words.append(f"--{flag.name}" if value else f"--no-{flag.name}")
-        else:
-            words += [f"--{flag.name}", shlex.quote(f"{value:g}" if isinstance(value, float) else str(value))]
+            continue
+        for one in value if flag.many else [value]:
+            words += [f"--{flag.name}", shlex.quote(f"{one:g}" if isinstance(one, float) else str(one))]
     return " ".join(words)
 
 
@@ -227,7 +233,7 @@ def _variant(settings: dict[str, Any], flag: Flag) -> Any:
 
 def _default(model: type[Settings], flag: Flag) -> Any:
     if len(flag.path) == 1:
-        return None if flag.field.is_required() else flag.field.get_default()
+        return None if flag.field.is_required() else flag.field.get_default(call_default_factory=True)
     if flag.path[-1] == "name":
         default = model.model_fields[flag.path[0]].get_default()
         return getattr(default, "name", None)

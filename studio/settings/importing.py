@@ -45,12 +45,13 @@ class ImportSettings(Settings):
         group="Columns",
         flag="map",
     )
-    format: Literal[
+    read_as: Literal[
         "auto", "alpaca", "sharegpt", "messages", "prompt_completion", "question_answer", "label", "preference",
         "feedback", "text",
     ] = setting(
         "auto",
         title="Format",
+        flag="format",
         help="What the columns mean, where the studio takes the file for something else than it is.",
         group="Columns",
         level="advanced",

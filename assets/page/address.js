@@ -1,0 +1,25 @@
+// Keeps the address and the tabs in step: a click on a tab writes ?tab=, the browser's Back opens the tab again.
+
+import { address, go } from "./base.js";
+
+const button = (key) => document.querySelector(`#tabs button#tab-${key}-button`);
+const KEYS = ["home", "data", "train", "runs", "compare", "evaluate", "export", "settings"];
+
+document.addEventListener("click", (event) => {
+  const tab = event.target.closest?.("#tabs button[role=tab]");
+  const key = tab && KEYS.find((name) => tab.id === `tab-${name}-button`);
+  if (key && (address().tab ?? "home") !== key) go({ tab: key });
+  const link = event.target.closest?.("a[data-go]");
+  if (link && !event.metaKey && !event.ctrlKey) {
+    event.preventDefault();
+    go(Object.fromEntries(new URLSearchParams(link.dataset.go)));
+  }
+});
+
+function follow() {
+  const key = address().tab ?? "home";
+  const tab = button(key);
+  if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
+}
+window.addEventListener("popstate", () => window.dispatchEvent(new CustomEvent("ft-address")));
+window.addEventListener("ft-address", follow);

@@ -1,0 +1,146 @@
+// What every part uses: text made safe, requests, polling, the address.
+
+export function escape(text) {
+  return String(text ?? "").replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+// html`…${value}…`: every value is shown as text, never run; what is `raw` or made by html itself goes in as it is.
+class Raw {
+  constructor(text) { this.text = text; }
+  toString() { return this.text; }
+}
+export const raw = (text) => new Raw(text);
+export function html(parts, ...values) {
+  const show = (value) =>
+    value instanceof Raw ? value.text
+      : Array.isArray(value) ? value.map(show).join("")
+      : value === null || value === undefined || value === false ? "" : escape(value);
+  return new Raw(parts.reduce((text, part, at) => text + show(values[at - 1]) + part));
+}
+
+// An error of the studio: what, why, next.
+export class Told extends Error {
+  constructor(error) {
+    super(error.what);
+    Object.assign(this, error);
+  }
+}
+
+export async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { cache: "no-store", ...options });
+  } catch {
+    throw new Told({
+      what: "The studio does not answer.",
+      why: "It was closed, or is being restarted. Runs go on without it.",
+      next: "Start it again: python3 launch.py. This page goes on by itself then.",
+    });
+  }
+  const data = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Told(data.error ?? { what: `The studio refused this (${answer.status}).`, why: "", next: "Reload the page." });
+  return data;
+}
+export const tell = (path, body) =>
+  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
+
+export function notice(error, level = "error") {
+  return html`<div class="notice ${level}" role="${level === "error" ? "alert" : "status"}">
+    <strong>${error.what}</strong> ${error.why} <span class="soft">${error.next}</span></div>`;
+}
+
+// A part of the page: draws into itself, polls while it can be seen, and goes on after the studio was away.
+export class Part extends HTMLElement {
+  every = 1000;
+
+  connectedCallback() {
+    this.classList.add("ft");
+    this.alive = true;
+    this.onAddress = () => this.addressChanged();
+    window.addEventListener("ft-address", this.onAddress);
+    this.start();
+  }
+  disconnectedCallback() {
+    this.alive = false;
+    clearTimeout(this.timer);
+    window.removeEventListener("ft-address", this.onAddress);
+  }
+  addressChanged() {}
+  start() { this.loop(); }
+  async tick() {}
+  async loop() {
+    clearTimeout(this.timer);
+    if (!this.alive) return;
+    if (!document.hidden && this.offsetParent !== null) {
+      try {
+        await this.tick();
+        this.away(null);
+      } catch (error) {
+        this.away(error);
+      }
+    }
+    if (this.alive) this.timer = setTimeout(() => this.loop(), this.every);
+  }
+  // Shows or takes away the word that the studio does not answer; a part may do more.
+  away(error) {
+    let place = this.querySelector(":scope > .ft-away");
+    if (!error) { place?.remove(); return; }
+    if (!place) {
+      place = document.createElement("div");
+      place.className = "ft-away";
+      this.prepend(place);
+    }
+    place.innerHTML = notice(error);
+  }
+  // Puts markup in place only when it changed, so that nothing flickers and selections stay.
+  draw(selector, markup) {
+    const place = selector ? this.querySelector(selector) : this;
+    const text = String(markup);
+    if (place && place.drawn !== text) {
+      place.drawn = text;
+      place.innerHTML = text;
+    }
+    return place;
+  }
+}
+
+// ---- The address: ?tab=runs&run=ID ----
+
+export function address() {
+  return Object.fromEntries(new URLSearchParams(location.search));
+}
+export function go(changes, { replace = false } = {}) {
+  const query = new URLSearchParams(location.search);
+  for (const [key, value] of Object.entries(changes)) {
+    if (value === null || value === undefined || value === "") query.delete(key);
+    else query.set(key, value);
+  }
+  const url = `${location.pathname}?${query}`;
+  if (url === location.pathname + location.search) return;
+  history[replace ? "replaceState" : "pushState"](null, "", url);
+  window.dispatchEvent(new CustomEvent("ft-address"));
+}
+
+// ---- Numbers in words, as studio/wording.py says them ----
+
+export const number = (value, digits = 0) =>
+  value === null || value === undefined ? "–" : Number(value).toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  const whole = Math.round(Math.max(0, seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${Math.floor(whole / 60)} min`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+export function size(bytes) {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  while (Math.abs(bytes) >= 1000 && at < 4) { bytes /= 1000; at += 1; }
+  return `${bytes.toFixed(at < 2 || bytes >= 100 ? 0 : 1)} ${units[at]}`;
+}
+export function when(seconds) {
+  if (!seconds) return "–";
+  const date = new Date(seconds * 1000);
+  const today = new Date().toDateString() === date.toDateString();
+  return date.toLocaleString("en-GB", today ? { hour: "2-digit", minute: "2-digit" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+}

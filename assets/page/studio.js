@@ -1,0 +1,5 @@
+// The page's own script: the parts that live. Each part is a custom element, so it wakes when its tab is opened
+// and sleeps when it is closed; what is being looked at stands in the address and nowhere else.
+
+import "./header.js";
+import "./address.js";

@@ -1,0 +1,45 @@
+"""Turn a file of examples into a dataset.
+
+The columns are recognised from their names and contents; where they are not, --map says what they mean:
+
+    launch.py import mails.csv --name mails --map "user=Subject: {subject}\\n{body}" --map assistant=reply
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from studio import wording
+from studio.commands.frame import Context
+from studio.jobs import folder as job_folder
+from studio.jobs import follow
+from studio.settings.base import check
+from studio.settings.flags import add_flags, collect
+from studio.settings.importing import ImportSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="FILE", help="the file: csv, tsv, json, jsonl, parquet, xlsx or txt")
+    add_flags(parser, ImportSettings, leave_out=("source",))
+
+
+def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
+    return import_file(context, collect(args, ImportSettings))
+
+
+def import_file(context: Context, given: dict[str, Any]) -> dict[str, Any]:
+    """Imports in a job, and waits for it."""
+    settings = check(ImportSettings, given, "This import can't be started.")
+    folder = job_folder.create(context.workspace, "import_data", settings.model_dump(mode="json"), settings.name)
+    return follow.start_and_follow(context.workspace, folder, context.terminal)
+
+
+def show(result: dict[str, Any]) -> str:
+    counts = ", ".join(f"{number} {split}" for split, number in result["counts"].items())
+    lines = [f"“{result['name']}” version {result['version']}: {wording.count(result['rows'], 'row')} ({counts})."]
+    lines.append(f"Read as {result['format'].replace('_', ' ')}.")
+    if result["bad_rows"]:
+        lines.append(f"{wording.count(result['bad_rows'], 'bad row')} left out.")
+    lines.append(f"Train on it: launch.py train --dataset {result['name']}")
+    return "\n".join(lines)

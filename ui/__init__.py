@@ -1,0 +1,1 @@
+"""The pages: they draw what `studio` knows and ask it to start jobs. No torch, and never `backend`."""

@@ -1,0 +1,118 @@
+"""The whole page: header, tabs in the order of the work, and the server around them."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import plotly
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from studio import __version__
+from studio.errors import StudioError
+from studio.workspace import Workspace, broken
+from ui import feeds
+from ui.guard import Guard, Password
+from ui.theme import theme
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets" / "page"
+PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+# Gradio looks at its queue a thousand times a second, which costs a tenth of a core; this is often enough.
+QUEUE_SLEEP = 0.05
+# What Gradio keeps for a page that is not looked at any more; its default is ten thousand pages.
+SESSIONS = 200
+
+HEAD = """
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="/studio/assets/logo.svg" type="image/svg+xml">
+<script type="module" src="/studio/assets/studio.js"></script>
+"""
+
+
+def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
+    """The ASGI app of one workspace."""
+    app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(feeds.router(workspace))
+    app.mount("/studio/assets", StaticFiles(directory=ASSETS), name="assets")
+    app.add_api_route("/studio/plotly.js", _plotly, methods=["GET"])
+    app.add_exception_handler(StudioError, _in_words)
+    demo = blocks(workspace)
+    app = gr.mount_gradio_app(
+        app,
+        demo,
+        path="/",
+        theme=theme(),
+        css_paths=[ASSETS / "studio.css"],
+        head=HEAD,
+        show_error=False,
+        run_history=False,
+        enable_monitoring=False,
+        footer_links=[],
+        allowed_paths=[],
+        max_file_size=largest_upload,
+        mcp_server=False,
+    )
+    calm(demo)
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(Guard, host=host, password=Password(workspace.root), largest=largest_upload)
+    return app
+
+
+def calm(demo: gr.Blocks) -> None:
+    """Makes an idle server idle. Both attributes are Gradio's own business; a test notices when they change."""
+    demo._queue.sleep_when_free = QUEUE_SLEEP
+    demo.state_session_capacity = SESSIONS
+
+
+def blocks(workspace: Workspace) -> gr.Blocks:
+    """The tabs. Each tab's file has `build(workspace)`, called inside its tab."""
+    from ui import compare, data, evaluate, export, home, runs, settings, train
+
+    tabs = {
+        "home": ("Home", home),
+        "data": ("Data", data),
+        "train": ("Train", train),
+        "runs": ("Runs", runs),
+        "compare": ("Compare", compare),
+        "evaluate": ("Evaluate", evaluate),
+        "export": ("Export", export),
+        "settings": ("Settings", settings),
+    }
+    with gr.Blocks(title="FlexTune Studio", analytics_enabled=False, fill_width=True) as demo:
+        gr.HTML(f'<ft-header data-version="{__version__}"></ft-header>', elem_id="header")
+        with gr.Tabs(elem_id="tabs") as shown:
+            for key, (title, module) in tabs.items():
+                with gr.Tab(title, id=key, elem_id=f"tab-{key}"):
+                    module.build(workspace)
+
+        def named(request: gr.Request) -> Any:
+            """The tab that the address names (`?tab=runs`)."""
+            wanted = request.query_params.get("tab", "")
+            return gr.Tabs(selected=wanted if wanted in tabs else "home")
+
+        demo.load(named, None, shown, show_progress="hidden", queue=False)
+    return demo
+
+
+def _plotly(request: Request) -> Response:
+    """Plotly's own script, from the installed package; compressed once."""
+    headers = {"Cache-Control": "public, max-age=86400"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(_packed(), media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
+    return Response(PLOTLY.read_bytes(), media_type="text/javascript", headers=headers)
+
+
+@functools.cache
+def _packed() -> bytes:
+    return gzip.compress(PLOTLY.read_bytes(), 5)
+
+
+async def _in_words(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": broken(error)}, status_code=409)
