@@ -14,19 +14,17 @@ What can't be determined is refused, never guessed.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from studio.batches.template import ChatTemplate, Message, Span
+from studio.batches.turns import MARK, THOUGHT, Tools, Turn, refused
 from studio.errors import BadInput
 
 LossOn = Literal["all", "last"]
-Tools = list[dict[str, Any]] | None
-THOUGHT = "</think>"
-# Letters only, so that no template trims, escapes or splits it.
-MARK = "QzXqMarkVwJ"
 
 
 @dataclass(frozen=True)
@@ -63,13 +61,17 @@ class AnswerFinder:
         if self.template.tracks_answers:
             return self._tracked(messages, tools, wanted)
         text = self.template.render(messages, tools)
-        answers: list[tuple[Span, bool]] = []
+        _check_context(text, messages)
+        found: list[tuple[Span, bool]] = []
         for number in wanted:
-            turn = _Turn(self.template, text, messages, tools, number)
-            floor = answers[-1][0][1] if answers else 0
-            answers.append(self._prefixed(turn) or self._marked(turn, floor))
-            _check(turn, *answers[-1][0], floor)
-        return Answers(text, [span for span, _ in answers], sum(not closed for _, closed in answers))
+            turn = Turn(self.template, text, messages, tools, number)
+            floor = found[-1][0][1] if found else 0
+            found.append(self._prefixed(turn) or self._marked(turn, floor))
+            start, end = found[-1][0]
+            if start < floor or end < start:
+                raise turn.refused("the template writes the turns in another order")
+            _check_words(messages, number, text[start:end])
+        return Answers(text, [span for span, _ in found], sum(not closed for _, closed in found))
 
     @property
     def end_token(self) -> str | None:
@@ -81,11 +83,15 @@ class AnswerFinder:
         text, spans = self.template.render_tracked(messages, tools)
         if wanted and wanted[0] > 0 and any(message.get("role") == "assistant" for message in messages[: wanted[0]]):
             spans = spans[len(self.template.render_tracked(messages[: wanted[0]], tools)[1]) :]
+        _check_context(text, messages)
+        learned = "".join(text[start:end] for start, end in spans)
+        for number in wanted:
+            _check_words(messages, number, learned)
         return Answers(text, [span for span in spans if span[0] < span[1]], 0)
 
     # Prefixes
 
-    def _prefixed(self, turn: _Turn) -> tuple[Span, bool] | None:
+    def _prefixed(self, turn: Turn) -> tuple[Span, bool] | None:
         probe = self._probe
         if probe is None or not probe.prompted:
             return None
@@ -104,7 +110,7 @@ class AnswerFinder:
         stop = self._stop_at(text, content)
         return (start, stop or content), stop is not None
 
-    def _past_prompt(self, turn: _Turn, prompt: str) -> int:
+    def _past_prompt(self, turn: Turn, prompt: str) -> int:
         """Where the answer begins after `prompt`; past the header where only the turn has it (after tool results)."""
         header = self._probe.header if self._probe else ""
         missing = header and not prompt.endswith(header) and turn.text.startswith(header, len(prompt))
@@ -157,7 +163,7 @@ class AnswerFinder:
 
     # Marks
 
-    def _marked(self, turn: _Turn, floor: int) -> tuple[Span, bool]:
+    def _marked(self, turn: Turn, floor: int) -> tuple[Span, bool]:
         first, last = turn.words()
         start = self._start(turn, floor, first)
         tail = turn.tail()
@@ -174,7 +180,7 @@ class AnswerFinder:
             raise turn.refused("the end of its tool call can't be told")
         return (start, last + len(tail.rstrip())), False
 
-    def _start(self, turn: _Turn, floor: int, first: int) -> int:
+    def _start(self, turn: Turn, floor: int, first: int) -> int:
         """Where the turn that has its words at `first` begins: after the prompt that asks for it."""
         if turn.prompt is not None and turn.text.startswith(turn.prompt) and len(turn.prompt) <= first:
             return self._past_prompt(turn, turn.prompt)
@@ -219,99 +225,6 @@ class _Probe:
     between: str
 
 
-class _Turn:
-    """One assistant turn of a conversation, and the renderings that show where it stands in `text`."""
-
-    def __init__(self, template: ChatTemplate, text: str, messages: list[Message], tools: Tools, number: int) -> None:
-        self._template = template
-        self.text = text
-        self.messages = messages
-        self._tools = tools
-        self.number = number
-        self.message = messages[number]
-        self.is_last = number == len(messages) - 1
-
-    @cached_property
-    def prompt(self) -> str | None:
-        """What the model is given to write this turn; None for the first message, for which nothing asks."""
-        if not self.number:
-            return None
-        return self._template.render(self.messages[: self.number], self._tools, True)
-
-    @cached_property
-    def alone(self) -> str:
-        """The conversation when it ends with this turn."""
-        if self.is_last:
-            return self.text
-        return self._template.render(self.messages[: self.number + 1], self._tools)
-
-    def words(self) -> Span:
-        """Where the words of this turn stand in `text`: its content, or the name of its last call."""
-        before, after = self._around(self.messages, self.number)
-        words = self.text[len(before) : len(self.text) - len(after)]
-        if (
-            not self.text.startswith(before)
-            or not self.text.endswith(after)
-            or len(before) + len(after) > len(self.text)
-        ):
-            raise self.refused("the template writes it differently depending on its words")
-        return len(before), len(before) + len(words)
-
-    def tail(self) -> str:
-        """What follows the words of this turn when the conversation ends with it."""
-        return self._around(self.messages[: self.number + 1], self.number)[1]
-
-    def lead(self, floor: int) -> tuple[int, str] | None:
-        """Where the message before ends in `text`, and what follows it when this turn is asked for."""
-        if not self.number or not self.messages[self.number - 1].get("content"):
-            return None
-        try:
-            before, after = self._around(self.messages, self.number - 1)
-            _, header = self._around(self.messages[: self.number], self.number - 1, True)
-        except BadInput:
-            return None
-        place = len(self.text) - len(after)
-        return (
-            (place, header) if place >= floor and self.text.endswith(after) and self.text.startswith(before) else None
-        )
-
-    def _around(self, messages: list[Message], number: int, prompt: bool = False) -> tuple[str, str]:
-        """What stands before and after the words of a message in the rendering of `messages`."""
-        mark = MARK
-        while mark in self.text:
-            mark += MARK
-        marked = [*messages[:number], _with_mark(messages[number], mark), *messages[number + 1 :]]
-        rendered = self._template.render(marked, self._tools, prompt)
-        before, found, after = rendered.partition(mark)
-        if not found:
-            raise self.refused("the template leaves it out or rewrites it")
-        if mark in after:
-            if not messages[number].get("tool_calls"):
-                raise self.refused("the template writes it more than once")
-            after = after.replace(mark, messages[number]["tool_calls"][-1]["function"]["name"])
-        return before, after
-
-    def refused(self, why: str) -> BadInput:
-        return BadInput(
-            f"Answer {self.number + 1} of this conversation can't be found in what the model's template makes of it.",
-            f"For this message, {why}.",
-            "Change or leave out the row, or choose another template with `--template`.",
-        )
-
-
-def _with_mark(message: Message, mark: str) -> Message:
-    """The message with `mark` for its words: the name of its last tool call, else its content after any thinking."""
-    if message.get("tool_calls"):
-        *calls, last = message["tool_calls"]
-        return {**message, "tool_calls": [*calls, {**last, "function": {**last["function"], "name": mark}}]}
-    content = message.get("content") or ""
-    thought, found, words = content.rpartition(THOUGHT)
-    if found and words.strip():
-        space = words[: len(words) - len(words.lstrip())]
-        return {**message, "content": thought + found + space + mark}
-    return {**message, "content": mark}
-
-
 def _same(one: str, other: str) -> int:
     """How many characters both begin with."""
     if other.startswith(one):
@@ -319,15 +232,25 @@ def _same(one: str, other: str) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _check(turn: _Turn, start: int, end: int, floor: int) -> None:
-    """The last word on every answer: it stands in order, and what is to be learned has the row's own words in it."""
-    learned = turn.text[start:end]
-    content = turn.message.get("content") or ""
-    words = (content.strip(), content.rpartition(THOUGHT)[2].strip())
-    names = [call["function"]["name"] for call in turn.message.get("tool_calls") or ()]
-    if start < floor or end < start:
-        raise turn.refused("the template writes the turns in another order")
-    if not any(part in learned for part in words):
-        raise turn.refused("the template does not write it as it is")
-    if not all(name in learned for name in names):
-        raise turn.refused("the template leaves out its tool call")
+def _check_words(messages: list[Message], number: int, learned: str) -> None:
+    """The last word on every answer: what is to be learned has the row's own words and calls in it."""
+    content = messages[number].get("content") or ""
+    if content.strip() not in learned and content.rpartition(THOUGHT)[2].strip() not in learned:
+        raise refused(number, "the template does not write it as it is")
+    if not all(call["function"]["name"] in learned for call in messages[number].get("tool_calls") or ()):
+        raise refused(number, "the template leaves out its tool call")
+
+
+def _check_context(text: str, messages: list[Message]) -> None:
+    """That the template passes on what was asked: some drop roles they do not know without a word."""
+    for number, message in enumerate(messages):
+        content = message.get("content")
+        if message.get("role") == "assistant" or not isinstance(content, str):
+            continue
+        words = content.strip()
+        if words not in text and json.dumps(words, ensure_ascii=False)[1:-1] not in text:
+            raise BadInput(
+                f"Message {number + 1} of this conversation does not reach the model.",
+                f"The model's template leaves out or rewrites what the {message.get('role')} says there.",
+                "Change or leave out the row, or choose another template with `--template`.",
+            )

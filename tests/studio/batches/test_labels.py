@@ -121,7 +121,10 @@ def test_a_call_that_the_template_leaves_out_is_refused(load):
 @pytest.mark.parametrize(
     ("template", "why"),
     [
-        ("{% for m in messages %}{{ m.role }}: {{ m.content | upper }}\n{% endfor %}", "rewrites it"),
+        (
+            "{% for m in messages %}{{ m.content | upper if m.role == 'assistant' else m.content }}\n{% endfor %}",
+            "rewrites it",
+        ),
         ("{% for m in messages %}{{ m.role }}: {{ m.content }}{{ m.content }}\n{% endfor %}", "more than once"),
         ("{% for m in messages if m.role == 'user' %}{{ m.content }}\n{% endfor %}", "leaves it out or"),
         (
@@ -136,6 +139,37 @@ def test_what_cannot_be_told_apart_is_refused(tmp_path, template, why):
     with pytest.raises(BadInput) as refusal:
         encoded(tokenizer, [user("Why?"), assistant("Hello"), user("And?"), assistant("Rome, of course")])
     assert why in refusal.value.why and refusal.value.next
+
+
+@pytest.mark.parametrize(
+    ("template", "messages", "who"),
+    [
+        # As some Mistral models do: the system prompt is only written when the conversation ends with a question.
+        (
+            "{% for m in messages if m.role != 'system' %}{% if loop.last and m.role == 'user' %}"
+            "{{ messages[0].content }}"
+            "{% endif %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}",
+            [system("Be nice."), user("Hi"), assistant("Hello")],
+            "system",
+        ),
+        (
+            "{% for m in messages if m.role in ('user', 'assistant') %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}",
+            [user("Köln?"), assistant("Let me see."), {"role": "tool", "content": "sunny"}, assistant("Sun.")],
+            "tool",
+        ),
+    ],
+)
+def test_a_conversation_that_does_not_reach_the_model_whole_is_refused(tmp_path, template, messages, who):
+    tokenizer = ModelTokenizer.load(tiny_tokenizer(tmp_path, template=template))
+    with pytest.raises(BadInput) as refusal:
+        encoded(tokenizer, messages)
+    assert "does not reach" in refusal.value.what and who in refusal.value.why and refusal.value.next
+
+
+def test_a_tool_result_written_as_json_reaches_the_model(load):
+    tokenizer, _ = load("llama3")
+    talk = [user("Köln?"), assistant("", tool_calls=[CALL]), {"role": "tool", "content": 'a "b"\nü'}, assistant("Sun")]
+    assert encoded(tokenizer, talk, [TOOL]).trained
 
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\ufffd"), max_size=30)
@@ -163,3 +197,9 @@ def test_a_line_break_that_joins_header_and_answer_is_learned_with_the_answer(lo
         messages, return_dict=True, return_assistant_tokens_mask=True
     )["assistant_masks"]
     assert (encoded(tokenizer, messages).labels != IGNORED).astype(int).tolist() == mask
+
+
+def test_a_call_that_a_tagged_template_leaves_out_is_refused(load):
+    tokenizer, _ = load("tagged")
+    with pytest.raises(BadInput, match="leaves out its tool call"):
+        encoded(tokenizer, [user("Köln?"), assistant("", tool_calls=[CALL])], [TOOL])
