@@ -59,6 +59,8 @@ def launch(name: str, argv: list[str]) -> int:
     installation = Installation(ROOT)
     if name == "check" and installation.find([]) is None:
         return show(report(installation), "--json" in argv)
+    if name == "setup":
+        installation.recheck()
     python = installation.ensure(extras(name, argv))
     if python != Path(sys.executable):
         return become([str(python), str(ROOT / "launch.py"), name, *argv])

@@ -79,6 +79,14 @@ class Installation:
             ) from None
         return self.python
 
+    def recheck(self) -> None:
+        """Forgets the stamps when a package they speak of is gone, so that `setup` mends what a hand took away."""
+        site = self._site()
+        listed = packages.declared(self.root)
+        stamped = [one for name in self._stamps() for one in listed.get(name, [])]
+        if site and stamped and packages.unmet(stamped, [str(site)]):
+            (self.folder / STAMPS).unlink()
+
     def state(self) -> str:
         """`ready`, `unfinished` or `missing`."""
         if self.find([]):

@@ -112,7 +112,7 @@ def launch(
     folder: Path, *argv: str, python: str | Path = sys.executable, **more: str
 ) -> subprocess.CompletedProcess[str]:
     child = start(folder, *argv, python=python, **more)
-    out, err = child.communicate(timeout=120)
+    out, err = child.communicate(timeout=200)
     return subprocess.CompletedProcess(child.args, child.returncode, out, err)
 
 
@@ -121,7 +121,7 @@ def told(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     return dict(json.loads(done.stdout))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came to that"
@@ -181,6 +181,14 @@ def test_setup_installs_the_extras_it_names(made: Path) -> None:
     assert "“nothing”" in json.loads(done.stdout)["error"]["what"] and "test" in done.stderr
 
 
+def test_setup_brings_back_what_was_taken_away(made: Path) -> None:
+    (site,) = (made / ".venv").glob("lib/*/site-packages")
+    shutil.rmtree(site / "small")
+    shutil.rmtree(site / "small-1.0.dist-info")
+    assert launch(made, "hello").returncode == 1
+    assert told(launch(made, "setup"))["version"] == "1.0"
+
+
 def test_an_active_environment_that_serves_is_used_as_it_is(made: Path, tmp_path: Path) -> None:
     other = checkout(tmp_path / "other")
     python = made / ".venv" / "bin" / "python"
@@ -231,10 +239,20 @@ def test_an_environment_cut_off_while_it_was_made_is_made_anew(tmp_path: Path) -
     assert told(launch(folder, "hello"))["version"] == "1.0"
 
 
+def test_ctrl_c_is_said_in_words_and_taken_up_again(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "a")
+    child = start(folder, "hello")
+    wait_for(lambda: list((folder / ".venv").glob("lib/*/site-packages/pip")))
+    os.killpg(child.pid, signal.SIGINT)
+    _, err = child.communicate(timeout=200)
+    assert child.returncode == 130 and "Interrupted" in err and "Traceback" not in err
+    assert told(launch(folder, "hello"))["version"] == "1.0"
+
+
 def test_the_second_of_two_launches_waits(tmp_path: Path) -> None:
     folder = checkout(tmp_path / "a")
     children = [start(folder, "hello") for _ in range(2)]
-    texts = [child.communicate(timeout=120) for child in children]
+    texts = [child.communicate(timeout=200) for child in children]
     assert [json.loads(out)["version"] for out, _ in texts] == ["1.0", "1.0"]
     made, waited = sorted((err for _, err in texts), key=lambda err: "waiting for it" in err)
     assert "making the environment" in made and "making the environment" not in waited
