@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,9 +60,8 @@ def inside(root: Path, *parts: str) -> Path:
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; flushed and renamed on success, so `path` is whole or absent."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".partial", dir=path.parent)
-    os.close(handle)
-    partial = Path(temporary)
+    partial = _partial(path)
+    partial.touch(exist_ok=False)  # with the permissions the user's umask gives, which a temporary file would not have
     try:
         yield partial
         flush(partial)
@@ -76,18 +75,22 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """The same for a folder: `path` must not exist yet; what is written appears under that name all at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".partial", dir=path.parent))
+    partial = _partial(path)
+    partial.mkdir()
     try:
         yield partial
         for file in partial.rglob("*"):
             if file.is_file():
                 flush(file)
-        partial.chmod(0o755)
         os.rename(partial, path)
         flush(path.parent)
     finally:
         if partial.exists():
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.partial"
 
 
 def flush(path: Path) -> None:

@@ -68,6 +68,12 @@ def test_a_folder_appears_whole(tmp_path):
     assert os.listdir(tmp_path) == ["model"]
 
 
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
+    (tmp_path / "usual").touch()
+    files.write_json(tmp_path / "a.json", {})
+    assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
 def test_a_writer_killed_in_the_middle_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.json"
     files.write_json(path, {"one": 1})
