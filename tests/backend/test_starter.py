@@ -14,7 +14,6 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from backend import starter as recipe
-from backend.add_model import pip_command
 from studio.errors import Broken
 from studio.models import catalogue, read_model
 from tests.tiny import tiny_model
@@ -171,7 +170,7 @@ def test_the_conversion_is_that_of_transformers(starter: Path, outside: dict[str
     import torch
     import transformers
 
-    fetched = subprocess.run(pip_command(tmp_path), env=outside, capture_output=True, text=True)
+    fetched = subprocess.run(recipe.pip_command(tmp_path), env=outside, capture_output=True, text=True)
     assert fetched.returncode == 0, fetched.stderr
     gguf_file = recipe.unpack(next(tmp_path.glob("*.whl")), tmp_path, tmp_path)
     direct = transformers.AutoModelForCausalLM.from_pretrained(
