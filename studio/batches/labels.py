@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Literal
 
 from studio.batches.template import ChatTemplate, Message, Span
-from studio.batches.turns import MARK, THOUGHT, Tools, Turn, refused
+from studio.batches.turns import ASKED, MARK, THOUGHT, Tools, Turn, refused
 from studio.errors import BadInput
 
 LossOn = Literal["all", "last"]
@@ -100,34 +100,27 @@ class AnswerFinder:
         closing = probe.last if turn.is_last else probe.between
         if turn.prompt is None or not text.startswith(turn.prompt) or not turn.alone.endswith(probe.tail):
             return None
-        start = self._past_prompt(turn, turn.prompt)
+        start = self._past_header(turn, turn.prompt, len(turn.prompt))
         if content < start:
             return None
         if not text.startswith(turn.alone[:content]) or not text.startswith(closing, content):
             return None
-        if closing:
-            return (start, content + len(closing)), True
-        stop = self._stop_at(text, content)
-        return (start, stop or content), stop is not None
+        return (start, content + len(closing)), closing != ""
 
-    def _past_prompt(self, turn: Turn, prompt: str) -> int:
-        """Where the answer begins after `prompt`; past the header where only the turn has it (after tool results)."""
+    def _past_header(self, turn: Turn, prompt: str, place: int) -> int:
+        """`place`, where `prompt` ends, or past the header when only the turn itself has it (after tool results)."""
         header = self._probe.header if self._probe else ""
-        missing = header and not prompt.endswith(header) and turn.text.startswith(header, len(prompt))
-        return len(prompt) + (len(header) if missing else 0)
-
-    def _stop_at(self, text: str, place: int) -> int | None:
-        """Where the token at `place` ends if it is one that stops the model."""
-        match = self._token.match(text, place)
-        return match.end() if match and match.group() in self._stops else None
+        missing = header and not prompt.endswith(header) and turn.text.startswith(header, place)
+        return place + (len(header) if missing else 0)
 
     @cached_property
     def _probe(self) -> _Probe | None:
         """How this template ends turns, seen on a small conversation; None when it does not take one."""
-        asked: list[Message] = [{"role": "user", "content": "x"}]
+        asked: list[Message] = [{"role": "user", "content": ASKED}]
         answered = [*asked, {"role": "assistant", "content": MARK}]
         try:
             prompt = self.template.render(asked, None, True)
+            unasked = self.template.render(asked)
             last = self.template.render(answered)
             between = self.template.render([*answered, *asked])
         except BadInput:
@@ -135,18 +128,21 @@ class AnswerFinder:
         if last.count(MARK) != 1 or between.count(MARK) != 1:
             return None
         before, tail = last.split(MARK)
-        unasked = self.template.render(asked)
-        header = prompt[self._whole_tokens(prompt, _same(prompt, unasked)) :]
-        if prompt == unasked and before.startswith(prompt):
-            # It asks for nothing; what it then writes before the answer is a header all the same, but for blanks.
-            header = before[len(prompt) :] if before[len(prompt) :].strip() else ""
         return _Probe(
             prompted=before.startswith(prompt),
-            header=header,
+            header=self._header(*(text.rpartition(ASKED)[2] for text in (prompt, unasked, before))),
             tail=tail,
             last=self._closing(tail, tail) or "",
             between=self._closing(between.split(MARK)[1], tail) or "",
         )
+
+    def _header(self, asked: str, unasked: str, answered: str) -> str:
+        """What asks for an answer, out of what follows a question when one is asked for, is not, and is there."""
+        if asked != unasked:
+            return asked[self._whole_tokens(asked, _same(asked, unasked)) :]
+        # It asks for nothing; what it then writes before the answer is a header all the same, but for blanks.
+        header = answered[_same(asked, answered) :]
+        return header if header.strip() else ""
 
     def _closing(self, after: str, tail: str) -> str | None:
         """What closes the answer that `after` follows, given the `tail` that follows it when nothing comes next.
@@ -183,18 +179,19 @@ class AnswerFinder:
     def _start(self, turn: Turn, floor: int, first: int) -> int:
         """Where the turn that has its words at `first` begins: after the prompt that asks for it."""
         if turn.prompt is not None and turn.text.startswith(turn.prompt) and len(turn.prompt) <= first:
-            return self._past_prompt(turn, turn.prompt)
+            return self._past_header(turn, turn.prompt, len(turn.prompt))
         lead = turn.lead(floor)
         if lead is not None:
-            place, header = lead
-            same = self._whole_tokens(header, _same(header, turn.text[place:first]))
-            if same or not header:
-                return place + same
+            place, asked, unasked = lead
+            same = self._whole_tokens(asked, _same(asked, turn.text[place:first]))
+            # The prompt may go on where the turn does not (to make the model think), but both have the header.
+            if same == len(asked) or same > _same(asked, unasked):
+                return self._past_header(turn, asked, place + same)
         header = self._probe.header if self._probe else ""
         place = turn.text.rfind(header, floor, first)
         if header and place >= 0:
             return place + len(header)
-        # The prompt may go on where the turn does not (to make the model think): then the turn's header is its front.
+        # The same for a first message, before which nothing stands.
         fronts = (length for length in range(len(header), 0, -1) if turn.text.endswith(header[:length], floor, first))
         front = next(fronts, 0)
         if not front or self._whole_tokens(header, front) != front:

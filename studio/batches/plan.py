@@ -49,7 +49,7 @@ class Plan:
         self.tokens_per_pass = tokens_per_pass
         self.seed = seed
         self.steps_per_epoch = -(-len(self.lengths) // batch_size)
-        # A hair less, so that 0.1 epochs of 30 updates are 3 and not 4.
+        # A hair less, because 0.07 times 100 updates is a hair more than 7 in floating point.
         self.steps = max_steps or max(1, math.ceil(epochs * self.steps_per_epoch - 1e-9))
         self._order: tuple[int, npt.NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 

@@ -12,6 +12,7 @@ Tools = list[dict[str, Any]] | None
 THOUGHT = "</think>"
 # Letters only, so that no template trims, escapes or splits it.
 MARK = "QzXqMarkVwJ"
+ASKED = "QzXqAskedVwJ"
 
 
 class Turn:
@@ -52,18 +53,19 @@ class Turn:
         """What follows the words of this turn when the conversation ends with it."""
         return self._around(self.messages[: self.number + 1], self.number)[1]
 
-    def lead(self, floor: int) -> tuple[int, str] | None:
-        """Where the message before ends in `text`, and what follows it when this turn is asked for."""
+    def lead(self, floor: int) -> tuple[int, str, str] | None:
+        """Where the message before ends in `text`, what follows it when this turn is asked for, and when it isn't."""
         if not self.number or not self.messages[self.number - 1].get("content"):
             return None
         try:
             before, after = self._around(self.messages, self.number - 1)
-            _, header = self._around(self.messages[: self.number], self.number - 1, True)
+            _, asked = self._around(self.messages[: self.number], self.number - 1, True)
+            _, unasked = self._around(self.messages[: self.number], self.number - 1)
         except BadInput:
             return None
         place = len(self.text) - len(after)
         fits = place >= max(floor, len(before)) and self.text.startswith(before) and self.text.endswith(after)
-        return (place, header) if fits else None
+        return (place, asked, unasked) if fits else None
 
     def _around(self, messages: list[Message], number: int, prompt: bool = False) -> tuple[str, str]:
         """What stands before and after the words of a message in the rendering of `messages`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ class Family:
         eos: the end token, one of `special`.
         learned: (content, whether it is the last turn) -> the text to be learned.
         system, tools: whether the template takes a system message, and calls of tools.
+        first: whether the template takes a conversation that begins with the assistant.
         stops: more tokens that stop the model.
+        text: the template itself, when it is not that of the file.
         end: the token that closes an answer, None where there is none.
     """
 
@@ -45,10 +47,12 @@ class Family:
     first: bool = True
     stops: tuple[str, ...] = ()
     bos: str | None = "<s>"
-    fields: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
 
     @property
     def source(self) -> str:
+        if self.text:
+            return self.text
         if self.name == "tiny":
             return CHATML
         place = TEMPLATES / f"{self.name}.jinja"

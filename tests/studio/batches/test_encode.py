@@ -10,7 +10,7 @@ from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.rows import Row
 from studio.errors import BadInput, Refused
 from tests.studio.batches.families import CALL, FAMILIES, assistant, user
-from tests.tiny import SENTENCES, SPECIAL, tiny_tokenizer
+from tests.tiny import CHATML, SENTENCES, SPECIAL, tiny_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,12 @@ def test_a_row_becomes_arrays_that_belong_together(tokenizer):
 )
 def test_every_kind_of_answer_is_learned(tokenizer, row, learned):
     assert texts(tokenizer, encode_row(tokenizer, row, loss_on="all", cutoff=100))[1] == learned
+
+
+def test_no_tools_and_an_empty_list_of_tools_are_the_same(tmp_path):
+    tokenizer = ModelTokenizer.load(tiny_tokenizer(tmp_path, template="{{ tools is none }}" + CHATML))
+    row = Row("a", "chat", [user("Hi"), assistant("Yes")], tools=[])
+    assert texts(tokenizer, encode_row(tokenizer, row, cutoff=100))[0].startswith("True")
 
 
 def test_rows_are_cut_at_the_end_and_counted(tokenizer):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from transformers import AutoTokenizer
 from studio.batches.encode import IGNORED, Encoded, encode_row
 from studio.batches.labels import LossOn
 from studio.batches.tokenizer import ModelTokenizer
+from studio.batches.turns import MARK
 from studio.datasets.rows import Row
 from studio.errors import BadInput
 from tests.studio.batches.families import CALL, CONVERSATIONS, FAMILIES, TAGGED, TOOL, Family, assistant, system, user
@@ -110,6 +112,43 @@ def test_tool_calls_are_learned_and_their_results_are_not(load, name, call, open
     assert learned(tokenizer, row) == [call, *rest]
 
 
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family.name not in TAGGED], ids=lambda f: f.name)
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_answers_are_found_where_nothing_begins_as_the_whole_does(tmp_path, family, name):
+    if (name == "system" and not family.system) or (name == "first" and not family.first):
+        pytest.skip("the template refuses such conversations")
+    counted = replace(family, text="{{ messages | length }}" + family.source)
+    tokenizer = ModelTokenizer.load(counted.write(tmp_path))
+    messages = [*CONVERSATIONS[name], user(MARK), assistant(f"{MARK} {MARK}")]
+    assert learned(tokenizer, encoded(tokenizer, messages)) == expected(family, messages)
+
+
+THINKING_CALLS = """
+{%- for m in messages %}
+    {%- if m.role == 'assistant' %}
+        {{- '<|im_start|>assistant\n' }}
+        {%- if loop.last %}{{- '<think>\n\n</think>\n\n' }}{% endif %}
+        {{- m.content }}
+        {%- for call in m.tool_calls or [] %}{{- '<tool_call>' + call.function | tojson + '</tool_call>' }}{% endfor %}
+        {{- '<|im_end|>\n' }}
+    {%- else %}
+        {{- '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n<think>\n' }}{% endif %}"""
+
+
+def test_a_call_after_a_prompt_to_think_is_learned_from_its_first_token(tmp_path):
+    special = ("<pad>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<tool_call>", "</tool_call>")
+    folder = tiny_tokenizer(tmp_path, template=THINKING_CALLS, special=special, pad="<pad>")
+    tokenizer = ModelTokenizer.load(folder)
+    assert learned(tokenizer, encoded(tokenizer, TOOL_TALK)) == [
+        '<tool_call>{"name": "get_weather", "arguments": {"city": "Köln"}}</tool_call><|im_end|>',
+        "It is sunny.<|im_end|>",
+        "\n</think>\n\nWelcome<|im_end|>",
+    ]
+
+
 def test_a_call_that_the_template_leaves_out_is_refused(load):
     for name in ("tiny", "phi3", "gemma"):
         tokenizer, _ = load(name)
@@ -130,6 +169,11 @@ def test_a_call_that_the_template_leaves_out_is_refused(load):
         (
             "{{ messages | length }}{% for m in messages %}{{ m.content | length }}:{{ m.content }}\n{% endfor %}",
             "depending on its words",
+        ),
+        (
+            "{{ messages | length }}{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}"
+            "{% if add_generation_prompt %}Now![assistant]{% endif %}",
+            "its beginning can't be told",
         ),
         ("{% for m in messages[::-1] %}{{ m.role }}: {{ m.content }}\n{% endfor %}", ""),
     ],
@@ -190,13 +234,18 @@ def test_the_labels_of_any_content_are_the_content_and_its_end(load, contents):
         assert row.trained >= len(spans)
 
 
-def test_a_line_break_that_joins_header_and_answer_is_learned_with_the_answer(load):
-    tokenizer, folder = load("tagged")
-    messages = [user("x"), assistant("\n\nHello")]
-    mask = AutoTokenizer.from_pretrained(folder).apply_chat_template(
+def test_a_token_that_joins_header_and_answer_is_learned_with_the_answer(tmp_path):
+    folder = BY_NAME["tagged"].write(tmp_path)
+    backend = ModelTokenizer.load(folder).backend
+    backend.add_tokens(["\n\n"])
+    backend.save(str(folder / "tokenizer.json"))
+    messages = [user("x"), assistant("\nHello")]
+    out = AutoTokenizer.from_pretrained(folder).apply_chat_template(
         messages, return_dict=True, return_assistant_tokens_mask=True
-    )["assistant_masks"]
-    assert (encoded(tokenizer, messages).labels != IGNORED).astype(int).tolist() == mask
+    )
+    row = encoded(ModelTokenizer.load(folder), messages)
+    assert learned(ModelTokenizer.load(folder), row) == ["\n\nHello<|im_end|>"]
+    assert (row.labels != IGNORED).astype(int).tolist() == out["assistant_masks"]
 
 
 def test_a_call_that_a_tagged_template_leaves_out_is_refused(load):

@@ -71,6 +71,10 @@ def test_epochs_may_be_fractions(epochs, steps):
     assert plan.epoch(plan.steps - 1) == pytest.approx(max(epochs, 1 / 30), abs=1 / 30)
 
 
+def test_a_hair_of_a_float_makes_no_update_more():
+    assert 0.07 * 100 > 7 and Plan([10] * 100, 1, 100, 0.07).steps == 7
+
+
 def test_a_number_of_steps_goes_before_epochs():
     plan = Plan([10] * 25, 10, 100, epochs=1, max_steps=7)
     assert (plan.steps, plan.steps_per_epoch) == (7, 3)

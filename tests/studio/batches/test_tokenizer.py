@@ -88,6 +88,7 @@ def test_limits_and_ends_are_found_in_the_text_part_of_a_model_config(tmp_path):
     write(folder / "config.json", {"text_config": {"max_position_embeddings": 64, "eos_token_id": [0, 2]}})
     tokenizer = ModelTokenizer.load(folder)
     assert tokenizer.max_length == 64 and set(tokenizer.stop_ids) == {0, 2}
+    assert ModelTokenizer.load(tiny_model(tmp_path / "model", model_max_length=100)).max_length == 100
     (folder / "config.json").unlink()
     assert ModelTokenizer.load(folder).max_length is None
 
