@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 
 # Scripts written without spaces between words: there each character counts as a token, as MLQA does it for Chinese.
-UNSPACED = re.compile(r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
+UNSPACED = re.compile(
+    r"([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])"
+)
 
 
 def normalise(text: str) -> str:

@@ -26,7 +26,8 @@ class Generation(Settings):
         help="An answer is cut off after this many tokens.",
         group="Answers",
         unit="tokens",
-        auto="256 in a chat; in an evaluation, the longest expected answer and a quarter more, at most 512",
+        auto="256 in a chat; in an evaluation, the longest expected answer and a quarter more, at most 512; "
+        "512 for a file",
         ge=1,
         le=32_768,
     )

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from backend.engine.conversation import Prompt
+from backend.engine.engine import Engine
+from backend.engine.weights import load_model
+from studio.errors import BadInput, Broken, NotFound
+from studio.settings.answering import Generation
+from tests.adapters import adapter
+from tests.tiny import tiny_model
+
+WORDS = ["Hello", "where", "is", "my", "parcel", "today", "please", "write", "to", "the", "support", "desk", "within"]
+PROMPTS = [Prompt([{"role": "user", "content": " ".join(WORDS[: 2 + 3 * n % 11])}]) for n in range(12)]
+GREEDY = Generation(max_new_tokens=12)
+WARM = Generation(max_new_tokens=12, temperature=1.5, top_p=0.95, top_k=100, seed=4)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("engine") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def lora(model: Path) -> Path:
+    return adapter(model, model.parent / "lora")
+
+
+@pytest.fixture(scope="module")
+def engine(model: Path, lora: Path) -> Engine:
+    return Engine(
+        model, {"tuned": lora, "other": adapter(model, model.parent / "other", seed=2)}, device="cpu", threads=1
+    )
+
+
+def reference(model: Path, engine: Engine, prompt: Prompt, tuned: Path | None = None) -> list[int]:
+    """Greedy tokens by the plainest loop there is: the whole sequence again for each token, no cache, no padding."""
+    net = load_model(model, "cpu")
+    if tuned:
+        from peft import PeftModel
+
+        net = PeftModel.from_pretrained(net, str(tuned)).merge_and_unload()
+    ids, made = engine.encode(prompt), []
+    with torch.inference_mode():
+        while len(made) < 12 and not (made and made[-1] in engine.tokenizer.stop_ids):
+            made.append(int(net(torch.tensor([ids + made])).logits[0, -1].argmax()))
+    return made
+
+
+def test_answers_are_those_of_the_plainest_loop(model: Path, lora: Path, engine: Engine) -> None:
+    for pair, prompt in zip(engine.pairs(PROMPTS[:3], GREEDY), PROMPTS, strict=False):
+        assert pair.base.tokens == reference(model, engine, prompt)
+        assert pair.tuned.tokens == reference(model, engine, prompt, lora)
+        assert pair.base.tokens != pair.tuned.tokens
+
+
+@pytest.mark.parametrize("options", [GREEDY, WARM])
+def test_a_batch_answers_as_each_alone(engine: Engine, options: Generation) -> None:
+    together = engine.pairs(PROMPTS, options, "tuned")
+    for prompt, pair in zip(PROMPTS, together, strict=True):
+        assert engine.answer([prompt], "base", options)[0].tokens == pair.base.tokens
+        assert engine.answer([prompt], "tuned", options)[0].tokens == pair.tuned.tokens
+    backwards = engine.pairs(PROMPTS[::-1], options, "tuned")
+    assert [pair.tuned.tokens for pair in backwards[::-1]] == [pair.tuned.tokens for pair in together]
+
+
+def test_many_pairs_in_batches_of_their_own_answer_as_few(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = engine.pairs(PROMPTS, GREEDY, "tuned")
+    monkeypatch.setattr("backend.engine.engine.ROWS", {"cpu": 5})
+    assert [p.base.tokens for p in engine.pairs(PROMPTS, GREEDY, "tuned")] == [p.base.tokens for p in few]
+
+
+def test_adapters_do_not_mix(model: Path, engine: Engine) -> None:
+    alone = Engine(model, {"other": engine.adapters["other"]}, device="cpu", threads=1)
+    wanted = [answer.tokens for answer in alone.answer(PROMPTS, "other", GREEDY)]
+    engine.answer(PROMPTS, "tuned", GREEDY)
+    assert [answer.tokens for answer in engine.answer(PROMPTS, "other", GREEDY)] == wanted
+    assert wanted != [answer.tokens for answer in engine.answer(PROMPTS, "tuned", GREEDY)]
+
+
+def test_a_seed_gives_the_same_sample_and_another_seed_another(engine: Engine) -> None:
+    first = engine.answer(PROMPTS, "base", WARM)
+    assert [a.tokens for a in engine.answer(PROMPTS, "base", WARM)] == [a.tokens for a in first]
+    other = WARM.model_copy(update={"seed": 5})
+    assert [a.tokens for a in engine.answer(PROMPTS, "base", other)] != [a.tokens for a in first]
+
+
+def test_threads_at_once_get_what_each_gets_alone(engine: Engine) -> None:
+    wanted = {side: engine.answer(PROMPTS[:2], side, GREEDY) for side in ("base", "tuned", "other")}
+    wrong: list[str] = []
+
+    def ask(side: str) -> None:
+        for _ in range(4):
+            got = engine.answer(PROMPTS[:2], side, GREEDY)
+            if [a.tokens for a in got] != [a.tokens for a in wanted[side]]:
+                wrong.append(side)
+
+    threads = [threading.Thread(target=ask, args=(side,)) for side in wanted for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_what_streams_is_what_is_answered(engine: Engine) -> None:
+    said: dict[tuple[int, str], str] = {}
+    pairs = engine.pairs(PROMPTS, WARM, "tuned", on_token=lambda n, side, text: said.update(
+        {(n, side): said.get((n, side), "") + text}))  # fmt: skip
+    for number, pair in enumerate(pairs):
+        assert said.get((number, "base"), "") == pair.base.text
+        assert said.get((number, "tuned"), "") == pair.tuned.text
+
+
+def test_stopping_ends_every_answer_at_the_next_token(engine: Engine) -> None:
+    made: list[str] = []
+    options = Generation(max_new_tokens=200, temperature=1.0)
+    answers = engine.answer(
+        PROMPTS, "base", options, on_token=lambda n, text: made.append(text), should_stop=lambda: len(made) >= 3
+    )
+    assert {answer.finish for answer in answers} <= {"stopped", "stop"}
+    assert "stopped" in {answer.finish for answer in answers}
+    assert max(len(answer.tokens) for answer in answers) <= 3
+
+
+def test_an_answer_ends_with_any_of_the_stop_ids(engine: Engine) -> None:
+    free = engine.answer(PROMPTS[:1], "base", GREEDY)[0]
+    assert free.finish == "length"
+    assert len(free.tokens) == 12
+    stop = free.tokens[4]
+    first = free.tokens.index(stop)
+    engine.tokenizer.__dict__["stop_ids"] = (2, stop)
+    try:
+        stopped = engine.answer(PROMPTS[:1], "base", GREEDY)[0]
+    finally:
+        del engine.tokenizer.__dict__["stop_ids"]
+    assert (stopped.finish, stopped.tokens) == ("stop", free.tokens[: first + 1])
+
+
+def test_generation_settings_of_the_model_do_not_change_what_greedy_means(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "opinionated"
+    shutil.copytree(model, folder)
+    (folder / "generation_config.json").write_text(
+        '{"do_sample": true, "temperature": 9.0, "repetition_penalty": 3.0, "eos_token_id": [1, 2], "max_length": 30}'
+    )
+    plain, other = Engine(model, device="cpu", threads=1), Engine(folder, device="cpu", threads=1)
+    assert [a.tokens for a in other.answer(PROMPTS, options=GREEDY)] == [
+        a.tokens for a in plain.answer(PROMPTS, options=GREEDY)
+    ]
+
+
+def test_stamps_name_the_weights(model: Path, engine: Engine, tmp_path: Path) -> None:
+    pair = engine.pairs(PROMPTS[:1], GREEDY, "tuned")[0]
+    base, _, tuned = pair.tuned.weights.partition("+")
+    assert pair.base.weights == base
+    assert len(base) == len(tuned) == 12
+    assert engine.stamps["other"] not in (pair.base.weights, pair.tuned.weights)
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(model, moved)
+    assert Engine(moved).stamps["base"] == base
+
+
+def test_dora_answers_in_turn_and_full_models_apart(model: Path, lora: Path, tmp_path: Path) -> None:
+    dora = adapter(model, tmp_path / "dora", use_dora=True)
+    full = tmp_path / "full"
+    net = load_model(model, "cpu")
+    with torch.no_grad():
+        for weights in net.parameters():
+            weights.add_(torch.randn_like(weights) * 0.05)
+    net.save_pretrained(full)
+    engine = Engine(model, {"dora": dora, "full": full, "lora": lora}, device="cpu", threads=1)
+    assert [engine.sharing[name].how for name in ("dora", "full", "lora")] == ["in turn", "apart", "together"]
+    base = [answer.tokens for answer in Engine(model, device="cpu", threads=1).answer(PROMPTS, options=GREEDY)]
+    for name in ("dora", "full", "lora"):
+        pairs = engine.pairs(PROMPTS, GREEDY, name)
+        assert [pair.base.tokens for pair in pairs] == base
+        assert [pair.tuned.tokens for pair in pairs] != base
+    plain = AutoModelForCausalLM.from_pretrained(full)
+    with torch.inference_mode():
+        logits = plain(torch.tensor([engine.encode(PROMPTS[0])])).logits[0, -1]
+    assert engine.answer(PROMPTS[:1], "full", GREEDY)[0].tokens[0] == int(logits.argmax())
+
+
+def test_a_start_that_moves_the_base_leaves_the_base_alone(model: Path, tmp_path: Path) -> None:
+    moving = adapter(model, tmp_path / "pissa", init_lora_weights="pissa")
+    engine = Engine(model, {"tuned": moving}, device="cpu", threads=1)
+    assert engine.sharing["tuned"].how == "apart"
+    base = [answer.tokens for answer in Engine(model, device="cpu", threads=1).answer(PROMPTS, options=GREEDY)]
+    assert [pair.base.tokens for pair in engine.pairs(PROMPTS, GREEDY)] == base
+
+
+def test_unloading_frees_and_the_next_question_loads_again(engine: Engine) -> None:
+    before = engine.pairs(PROMPTS[:2], GREEDY, "tuned")
+    engine.unload()
+    assert not engine.loaded
+    after = engine.pairs(PROMPTS[:2], GREEDY, "tuned")
+    assert engine.loaded
+    assert [pair.tuned.tokens for pair in after] == [pair.tuned.tokens for pair in before]
+
+
+def test_a_prompt_that_does_not_fit_is_refused_or_cut_and_marked(engine: Engine) -> None:
+    long = Prompt([{"role": "user", "content": "parcel " * 700}])
+    with pytest.raises(BadInput, match="too long for this model") as error:
+        engine.answer([long], options=GREEDY)
+    assert "512" in error.value.why
+    answer = engine.answer([long], options=GREEDY, cut=True)[0]
+    assert answer.prompt_tokens == 500
+    assert answer.cut == len(engine.encode(long)) - 500
+    assert engine.answer(PROMPTS[:1], options=GREEDY, cut=True)[0].cut == 0
+
+
+def test_raw_text_goes_on_without_a_template(engine: Engine) -> None:
+    answer = engine.answer([Prompt(text="The capital of")], options=GREEDY)[0]
+    assert answer.prompt_tokens == len(engine.tokenizer.encode("The capital of"))
+
+
+def test_unknown_weights_and_broken_folders_are_explained(model: Path, engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no weights “nobody”"):
+        engine.answer(PROMPTS[:1], "nobody")
+    wrong = adapter(tiny_model(tmp_path / "wide", hidden=64), tmp_path / "wrong")
+    with pytest.raises(Broken, match="can't be put on its base"):
+        Engine(model, {"tuned": wrong}, device="cpu").load()
+    if not torch.cuda.is_available():
+        with pytest.raises(BadInput, match="no cuda device"):
+            Engine(model, device="cuda")
