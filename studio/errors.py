@@ -1,15 +1,15 @@
 """Every error a user can meet says what happened, why, and what to do next.
 
-    StudioError
-    ├── BadInput       a file, a flag or a setting that can't be used as it is
-    ├── NotFound       a name or an id that is not in the workspace
-    ├── Refused        understood, and not done: it would harm something or is not allowed
-    ├── Busy           another process holds what is needed; trying later may work
-    ├── Broken         a file of the workspace that can't be read
-    │   └── NewerFormat    written by a newer studio
-    ├── Offline        something outside this machine is needed and out of reach
-    ├── NoRoom         disk or memory ran out
-    └── JobFailed      a job of ours ended as failed; carries the job's own words
+StudioError
+├── BadInput       a file, a flag or a setting that can't be used as it is
+├── NotFound       a name or an id that is not in the workspace
+├── Refused        understood, and not done: it would harm something or is not allowed
+├── Busy           another process holds what is needed; trying later may work
+├── Broken         a file of the workspace that can't be read
+│   └── NewerFormat    written by a newer studio
+├── Offline        something outside this machine is needed and out of reach
+├── NoRoom         disk or memory ran out
+└── JobFailed      a job of ours ended as failed; carries the job's own words
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Log:
 
     def append(self, type: str, /, **fields: Any) -> Line:  # noqa: A002
         """Writes `{"type": …, "time": seconds since 1970, …fields}`; a NaN or infinity becomes null."""
-        line = plain({"type": type, "time": round(time.time(), 3), **fields})
+        line = plain({"type": type, "time": round(time.time(), 6), **fields})
         data = json.dumps(line, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         start = os.fstat(self.file.fileno()).st_size
         written = 0
@@ -115,7 +115,7 @@ def _backwards(path: Path) -> Iterator[bytes]:
         while end > 0:
             start = max(0, end - BLOCK)
             file.seek(start)
-            *lines, = (file.read(end - start) + rest).split(b"\n")
+            (*lines,) = (file.read(end - start) + rest).split(b"\n")
             rest = lines[0]
             for raw in reversed(lines[1:]):
                 if whole and raw:

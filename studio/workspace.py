@@ -1,6 +1,6 @@
 """The workspace: one folder that holds everything of a user, in open formats.
 
-    datasets/  models/  runs/  evaluations/  exports/  jobs/  sweeps/  trash/
+datasets/  models/  runs/  evaluations/  exports/  jobs/  sweeps/  trash/
 """
 
 from __future__ import annotations
@@ -168,7 +168,9 @@ class Workspace:
                 break
         else:
             raise NotFound(
-                f"There is no deleted {KINDS[kind]} “{name}”.", "The trash does not hold it.", "See what the trash holds."
+                f"There is no deleted {KINDS[kind]} “{name}”.",
+                "The trash does not hold it.",
+                "See what the trash holds.",
             )
         path = inside(self.root, kind, check_name(name))
         if path.exists():

@@ -84,7 +84,14 @@ def main(name: str, command: ModuleType, argv: list[str]) -> int:
         result = command.run(args, Context(workspace, terminal))
     except (Exception, KeyboardInterrupt) as raw:
         return _fail(raw, as_json, terminal)
-    print(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else command.show(result), flush=True)
+    return _print(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else command.show(result))
+
+
+def _print(text: str) -> int:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # as with `| head`: the reader has seen enough
+        sys.stdout = open(os.devnull, "w")
     return 0
 
 
