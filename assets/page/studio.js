@@ -3,3 +3,4 @@
 
 import "./header.js";
 import "./address.js";
+import "./job.js";

@@ -1,0 +1,40 @@
+"""Errors as the page says them: what, why, next, with buttons and fields named instead of flags."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from studio.errors import explain
+
+# Where the command line's advice names a flag, what a person at the page does instead.
+INSTEAD = (
+    (re.compile(r"leave them out with --skip-bad"), "tick the box that leaves them out"),
+    (re.compile(r"say which columns are meant\b.*", re.DOTALL), "say under “Columns” which ones are meant."),
+    (re.compile(r"Leave --(?:format|encoding) out"), "Choose “Find out by itself”"),
+    (re.compile(r"name its encoding, for Windows files often --encoding (\w+)"), r"choose its encoding below, often \1"),
+    (re.compile(r"Try again with --encoding ([\w-]+)"), r"Choose \1 as the encoding below"),
+)
+BY_FIELD = {
+    "mapping": "Choose under “Columns” which column asks and which answers.",
+    "split": "Give three shares that make 100 % together.",
+}
+
+
+def words(error: BaseException) -> dict[str, Any]:
+    """`what`, `why`, `next`, and `field` where there is one."""
+    told = explain(error).as_dict()
+    told["next"] = BY_FIELD.get(told.get("field", ""), told["next"])
+    for pattern, instead in INSTEAD:
+        told["next"] = pattern.sub(instead, told["next"])
+    return told
+
+
+def notice(error: BaseException) -> str:
+    """The same as a block for gr.HTML; every text in it is shown as text."""
+    told = {key: html.escape(str(value)) for key, value in words(error).items()}
+    return (
+        f'<div class="ft"><div class="notice error" role="alert"><strong>{told["what"]}</strong> {told["why"]} '
+        f'<span class="soft">{told["next"]}</span></div></div>'
+    )
