@@ -53,6 +53,10 @@ class Encoded:
         return int(np.count_nonzero(self.labels[1:] != IGNORED))
 
 
+# A row before anything is cut off and how many of its answers stay unclosed; or why it can't be encoded.
+Whole = tuple[Encoded, int] | StudioError
+
+
 @dataclass
 class Report:
     """What became of a set of rows.
@@ -125,25 +129,35 @@ def encode_stream(
     tokenizer: ModelTokenizer, rows: Iterable[Row], report: Report, *, loss_on: LossOn = "all", cutoff: int
 ) -> Iterator[Encoded]:
     """The same row by row, holding only a few hundred in memory; `report` grows as they come."""
+    for row, found in whole_rows(tokenizer, rows, loss_on):
+        yield from account(row.row_id, row.kind, found, report, cutoff)
+
+
+def whole_rows(tokenizer: ModelTokenizer, rows: Iterable[Row], loss_on: LossOn) -> Iterator[tuple[Row, Whole]]:
+    """Each row before anything is cut off, holding only a few hundred in memory."""
     source = iter(rows)
     while batch := list(islice(source, BATCH)):
-        for row, found in zip(batch, _encode_batch(tokenizer, batch, loss_on), strict=True):
-            report.rows += 1
-            if isinstance(found, StudioError):
-                report.left_out(row.row_id, f"{found.what} {found.why}".strip())
-                continue
-            whole, unclosed = found
-            pieces = _pieces(whole, cutoff) if row.kind == "text" else [_cut(whole, cutoff)]
-            report.cut_rows += pieces[0].cut > 0
-            report.cut_tokens += pieces[0].cut
-            kept = [piece for piece in pieces if piece.trained]
-            if not kept:
-                report.left_out(row.row_id, _why_nothing(whole, cutoff))
-                continue
-            report.open_answers += unclosed
-            for piece in kept:
-                report.fed(piece)
-                yield piece
+        yield from zip(batch, _encode_batch(tokenizer, batch, loss_on), strict=True)
+
+
+def account(row_id: str, kind: str, found: Whole, report: Report, cutoff: int) -> list[Encoded]:
+    """What is fed of one whole row at a cut-off, entered into `report`; nothing when it trains nothing."""
+    report.rows += 1
+    if isinstance(found, StudioError):
+        report.left_out(row_id, f"{found.what} {found.why}".strip())
+        return []
+    whole, unclosed = found
+    pieces = _pieces(whole, cutoff) if kind == "text" else [_cut(whole, cutoff)]
+    report.cut_rows += pieces[0].cut > 0
+    report.cut_tokens += pieces[0].cut
+    kept = [piece for piece in pieces if piece.trained]
+    if not kept:
+        report.left_out(row_id, _why_nothing(whole, cutoff))
+        return []
+    report.open_answers += unclosed
+    for piece in kept:
+        report.fed(piece)
+    return kept
 
 
 def encode_row(tokenizer: ModelTokenizer, row: Row, *, loss_on: LossOn = "all", cutoff: int) -> Encoded:
@@ -164,11 +178,9 @@ def whole_row(tokenizer: ModelTokenizer, row: Row, loss_on: LossOn) -> Encoded:
     return found[0]
 
 
-def _encode_batch(
-    tokenizer: ModelTokenizer, rows: list[Row], loss_on: LossOn
-) -> list[tuple[Encoded, int] | StudioError]:
+def _encode_batch(tokenizer: ModelTokenizer, rows: list[Row], loss_on: LossOn) -> list[Whole]:
     """Each row whole, with its number of unclosed answers; or why it can't be encoded."""
-    found: dict[int, tuple[Encoded, int] | StudioError] = {}
+    found: dict[int, Whole] = {}
     answers: dict[int, Answers] = {}
     texts = [at for at, row in enumerate(rows) if row.kind == "text"]
     for at, row in enumerate(rows):

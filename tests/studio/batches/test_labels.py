@@ -147,6 +147,27 @@ def test_a_call_after_a_prompt_to_think_is_learned_from_its_first_token(tmp_path
         "It is sunny.<|im_end|>",
         "\n</think>\n\nWelcome<|im_end|>",
     ]
+    answers = tokenizer.answers().find(TOOL_TALK)
+    assert answers.text[slice(*answers.spans[0])].startswith("<tool_call>")
+
+
+def test_thinking_is_learned_where_nothing_begins_as_the_whole_does(tmp_path):
+    counted = replace(BY_NAME["qwen3"], text="{{ messages | length }}" + BY_NAME["qwen3"].source)
+    tokenizer = ModelTokenizer.load(counted.write(tmp_path))
+    messages = CONVERSATIONS["thinking"]
+    assert learned(tokenizer, encoded(tokenizer, messages)) == expected(counted, messages)
+
+
+def test_a_call_that_is_shortened_later_is_refused(tmp_path):
+    template = (
+        "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% for call in m.tool_calls or [] %}"
+        "{{ call.function.name }}"
+        "{{ '(' + call.function.arguments.city + ')' if loop.last and messages[-1] == m }}{% endfor %};{% endfor %}"
+    )
+    tokenizer = ModelTokenizer.load(tiny_tokenizer(tmp_path, template=template))
+    with pytest.raises(BadInput, match="the end of its tool call"):
+        encoded(tokenizer, TOOL_TALK)
+    assert "(Köln);" in learned(tokenizer, encoded(tokenizer, TOOL_TALK[:2]))[0]
 
 
 def test_a_call_that_the_template_leaves_out_is_refused(load):
