@@ -119,7 +119,7 @@ def looks_delimited(head: list[str]) -> bool:
     """Whether lines of a file that does not say what it is are plainly a table: short names above rows that fit."""
     mark, skipped = find_delimiter(head, ",")
     names = head[skipped].strip().split(mark) if len(head) > skipped + 1 else []
-    return _fit(head[skipped:], mark)[0] >= 0.9 and all(0 < len(name.strip()) <= 60 for name in names)
+    return bool(names) and _fit(head[skipped:], mark)[0] >= 0.9 and all(0 < len(name.strip()) <= 60 for name in names)
 
 
 def find_delimiter(head: list[str], usual: str) -> tuple[str, int]:

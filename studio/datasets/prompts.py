@@ -56,3 +56,8 @@ class Asker(Drafter):
             turns = turns[:-1]
         check_order(turns, "user")
         return self._with_system(turns, values, []), self._tools(values, [])
+
+    @property
+    def asked_columns(self) -> list[str]:
+        """The columns a prompt is made of."""
+        return [name for role in ("messages", "user") if role in self.roles for name in self.roles[role].columns]

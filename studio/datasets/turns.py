@@ -34,6 +34,7 @@ ROLES = {
 }
 ROLE_KEYS = ("role", "from", "speaker", "author")
 CONTENT_KEYS = ("content", "value", "text", "message")
+THOUGHTS = ("reasoning_content", "thinking", "reasoning")
 LIST_KEYS = ("messages", "conversations", "conversation", "turns")
 TEXT_PARTS = ("text", "input_text", "output_text")
 PARTS = {
@@ -66,7 +67,7 @@ def is_turn(value: Any) -> bool:
 
 
 def read_turns(value: Any, column: str) -> list[Turn]:
-    """The turns of a conversation, each `{"role", "content"}` and what belongs to tool calls.
+    """The turns of a conversation, each `{"role", "content"}` and what belongs to tool calls and reasoning.
 
     Args:
         value: a list of messages, one message, an object with a list of messages in it, or any of these as JSON text.
@@ -121,6 +122,8 @@ def _read_turn(item: Any, number: int) -> Turn:
     calls = item.get("tool_calls") or item.get("function_call")
     if calls and role == "assistant":
         turn["tool_calls"] = read_calls(calls, number)
+    if role == "assistant" and (thoughts := next((item[key] for key in THOUGHTS if item.get(key)), None)):
+        turn["reasoning_content"] = thoughts if isinstance(thoughts, str) else _join(thoughts, number)
     for key in ("name", "tool_call_id"):
         if isinstance(item.get(key), str):
             turn[key] = item[key]

@@ -1,0 +1,40 @@
+"""The preview shows what the import would make, and writes nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from studio.datasets.importing import import_file
+from studio.datasets.preview import preview
+from studio.datasets.store import Dataset
+from studio.errors import BadInput
+from studio.settings.importing import ImportSettings
+
+
+def test_the_first_rows_are_those_of_the_import(workspace, tmp_path):
+    records = [{"prompt": f"q{n % 3}", "completion": "" if n == 4 else "a", "n": n} for n in range(50)]
+    source = tmp_path / "a.jsonl"
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    shown = preview(source, ["system=Be kind."], limit=10)
+    assert (shown.guess.format, shown.columns, shown.unit) == (
+        "prompt_completion",
+        ["prompt", "completion", "n"],
+        "line",
+    )
+    assert shown.bad == [(5, "“completion” is empty")]
+    assert list(tmp_path.iterdir()) == [workspace.root, source] or set(tmp_path.iterdir()) == {workspace.root, source}
+    import_file(
+        workspace,
+        ImportSettings(source=str(source), name="set", mapping=["system=Be kind."], skip_bad=True, split="train=1"),
+    )
+    assert shown.rows == list(Dataset.open(workspace, "set").rows())[:9]
+
+
+def test_what_the_import_refuses_the_preview_refuses(tmp_path):
+    source = tmp_path / "a.csv"
+    source.write_text("left,right\nsome words,other words\n")
+    with pytest.raises(BadInput, match="--map"):
+        preview(source)
+    assert len(preview(source, ["user=left", "assistant=right"]).rows) == 1

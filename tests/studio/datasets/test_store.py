@@ -1,0 +1,109 @@
+"""Reading datasets back: streamed, paged, searched, counted; damage told in words."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from studio.datasets.importing import import_file
+from studio.datasets.store import Dataset, connect, list_datasets
+from studio.errors import Broken, NotFound
+from studio.settings.importing import ImportSettings
+
+SIDES = ["train", "train", "test"]
+
+
+@pytest.fixture
+def dataset(workspace, tmp_path):
+    source = tmp_path / "a.jsonl"
+    with open(source, "w", encoding="utf-8") as file:
+        for n in range(3000):
+            turns = [{"role": "user", "content": f"Number {n}?"}, {"role": "assistant", "content": f'Say "{n}"\nÜber'}]
+            file.write(json.dumps({"messages": turns, "split": SIDES[n % 3], "note": "assistant"}) + "\n")
+    import_file(workspace, ImportSettings(source=str(source), name="set"))
+    return Dataset.open(workspace, "set")
+
+
+def lines(page):
+    return [row.source_line for row in page.rows]
+
+
+def test_pages_are_in_the_files_order(dataset):
+    assert lines(dataset.page(None, 0, 3)) == [1, 2, 3]
+    assert lines(dataset.page(1, 2998, 50)) == [2999, 3000]
+    assert dataset.page(1, 5000, 50).rows == []
+    page = dataset.page(None, 10, 2, split="test")
+    assert (lines(page), page.total) == ([33, 36], 1000)
+    assert page.rows == [row for row in dataset.rows() if row.source_line in (33, 36)]
+
+
+def test_search_looks_into_what_is_said_in_any_case_and_not_into_its_keys(dataset):
+    assert lines(dataset.page(None, 0, 9, search="number 777?")) == [778]
+    assert lines(dataset.page(None, 0, 9, search='"777"\nüber')) == [778]
+    assert dataset.page(None, 0, 9, search="content").total == 0
+    assert dataset.page(None, 0, 9, search="assistant").total == 0
+    assert dataset.page(None, 0, 9, search="%").total == 0
+    row = next(dataset.rows())
+    assert dataset.page(None, 0, 9, search=row.row_id).rows == [row]
+    assert dataset.page(None, 0, 2, search="number 77", split="test").total == len(
+        [n for n in range(3000) if str(n).startswith("77") and n % 3 == 2]
+    )
+
+
+def test_counts_and_rows_by_side(dataset):
+    assert dataset.counts() == {"train": 2000, "validation": 0, "test": 1000}
+    assert sum(1 for _ in dataset.rows(split="test")) == 1000
+    assert dataset.versions() == [1] and dataset.latest == 1
+
+
+def test_what_is_not_there(dataset, workspace):
+    with pytest.raises(NotFound, match="no version 7"):
+        list(dataset.rows(7))
+    with pytest.raises(NotFound):
+        Dataset.open(workspace, "none")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 1000])
+def test_a_damaged_version_says_so(dataset, keep):
+    path = dataset.path(1)
+    os.truncate(path, keep)
+    for use in (lambda: list(dataset.rows()), dataset.counts, lambda: dataset.page(None, 0, 5)):
+        with pytest.raises(Broken) as caught:
+            use()
+        assert str(path) in caught.value.why and caught.value.next
+
+
+def test_a_missing_version_says_so(dataset):
+    dataset.path(1).unlink()
+    with pytest.raises(Broken, match="missing"):
+        dataset.counts()
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "[]", "{", '{"format": 1}', '{"format": 1, "versions": []}', '{"format": 99}']
+)
+def test_a_broken_dataset_hides_no_other(dataset, workspace, text):
+    other = workspace.datasets / "broken"
+    other.mkdir()
+    if text is not None:
+        (other / "dataset.json").write_text(text)
+    listed = list_datasets(workspace)
+    assert [item["name"] for item in listed] == ["broken", "set"]
+    assert all(listed[0]["error"][key] for key in ("what", "why", "next"))
+    assert (listed[1]["rows"], listed[1]["version"], listed[1]["format"]) == (3000, 1, "messages")
+
+
+def test_duckdb_fetches_no_extension():
+    with connect() as connection:
+        for option in ("autoinstall_known_extensions", "autoload_known_extensions"):
+            assert connection.execute(f"SELECT current_setting('{option}')").fetchone() == (False,)
+
+
+def test_deleting_and_restoring_keeps_everything(dataset, workspace):
+    before = list(dataset.rows())
+    workspace.delete("datasets", "set")
+    assert list_datasets(workspace) == []
+    workspace.restore("datasets", "set")
+    assert list(Dataset.open(workspace, "set").rows()) == before
