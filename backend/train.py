@@ -1,0 +1,76 @@
+"""One training run: load, prepare, train, save.
+
+    python -m backend.train FOLDER
+
+FOLDER is runs/ID of a workspace, with TrainSettings in its settings.json. What it does is told in events.jsonl and
+metrics.jsonl there. Asked to stop, it saves a resume point and a usable adapter; killed, it goes on from its newest
+resume point when it is run again.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from backend.job import Job, StopRequested, run_job
+
+# Before any of these libraries is imported: nothing is asked of the network, and one process trains on one GPU.
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+
+
+def main(job: Job) -> dict[str, Any]:
+    """Trains; the fields of the `finished` event are those of the `train` command's JSON."""
+    job.event("loading", item="the libraries")
+    import torch
+    import transformers
+
+    from backend.training import checkpoints, load, prepare, report, result, trainer, watching
+    from backend.training.settings import settings_of
+    from studio.models import Model
+
+    # Load
+    settings = settings_of(job)
+    torch.set_num_threads(settings.threads or 1)
+    transformers.set_seed(settings.seed)
+    model = Model.open(job.workspace, settings.model)
+    tokenizer = prepare.tokenizer_of(job, settings, model)
+    job.event("loading", item=f"the model {model.name}", bytes=model.size)
+    loaded = load.load(settings, model)
+
+    # Prepare
+    checkpoints.clear_partials(job.folder)
+    identity = checkpoints.Identity.of(job.folder.name, settings, loaded.device)
+    kept = checkpoints.Checkpoints(job.folder, identity, settings.keep_checkpoints)
+    resume = kept.newest(job.message)
+    updates = prepare.prepare(job, settings, tokenizer, loaded.packs)
+    held_out = prepare.validation(job, settings, tokenizer, loaded.packs)
+    watch = watching.Watch(job, loaded.forward, tokenizer, held_out, settings.sample_tokens) if held_out else None
+
+    # Train
+    loop = trainer.RunTrainer(job, settings, loaded, updates, watch, kept, resume)
+    if resume:
+        checkpoints.announce(job, resume, identity)
+    job.event(
+        "training",
+        total_steps=len(updates),
+        rows=len(updates.rows),
+        tokens_per_epoch=int(updates.rows.lengths.sum()),
+        validation_rows=held_out.rows if held_out else 0,
+    )
+    loop.run(resume)
+    if loop.figures.step == 0:
+        raise StopRequested(step=0)
+
+    # Save
+    chosen = result.choose(job, kept, loop.figures, settings)
+    result.write_result(job.folder, chosen, model, settings, tokenizer)
+    report.merge_rows(job.folder)
+    if loop.stopped:
+        raise StopRequested(step=loop.figures.step)
+    result.tidy(job.folder)
+    return loop.figures.result(chosen.step)
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,221 @@
+"""Resume points: whole or not at all, checked by hash before they are used, the old ones cleared away.
+
+checkpoints/step-000050/  the weights (safetensors), optimizer, schedule and random states (PyTorch files that are read
+                          with weights_only), and checkpoint.json, which names every file with its size and hash
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from backend.job import Job
+from backend.training.report import Figures
+from studio import migrate
+from studio.errors import NoRoom, StudioError, explain
+from studio.files import whole_folder
+from studio.settings.train import TrainSettings
+
+FOLDER = "checkpoints"
+MANIFEST = "checkpoint.json"
+SPARE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which run a checkpoint belongs to, and what it was computed with.
+
+    Attributes:
+        run: the run's id.
+        settings: hash of its settings; a checkpoint with another one is not used.
+        device, threads: with others the result is as good, but not bit for bit the same.
+    """
+
+    run: str
+    settings: str
+    device: str
+    threads: int
+
+    @classmethod
+    def of(cls, run: str, settings: TrainSettings, device: str) -> Identity:
+        kept = {key: value for key, value in settings.plain().items() if key not in ("name", "threads", "device")}
+        digest = hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16).hexdigest()
+        return cls(run, digest, device, torch.get_num_threads())
+
+    def computed_with(self) -> dict[str, Any]:
+        """What bit-for-bit equality depends on."""
+        return {
+            "torch": torch.__version__,
+            "device": self.device,
+            "threads": self.threads,
+            "machine": f"{platform.system()} {platform.machine()}",
+        }
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One that was checked: its folder, and what was summed up until then."""
+
+    path: Path
+    figures: Figures
+    computed_with: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        return self.figures.step
+
+
+class Checkpoints:
+    """The resume points of one run.
+
+    Args:
+        folder: the run's.
+        identity: what this life of the run is.
+        keep: how many of the newest stay, besides the best.
+    """
+
+    def __init__(self, folder: Path, identity: Identity, keep: int) -> None:
+        self.folder = folder / FOLDER
+        self.identity = identity
+        self.keep = keep
+
+    def path(self, step: int) -> Path:
+        return self.folder / f"step-{step:06}"
+
+    def save(self, figures: Figures, write: Callable[[Path], None]) -> Path:
+        """A new resume point, then the old ones that are no longer needed go.
+
+        Args:
+            write: puts the files into the folder it is given.
+
+        Raises:
+            NoRoom, StudioError: it could not be written; what was saved before is as it was.
+        """
+        path = self.path(figures.step)
+        if path.exists():  # a damaged one, or of a later life that was not taken up
+            shutil.rmtree(path)
+        try:
+            with whole_folder(path) as partial:
+                write(partial)
+                files = {file.name: _facts(file) for file in sorted(partial.iterdir())}
+                migrate.save(
+                    partial / MANIFEST,
+                    "checkpoint",
+                    {
+                        "run": self.identity.run,
+                        "settings": self.identity.settings,
+                        "step": figures.step,
+                        "computed_with": self.identity.computed_with(),
+                        "figures": figures.as_dict(),
+                        "files": files,
+                    },
+                )
+        except Exception as error:  # each library has its own way to say that the disk is full
+            raise self._not_saved(error) from error
+        self._prune(figures)
+        return path
+
+    def _not_saved(self, error: Exception) -> StudioError:
+        known = explain(error)
+        free = shutil.disk_usage(self.folder).free
+        newest = next(self._newest_first(), None)
+        kept = f"The run can go on from step {_step(newest)}." if newest else "There is none from before."
+        if isinstance(known, NoRoom) or free < SPARE_BYTES:
+            return NoRoom(
+                "The disk is full, so the resume point could not be saved.",
+                f"{free / 1e6:.0f} MB are free. {kept}",
+                "Free some space (empty the trash, delete old runs), then resume the run.",
+            )
+        return StudioError(
+            "The resume point could not be saved.",
+            f"{(str(error).strip() or type(error).__name__).splitlines()[0][:300]} {kept}",
+            "Check the disk, then resume the run.",
+        )
+
+    def _prune(self, figures: Figures) -> None:
+        best = figures.best
+        kept = {self.path(best[0]) if best else None}
+        for number, path in enumerate(self._newest_first()):
+            if number >= self.keep and path not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _newest_first(self) -> Iterator[Path]:
+        return iter(sorted(self.folder.glob("step-*"), key=_step, reverse=True))
+
+    def newest(self, say: Callable[[str], None]) -> Checkpoint | None:
+        """The newest resume point that is whole and this run's; tells of those that are not."""
+        problems = 0
+        for path in self._newest_first():
+            try:
+                found = self.open(path)
+            except StudioError as error:
+                problems += 1
+                say(f"The resume point of step {_step(path)} is not used: {error.why}")
+                continue
+            return found
+        if problems:
+            say("No resume point can be used, so the run starts again from its first step.")
+        return None
+
+    def open(self, path: Path) -> Checkpoint:
+        """The resume point in `path`, once every file was found as it was written.
+
+        Raises:
+            StudioError: it is damaged, or another run's; `why` says what.
+        """
+        try:
+            manifest = migrate.load(path / MANIFEST, "checkpoint")
+            files, figures = manifest["files"], Figures.of(manifest["figures"])
+            owner = (manifest["run"], manifest["settings"])
+        except (OSError, KeyError, TypeError, ValueError, StudioError) as error:
+            raise _unusable(path, f"its {MANIFEST} can't be read ({error}).") from None
+        if owner != (self.identity.run, self.identity.settings):
+            # Its files were made by PyTorch's pickle: nothing of another run is opened, whatever is in it.
+            raise _unusable(path, "it belongs to another run or to other settings.")
+        if {file.name for file in path.iterdir()} != {MANIFEST, *files} or figures.step != _step(path):
+            raise _unusable(path, "it has other files than were written.")
+        for name, facts in files.items():
+            if _facts(path / name) != facts:
+                raise _unusable(path, f"{name} is not as it was written; the disk may be failing.")
+        return Checkpoint(path, figures, manifest["computed_with"])
+
+
+def announce(job: Job, resume: Checkpoint, identity: Identity) -> None:
+    """Says where the run goes on from, and whether it will be bit for bit what it would have been."""
+    job.event("resumed", from_step=resume.step)
+    then, now = resume.computed_with, identity.computed_with()
+    other = [f"{name} {then.get(name)} then, {value} now" for name, value in now.items() if value != then.get(name)]
+    if other:
+        job.message(f"The result may differ in its last digits from that of a run in one go: {', '.join(other)}.")
+
+
+def _unusable(path: Path, why: str) -> StudioError:
+    return StudioError(f"The resume point {path.name} can't be used.", why, "Resume from another one.")
+
+
+def _step(path: Path) -> int:
+    digits = path.name.removeprefix("step-")
+    return int(digits) if digits.isdigit() else -1
+
+
+def _facts(file: Path) -> dict[str, Any]:
+    with open(file, "rb") as source:
+        digest = hashlib.file_digest(source, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    return {"bytes": file.stat().st_size, "blake2b": digest}
+
+
+def clear_partials(folder: Path) -> None:
+    """Removes what a killed worker had half written."""
+    for partial in [*folder.glob(".*.partial"), *(folder / FOLDER).glob(".*.partial"), *folder.glob("rows/.*.partial")]:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+"""The settings a run is trained with: nothing in them is left to choose."""
+
+from __future__ import annotations
+
+from backend.job import Job
+from studio import migrate, runs
+from studio.jobs.folder import SETTINGS
+from studio.settings.train import TrainSettings
+
+CHOSEN = (
+    "version",
+    "objective",
+    "learning_rate",
+    "batch_size",
+    "cutoff",
+    "tokens_per_pass",
+    "threads",
+    "eval_steps",
+    "save_steps",
+)
+
+
+def settings_of(job: Job) -> TrainSettings:
+    """The run's settings. What is open is chosen once, as for a new run, and written down for every later life.
+
+    Raises:
+        StudioError: they are wrong, or preflight finds that this run can't be.
+    """
+    settings = runs.settings_of(job.folder)
+    length = settings.epochs is None and settings.max_steps is None
+    if not length and all(getattr(settings, name) is not None for name in CHOSEN):
+        return settings
+    from studio.preflight import preflight
+
+    found = preflight(job.workspace, settings)
+    found.refuse_errors()
+    migrate.save(job.folder / SETTINGS, "settings", {"job": "train", **found.settings.plain()})
+    return found.settings
