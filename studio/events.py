@@ -39,12 +39,16 @@ METRICS = "metrics.jsonl"
 
 @dataclass
 class State:
-    """A job's events folded; `phase` is what the log alone can tell: waiting, working or one of TERMINAL."""
+    """A job's events folded; `phase` is what the log alone can tell: waiting, working or one of TERMINAL.
+
+    `worked` is the seconds of all lives of its worker that are over, pauses between them left out.
+    """
 
     phase: str = "waiting"
     created: float = 0.0
     started: float | None = None
     ended: float | None = None
+    worked: float = 0.0
     total_steps: int | None = None
     result: Line = field(default_factory=dict)
     error: dict[str, Any] | None = None
@@ -56,6 +60,8 @@ class State:
         """Adds one event."""
         kind = line.get("type")
         when = float(line.get("time") or 0.0)
+        if self.phase == "working" and kind in (*WAITING, "starting"):  # the life before had no end of its own
+            self._worked_until(float((self.last_event or {}).get("time") or 0.0))
         if kind in WAITING:
             self.created = self.created or when
             self.total_steps = line.get("total_steps") or self.total_steps
@@ -64,6 +70,8 @@ class State:
             self.phase, self.ended, self.result, self.error = "working", None, {}, None
             self.started = when
         elif kind in TERMINAL:
+            if self.phase == "working":
+                self._worked_until(when)
             self.phase, self.ended, self.result = str(kind), when, line
             if kind == "failed":
                 self.error = {name: str(line.get(name) or "") for name in ("what", "why", "next")}
@@ -75,6 +83,9 @@ class State:
             self.messages.append(line)
         self.last_event = line
         return self
+
+    def _worked_until(self, when: float) -> None:
+        self.worked += max(0.0, when - (self.started or when))
 
 
 def fold(lines: list[Line]) -> State:
@@ -96,7 +107,16 @@ def last_metric(folder: Path) -> Line:
 
 
 def steps(folder: Path, offset: int = 0) -> tuple[list[Line], int]:
-    """The logged steps from byte `offset` on, and the offset; a step logged again after a resume supersedes."""
+    """The logged steps from byte `offset` on, in order, and the offset to go on from.
+
+    A step logged again after a resume takes back what the life before had logged from there on.
+    """
     lines, end = logs.read(folder / METRICS, offset)
-    latest = {line["step"]: line for line in lines if line.get("type") == "step" and "step" in line}
-    return [latest[step] for step in sorted(latest)], end
+    kept: list[Line] = []
+    for line in lines:
+        if line.get("type") != "step" or not isinstance(line.get("step"), int):
+            continue
+        while kept and kept[-1]["step"] >= line["step"]:
+            kept.pop()
+        kept.append(line)
+    return kept, end

@@ -21,6 +21,7 @@ FORMATS = {
     "parity": 1,
     "checkpoint": 1,
     "password": 1,
+    "note": 1,
 }
 
 # (kind, format it starts from) -> the function that makes the next format of it

@@ -6,18 +6,28 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio import events
-from studio.errors import BadInput, Refused, StudioError
+from studio import events, logs, migrate
+from studio.errors import BadInput, NewerFormat, Refused, StudioError
 from studio.events import State
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace, broken
 
+NOTE = "note.json"
+LONGEST_NAME = 120
+LONGEST_NOTES = 5000
+# Time left is told from the newest steps: this much of the end of metrics.jsonl, some hundred lines.
+RECENT_BYTES = 32_768
+
 
 @dataclass
 class RunSummary:
-    """What a list shows of a run. Times are seconds since 1970; `step` counts updates done."""
+    """What a list shows of a run. Times are seconds since 1970; `step` counts updates done.
+
+    `name` is the note's, or else that of the settings; `worked` is the seconds of work in lives that are over, and
+    `pace` the seconds an update takes just now, for a run whose worker is alive.
+    """
 
     id: str
     status: str
@@ -30,7 +40,11 @@ class RunSummary:
     created: float = 0.0
     started: float | None = None
     ended: float | None = None
+    worked: float = 0.0
+    pace: float | None = None
     loss: float | None = None
+    validation_loss: float | None = None
+    notes: str = ""
     error: dict[str, Any] | None = None
     result: dict[str, Any] = field(default_factory=dict)
 
@@ -56,29 +70,108 @@ def list_runs(workspace: Workspace) -> list[RunSummary]:
 
 def summary(folder: Path) -> RunSummary:
     """One run at a glance; its cost does not grow with its steps."""
+    noted = _readable_note(folder)
     try:
         settings = job_folder.read_settings(folder)
         state = events.read_state(folder)
         status = job_folder.status(folder, state)
         last = events.last_metric(folder)
     except (StudioError, OSError) as error:
-        return RunSummary(folder.name, "broken", error=broken(error))
+        return RunSummary(folder.name, "broken", name=noted.name, notes=noted.text, error=broken(error))
     return RunSummary(
         id=folder.name,
         status=status,
         step=_step(state, last),
         total_steps=state.total_steps,
-        name=str(settings.get("name") or ""),
+        name=noted.name or str(settings.get("name") or ""),
+        notes=noted.text,
         dataset=str(settings.get("dataset") or ""),
         model=str(settings.get("model") or ""),
         method=str((settings.get("method") or {}).get("name") or ""),
         created=state.created,
         started=state.started,
         ended=state.ended,
+        worked=state.worked,
+        pace=pace(folder, state.started or 0.0) if status == "running" else None,
         loss=last.get("loss"),
+        validation_loss=list(state.evals.values())[-1] if state.evals else None,
         error=state.error,
         result=state.result,
     )
+
+
+def pace(folder: Path, since: float) -> float | None:
+    """Seconds an update takes now, checks between updates included; None when it can't be told yet.
+
+    Args:
+        since: when the worker's present life began; what was before is another pace.
+    """
+    path = folder / events.METRICS
+    try:
+        start = max(0, path.stat().st_size - RECENT_BYTES)
+    except FileNotFoundError:
+        return None
+    lines, _ = logs.read(path, start)  # the first line may be half a one, which is passed over
+    recent = [line for line in lines if line.get("type") == "step" and line.get("time", 0.0) >= since]
+    if len(recent) < 2:
+        return None
+    steps = recent[-1]["step"] - recent[0]["step"]
+    return (recent[-1]["time"] - recent[0]["time"]) / steps if steps > 0 else None
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a person wrote about a run: its name in place of the id, and notes."""
+
+    name: str = ""
+    text: str = ""
+
+
+def note(folder: Path) -> Note:
+    """The note of a run, an empty one when there is none.
+
+    Raises:
+        Broken: it can't be read, or a newer studio wrote it.
+    """
+    try:
+        kept = migrate.load(folder / NOTE, "note")
+    except FileNotFoundError:
+        return Note()
+    return Note(str(kept.get("name") or ""), str(kept.get("text") or ""))
+
+
+def _readable_note(folder: Path) -> Note:
+    """A note that can't be read hides no run."""
+    try:
+        return note(folder)
+    except (StudioError, OSError):
+        return Note()
+
+
+def write_note(folder: Path, name: str, text: str) -> Note:
+    """Names a run and keeps notes on it; any text will do, as no file is named after it.
+
+    Raises:
+        BadInput: the name or the notes are too long.
+        NewerFormat: a newer studio wrote the note that is there.
+    """
+    name, text = " ".join(name.split()), text.strip()
+    for value, longest, what in ((name, LONGEST_NAME, "name"), (text, LONGEST_NOTES, "notes")):
+        if len(value) > longest:
+            raise BadInput(
+                f"The {what} can't be kept.",
+                f"There is room for {longest:,} characters, and there are {len(value):,}.",
+                "Shorten it." if what == "name" else "Shorten them.",
+                field=what,
+            )
+    try:
+        note(folder)
+    except NewerFormat:
+        raise
+    except StudioError:
+        pass  # one that can't be read is replaced
+    migrate.save(folder / NOTE, "note", {"name": name, "text": text})
+    return Note(name, text)
 
 
 def _step(state: State, last: dict[str, Any]) -> int:
@@ -148,3 +241,14 @@ def delete(workspace: Workspace, run: str) -> str:
 def restore(workspace: Workspace, run: str) -> str:
     """Takes a deleted run out of the trash; returns its id."""
     return workspace.restore("runs", run).name
+
+
+def deleted(workspace: Workspace) -> list[tuple[RunSummary, float]]:
+    """The runs in the trash, and when they were deleted; latest first."""
+    found = []
+    for item in workspace.trashed():
+        if item.folder == "runs":
+            kept = summary(workspace.trash / item.key / "item")
+            kept.id = item.name
+            found.append((kept, item.deleted))
+    return found

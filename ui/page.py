@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from studio import __version__
 from studio.errors import StudioError
 from studio.workspace import Workspace, broken
-from ui import feeds
+from ui import feeds, run_feeds
 from ui.guard import Guard, Password
 from ui.theme import theme
 
@@ -40,6 +40,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     """The ASGI app of one workspace."""
     app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(feeds.router(workspace))
+    app.include_router(run_feeds.router(workspace))
     app.mount("/studio/assets", StaticFiles(directory=ASSETS), name="assets")
     app.add_api_route("/studio/plotly.js", _plotly, methods=["GET"])
     app.add_exception_handler(StudioError, _in_words)
