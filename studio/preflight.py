@@ -6,10 +6,9 @@ The rows are put through the very code that makes the batches. A large set is ju
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import islice
-from typing import Any, Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from studio import wording
 from studio.errors import BadInput, NotFound, Refused, StudioError
@@ -19,7 +18,10 @@ from studio.settings import defaults
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
 
-SAMPLE = 4000
+if TYPE_CHECKING:
+    from studio.batches.survey import Survey, Surveys
+
+NO_CUTOFF = 1 << 20
 FEW_UPDATES = 30
 FEW_ROWS = 50
 MUCH_CUT = 0.05
@@ -100,16 +102,17 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
     rows = counts.get("train", 0)
     found.facts |= {"rows": rows, "validation_rows": counts.get("validation", 0), "test_rows": counts.get("test", 0)}
     try:
-        report, text = _encode(dataset, version, rows, model, settings)
+        rows_read = _surveys().of(dataset, version, model.path, settings.template, _loss_on(settings))
     except StudioError as error:
         found.add("error", error)
         return found
+    report = rows_read.report(settings.cutoff or model.context or NO_CUTOFF)
     resolved = defaults.resolve(
         settings,
         defaults.Facts(
-            rows=max(1, rows - round(report.nothing * _scale(rows))),
+            rows=max(1, rows - round(report.nothing * rows_read.scale)),
             longest=report.longest,
-            text=text,
+            text=rows_read.text,
             version=version,
             parameters=model.parameters,
             context=model.context,
@@ -118,17 +121,21 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
         ),
     )
     found.settings, found.reasons = resolved.settings, resolved.reasons
-    if text != (resolved.settings.objective is not None and resolved.settings.objective.name == "pretraining"):
-        found.add("error", _wrong_goal(text))
-    _rows(found, dataset, version, rows, model)
+    goal = resolved.settings.objective
+    if rows_read.text != (goal is not None and goal.name == "pretraining"):
+        found.add("error", _wrong_goal(rows_read.text))
+    _rows(found, rows_read, rows, model)
     _steps(found)
     _cost(found, model, device, here)
     return found
 
 
-def _scale(rows: int) -> float:
-    """How many rows one row of the sample stands for."""
-    return max(1.0, rows / SAMPLE)
+@lru_cache(maxsize=1)
+def _surveys() -> Surveys:
+    """Made at first use: preflight is imported by commands that read no rows."""
+    from studio.batches.survey import Surveys
+
+    return Surveys()
 
 
 def _dataset(workspace: Workspace, found: Preflight) -> tuple[Any, dict[str, int], int]:
@@ -162,7 +169,8 @@ def _model(workspace: Workspace, found: Preflight) -> Model | None:
     except StudioError as error:
         error.field = "model"
         if isinstance(error, NotFound):
-            error.next = f"Add it: launch.py models add {found.settings.model}"
+            error.why = "It is not in the workspace yet."
+            error.next = f"Download it on the Train page, or: launch.py models add {found.settings.model}"
         found.add("error", error)
         return None
 
@@ -178,31 +186,6 @@ def _device(found: Preflight, here: Machine) -> str:
     if wanted != "auto":
         return wanted
     return "cuda" if here.gpus else "cpu"
-
-
-def _sample(dataset: Any, version: int, rows: int) -> Iterator[Any]:
-    """Training rows spread evenly over the set, all of them when there are not many."""
-    every = max(1, round(_scale(rows)))
-    return islice(dataset.rows(version, split="train"), 0, None, every)
-
-
-def _encode(dataset: Any, version: int, rows: int, model: Model, settings: TrainSettings) -> tuple[Any, bool]:
-    """The account of the rows with nothing cut off, and whether they are raw text."""
-    from studio.batches.encode import Report, encode_stream
-    from studio.batches.tokenizer import load_tokenizer
-
-    tokenizer = load_tokenizer(model.path, settings.template)
-    report, kinds = Report(), set()
-
-    def seen() -> Iterator[Any]:
-        for row in _sample(dataset, version, rows):
-            kinds.add(row.kind)
-            yield row
-
-    limit = settings.cutoff or model.context or 1 << 20
-    for _ in encode_stream(tokenizer, seen(), report, loss_on=_loss_on(settings), cutoff=limit):
-        pass
-    return report, kinds == {"text"}
 
 
 def _loss_on(settings: TrainSettings) -> Any:
@@ -225,7 +208,7 @@ def _wrong_goal(text: bool) -> StudioError:
     )
 
 
-def _rows(found: Preflight, dataset: Any, version: int, rows: int, model: Model) -> None:
+def _rows(found: Preflight, rows_read: Survey, rows: int, model: Model) -> None:
     """The account of the rows at the cut-off that will be used."""
     settings, facts = found.settings, found.facts
     if settings.cutoff and model.context and settings.cutoff > model.context:
@@ -239,8 +222,7 @@ def _rows(found: Preflight, dataset: Any, version: int, rows: int, model: Model)
             ),
         )
         return
-    report, _ = _encode(dataset, version, rows, model, settings)
-    scale = _scale(rows)
+    report, scale = rows_read.report(settings.cutoff or NO_CUTOFF), rows_read.scale
     seen = max(1, report.rows)
     facts |= {
         "sampled": scale > 1,
@@ -287,14 +269,14 @@ def _held_out(found: Preflight) -> None:
         found.warn(
             "There are no validation rows.",
             "Whether the model learns or only remembers can't be watched, and the last state is kept, not the best.",
-            "Import the file again with --split, giving validation a share.",
+            "Import the file again and give validation a share (the Data page asks; --split on the command line).",
             "dataset",
         )
     if not found.facts["test_rows"]:
         found.warn(
             "There are no held-out test rows.",
             "There will be no proof that the tuned model is better.",
-            "Import the file again with --split, giving test a share.",
+            "Import the file again and give test a share (the Data page asks; --split on the command line).",
             "dataset",
         )
 
@@ -341,8 +323,9 @@ def _cost(found: Preflight, model: Model, device: str, here: Machine) -> None:
     tokens = facts.get("tokens") or 0
     share = (facts.get("trained_tokens") or 0) / max(1, tokens)
     cost = estimate(settings, shape, tokens / sequences, share, found.steps or 1, device)
-    facts |= {"memory_gb": cost.memory_gb, "memory_parts_gb": cost.parts, "seconds": cost.seconds}
     free = (max(gpu.memory for gpu in here.gpus) if device == "cuda" else here.memory_available) / 1e9
+    facts |= {"memory_gb": cost.memory_gb, "memory_parts_gb": cost.parts, "free_gb": round(free, 2)}
+    facts["seconds"] = cost.seconds
     if cost.memory_gb > free:
         found.warn(
             f"This run needs about {cost.memory_gb:.1f} GB of memory.",
@@ -355,7 +338,7 @@ def _cost(found: Preflight, model: Model, device: str, here: Machine) -> None:
             f"This run will take about {wording.duration(cost.seconds)}.",
             f"This machine's CPU has {here.cores} cores.",
             "Take fewer rows or passes, or a smaller model.",
-            "epochs",
+            "max_steps" if settings.max_steps else "epochs",
         )
     _disk(found, shape, here)
 

@@ -1,0 +1,203 @@
+"""Every problem and warning of preflight, each on the setting it belongs to, and the figures behind them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.datasets.importing import import_file
+from studio.errors import Refused
+from studio.machine import Gpu, machine
+from studio.preflight import Preflight, preflight
+from studio.settings.base import check
+from studio.settings.importing import ImportSettings
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+from tests.tiny import tiny_model
+
+SPLIT = "train=0.8,validation=0.1,test=0.1"
+
+
+def add(workspace: Workspace, name: str, rows: list[dict[str, Any]], split: str | None = SPLIT) -> None:
+    source = workspace.root.parent / f"{name}.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    import_file(workspace, ImportSettings(source=str(source), name=name, split=split))
+
+
+def pairs(count: int, answer: str = "yes") -> list[dict[str, Any]]:
+    return [{"prompt": f"Is {number} a number?", "completion": f"{answer} {number}"} for number in range(count)]
+
+
+@pytest.fixture
+def ready(workspace: Workspace, tiny: Path) -> Workspace:
+    """A workspace with a tiny model and a hundred rows."""
+    shutil.copytree(tiny, workspace.models / "tiny")
+    add(workspace, "questions", pairs(100))
+    return workspace
+
+
+def look(workspace: Workspace, **settings: Any) -> Preflight:
+    given = {"dataset": "questions", "model": "tiny", **settings}
+    return preflight(workspace, check(TrainSettings, given), settings_free_machine(workspace))
+
+
+def settings_free_machine(workspace: Workspace) -> Any:
+    """This machine without a GPU, whatever it has."""
+    return replace(machine(workspace.root), gpus=())
+
+
+def told(found: Preflight, level: str) -> dict[str | None, str]:
+    """The problems of a level by their setting; each says what, why and next."""
+    for problem in found.problems:
+        assert problem.what and problem.why and problem.next, problem
+    return {problem.field: problem.text for problem in found.problems if problem.level == level}
+
+
+def test_a_good_run_has_no_problem_and_all_its_figures(ready):
+    found = look(ready)
+    assert found.problems == []
+    facts = found.facts
+    assert (facts["rows"], facts["validation_rows"], facts["test_rows"]) == (80, 10, 10)
+    assert facts["sequences"] == 80 and facts["tokens"] > facts["trained_tokens"] > 80
+    assert found.steps == facts["steps"] == 100  # 80 rows in batches of 4 are 20 a pass; 5 passes make enough updates
+    assert facts["memory_gb"] > 0.5 and facts["seconds"] > 0 and facts["disk_gb"] >= 0 and facts["free_gb"] > 0
+    assert not [name for name, value in found.settings.plain().items() if value is None and name not in LEFT_OPEN]
+    assert set(found.reasons) >= {"version", "objective", "cutoff", "batch_size", "learning_rate", "epochs"}
+    assert json.loads(json.dumps(found.as_dict()))["settings"]["batch_size"] == 4
+    found.refuse_errors()
+
+
+LEFT_OPEN = {"template", "max_steps"}
+
+
+def test_nothing_that_was_given_is_changed(ready):
+    given = {"epochs": 9.0, "learning_rate": 0.002, "batch_size": 5, "cutoff": 77, "eval_steps": 3, "save_steps": 6}
+    found = look(ready, **given)
+    assert {name: getattr(found.settings, name) for name in given} == given
+    assert not set(given) & set(found.reasons)
+    steps = look(ready, max_steps=40)
+    assert steps.settings.epochs is None and steps.steps == 40
+
+
+def test_what_is_missing_is_said_all_at_once(workspace):
+    found = look(workspace, dataset="nothing", model="nobody")
+    errors = told(found, "error")
+    assert set(errors) == {"dataset", "model"} and "models add nobody" in errors["model"]
+    with pytest.raises(Refused) as refused:
+        found.refuse_errors()
+    assert refused.value.what.startswith("2 things") and "nothing" in refused.value.why and "nobody" in str(refused)
+
+
+def test_a_single_error_keeps_its_own_words(ready):
+    with pytest.raises(Refused) as refused:
+        look(ready, dataset="nothing").refuse_errors()
+    assert refused.value.field == "dataset" and "nothing" in refused.value.what
+
+
+def test_a_version_that_is_not_there(ready):
+    assert "version 7" in told(look(ready, version=7), "error")["dataset"]
+
+
+def test_a_set_without_training_rows(ready):
+    add(ready, "held", [{**row, "split": "test"} for row in pairs(12)], split=None)
+    assert "no rows to train on" in told(look(ready, dataset="held"), "error")["dataset"]
+
+
+def test_a_model_that_can_not_be_read(ready):
+    (ready.models / "tiny" / "tokenizer.json").unlink()
+    assert "no tokenizer" in told(look(ready), "error")["model"]
+
+
+def test_a_model_without_a_chat_template(ready):
+    tiny_model(ready.models / "base", template=None)
+    assert "no chat template" in told(look(ready, model="base"), "error")["template"]
+    assert look(ready, model="base", template="chatml").errors == []
+    assert "no chat template “fancy”" in told(look(ready, template="fancy"), "error")["template"]
+
+
+def test_a_gpu_that_is_not_there(ready):
+    assert "no GPU" in told(look(ready, device="cuda"), "error")["device"]
+
+
+def test_a_goal_that_does_not_fit_the_rows(ready):
+    add(ready, "book", [{"text": f"Chapter {number}. It was a dark night."} for number in range(100)])
+    assert "conversations" in told(look(ready, objective={"name": "pretraining"}), "error")["objective"]
+    assert "Raw text" in told(look(ready, dataset="book", objective={"name": "sft"}), "error")["objective"]
+    book = look(ready, dataset="book")
+    assert book.errors == [] and book.settings.objective.name == "pretraining"
+    assert book.reasons["objective"] == "The rows are raw text."
+
+
+def test_a_cut_off_beyond_the_model(ready):
+    assert "at most 512 tokens" in told(look(ready, cutoff=600), "error")["cutoff"]
+
+
+def test_a_cut_off_that_leaves_nothing_to_learn(ready):
+    found = look(ready, cutoff=8)
+    assert "nothing to learn" in told(found, "error")["cutoff"]
+
+
+def test_rows_that_are_cut_or_train_nothing(ready):
+    rows = pairs(80) + [{"prompt": "word " * 300, "completion": "no"} for _ in range(20)]
+    add(ready, "long", [{**row, "split": "train"} for row in rows], split=None)
+    found = look(ready, dataset="long", cutoff=100)
+    warnings = [problem.text for problem in found.problems if problem.field == "cutoff"]
+    assert any("20 rows would train nothing" in text and "beyond the cut-off of 100" in text for text in warnings)
+    assert any("20% of the rows are cut off at 100 tokens" in text for text in warnings)
+    assert found.facts["sequences"] == 80 and found.facts["rows"] == 100
+
+
+def test_a_set_without_held_out_rows(ready):
+    add(ready, "only", [{**row, "split": "train"} for row in pairs(60)], split=None)
+    texts = [problem.text for problem in look(ready, dataset="only").problems if problem.field == "dataset"]
+    assert len(texts) == 2 and "no validation rows" in texts[0] and "no held-out test rows" in texts[1]
+
+
+def test_few_rows_and_few_updates(ready):
+    add(ready, "few", pairs(20))
+    assert "16 training rows is very little" in told(look(ready, dataset="few"), "warning")["dataset"]
+    assert "10 updates is too few" in told(look(ready, max_steps=10), "warning")["max_steps"]
+    assert "20 updates" in told(look(ready, epochs=1), "warning")["epochs"]
+
+
+@pytest.mark.parametrize(("rate", "word"), [(1e-6, "small"), (0.5, "large")])
+def test_a_learning_rate_far_from_the_usual(ready, rate, word):
+    text = told(look(ready, learning_rate=rate), "warning")["learning_rate"]
+    assert f"unusually {word}" in text and "0.001" in text
+
+
+def test_four_bits_on_a_cpu(ready):
+    assert "slow without a GPU" in told(look(ready, method={"name": "qlora"}), "warning")["method"]
+
+
+def test_too_little_memory_and_disk(ready):
+    given = check(TrainSettings, {"dataset": "questions", "model": "tiny"})
+    small = replace(settings_free_machine(ready), memory_available=10**8, disk_free=1000)
+    found = preflight(ready, given, small)
+    assert "memory" in told(found, "warning")["tokens_per_pass"]
+    assert "disk" in told(found, "error")["keep_checkpoints"]
+
+
+def test_a_gpu_is_judged_by_its_own_memory(ready):
+    gpu = Gpu(name="Test", memory=3 * 10**8, memory_used=0, used_share=0, capability=(9, 0))
+    given = check(TrainSettings, {"dataset": "questions", "model": "tiny"})
+    found = preflight(ready, given, replace(settings_free_machine(ready), gpus=(gpu,)))
+    assert found.facts["free_gb"] == 0.3 and found.facts["seconds"] is None
+    assert "0.3 GB are free" in told(found, "warning")["tokens_per_pass"]
+
+
+def test_a_run_of_days(ready, monkeypatch):
+    monkeypatch.setattr("studio.estimate.cpu_speed", lambda: 1e4)  # operations a second
+    assert "will take about" in told(look(ready), "warning")["epochs"]
+    assert "will take about" in told(look(ready, max_steps=100), "warning")["max_steps"]
+
+
+def test_asking_again_reads_no_rows_again(ready, monkeypatch):
+    look(ready)
+    monkeypatch.setattr("studio.batches.survey.survey", lambda *_: pytest.fail("the rows were tokenised again"))
+    assert look(ready, cutoff=32, learning_rate=0.003).facts["longest"] <= 32
