@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backend.job import Job
 from studio import migrate
 from studio.jobs import folder as job_folder
+from studio.logs import Log
 from studio.workspace import Workspace
 
 
@@ -38,16 +42,24 @@ def run(workspace: Workspace, dataset: str, model: str, **settings: Any) -> Path
     folder = job_folder.create(
         workspace, "train", {"dataset": dataset, "version": 1, "model": model, "method": {"name": "lora"}, **settings}
     )
-    with job_folder.Log(folder / "events.jsonl") as log:
+    with Log(folder / "events.jsonl") as log:
         log.append("starting", pid=0)
         log.append("finished", steps=1)
     return folder
 
 
+def work(main: Callable[[Job], dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Does a job's work in this process; returns what its `finished` event would tell."""
+    job = Job(folder)
+    try:
+        return main(job)
+    finally:
+        job.log.close()
+        job.metrics.close()
+
+
 def install(model: Path, workspace: Workspace, name: str = "tiny") -> Path:
     """Copies a model's folder into the workspace."""
-    import shutil
-
     target = workspace.models / name
     shutil.copytree(model, target)
     migrate.save(target / "model.json", "model", {"source": {"kind": "folder", "id": str(model)}})

@@ -37,9 +37,9 @@ class Notes:
     def texts(self) -> list[str]:
         """The changes in plain words."""
         said = (
-            (self.escaped, "begins like a formula and got an apostrophe in front"),
-            (self.shortened, f"longer than the {CELL_CHARACTERS:,} characters an xlsx cell holds, and cut off there"),
-            (self.stripped, "with control characters that xlsx can't hold, which were replaced by �"),
+            (self.escaped, "that could be taken for a formula got an apostrophe in front"),
+            (self.shortened, f"longer than the {CELL_CHARACTERS:,} characters an xlsx cell holds: cut off there"),
+            (self.stripped, "with control characters that xlsx can't hold: each replaced by �"),
         )
         return [f"{count(number, 'cell')} {text}." for number, text in said if number]
 
@@ -52,14 +52,14 @@ def write_jsonl(path: Path, table: Table, escape: bool, notes: Notes) -> None:
 
 
 def write_csv(path: Path, table: Table, escape: bool, notes: Notes) -> None:
-    """UTF-8, comma-separated. Lists and objects are written as JSON.
+    """UTF-8, comma-separated, lines ended as RFC 4180 has it. Lists and objects are written as JSON.
 
     Args:
         escape: put an apostrophe before cells that a spreadsheet program would run as a formula (numbers are left).
     """
     columns, rows = table
     with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file)
         writer.writerow(columns)
         for row in rows:
             cells = [as_text(row.get(name)) for name in columns]
@@ -98,7 +98,7 @@ def write_xlsx(path: Path, table: Table, escape: bool, notes: Notes) -> None:
     sheet.append([cell(name) for name in columns])
     for number, row in enumerate(rows, 2):
         if number > SHEET_ROWS:
-            book.close()
+            sheet.close()
             raise BadInput(
                 "The answers don't fit an xlsx file.",
                 f"A sheet holds {SHEET_ROWS:,} rows.",
