@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import transformers
 from peft import LoraConfig, get_peft_model
+from safetensors import SafetensorError
 
 from backend.training import attention
 from backend.training.loss import Forward, Pass
@@ -98,7 +99,9 @@ def _load_base(model: Model, method: Any, device: str, dtype: torch.dtype) -> An
         loaded = transformers.AutoModelForCausalLM.from_pretrained(
             model.path, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        if "memory" in str(error):
+            raise  # said in plain words by the worker's frame
         raise Broken(
             f"The model “{model.name}” can't be loaded.",
             (str(error).strip() or type(error).__name__).splitlines()[0],

@@ -1,0 +1,3 @@
+from tests.worlds import train, world
+
+__all__ = ["train", "world"]

@@ -1,0 +1,113 @@
+"""A workspace in which a real training run takes a second: a tiny model and a small dataset."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.job import Job, StopRequested
+from studio import events, logs, runs
+from studio.datasets.importing import import_file
+from studio.errors import StudioError
+from studio.preflight import preflight
+from studio.settings.importing import ImportSettings
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACES = ("Paris", "Rome", "Berlin", "Madrid", "Lisbon", "Vienna", "Prague", "Warsaw", "Oslo", "Athens")
+SHORT = {
+    "dataset": "places",
+    "model": "tiny",
+    "learning_rate": 1e-2,
+    "batch_size": 4,
+    "cutoff": 128,
+    "tokens_per_pass": 256,
+    "threads": 1,
+    "device": "cpu",
+    "eval_steps": 3,
+    "save_steps": 2,
+    "samples": 2,
+    "sample_tokens": 4,
+}
+
+
+@dataclass
+class World:
+    workspace: Workspace
+
+    def run(self, **settings: Any) -> Path:
+        """A run in the queue: 6 updates, with a check every 3 and a resume point every 2, unless it is told else."""
+        given = SHORT | ({} if "epochs" in settings else {"max_steps": 6}) | settings
+        return runs.create(self.workspace, preflight(self.workspace, TrainSettings.model_validate(given)).settings)
+
+    def dataset(self, name: str, rows: list[dict[str, Any]]) -> None:
+        source = self.workspace.root.parent / f"{name}.jsonl"
+        source.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+        import_file(self.workspace, ImportSettings(source=str(source), name=name))
+
+
+def places(split: str, count: int) -> list[dict[str, Any]]:
+    """Questions of different lengths with short answers."""
+    return [
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": f"{split} {n}: what is in {PLACES[n % 10]}{'?' * (n % 7 + 1)}" * (n % 3 + 1),
+                },
+                {"role": "assistant", "content": f"The capital is {PLACES[n % 10]}."},
+            ],
+            "split": split,
+        }
+        for n in range(count)
+    ]
+
+
+@pytest.fixture
+def world(workspace: Workspace, tiny: Path) -> World:
+    """30 rows to train on and 6 to validate with."""
+    shutil.copytree(tiny, workspace.models / "tiny")
+    made = World(workspace)
+    made.dataset("places", places("train", 30) + places("validation", 6))
+    return made
+
+
+@pytest.fixture
+def train() -> Callable[[Path], dict[str, Any]]:
+    """Runs a run's worker to its end, in this process, which has torch loaded already; its last event."""
+    from backend.train import main
+
+    def whole(folder: Path) -> dict[str, Any]:
+        job = Job(folder)
+        with job.log, job.metrics:
+            job.event("starting")
+            try:
+                job.event("finished", **main(job))
+            except StopRequested as stop:
+                job.event("stopped", **stop.fields)
+            except StudioError as error:
+                job.event("failed", **error.as_dict())
+        return logs.last(folder / events.EVENTS) or {}
+
+    return whole
+
+
+def start_worker(folder: Path) -> subprocess.Popen[bytes]:
+    """Starts the real worker of a run."""
+    with open(folder / "output.log", "ab") as output:
+        command = [sys.executable, "-m", "backend.train", str(folder)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+
+
+def told(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """The events of one kind."""
+    return [line for line in logs.read(folder / events.EVENTS)[0] if line["type"] == kind]
