@@ -38,14 +38,27 @@ print(tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_to
 """
 
 
-def card(run: str, settings: TrainSettings, base: Model, reference: str, form: str) -> str:
-    """The text of the card; `reference` says where the base is found, `form` is adapter or merged."""
+GO_ON = """\
+inputs = tokenizer("Once upon a time", return_tensors="pt")
+text = model.generate(**inputs, max_new_tokens=64, do_sample=False)
+print(tokenizer.decode(text[0], skip_special_tokens=True))
+"""
+
+
+def card(run: str, settings: TrainSettings, base: Model, reference: str, form: str, *, chats: bool) -> str:
+    """The text of the card.
+
+    Args:
+        reference: where the base is found: an id on the hub or a name.
+        form: adapter or merged.
+        chats: whether there is a chat template.
+    """
     head = ["---", f"base_model: {reference}", f"library_name: {'peft' if form == 'adapter' else 'transformers'}"]
     head += [f"license: {base.licence}"] if base.licence else []
     head += ["pipeline_tag: text-generation", "---"]
     what = "An adapter for" if form == "adapter" else "A complete model, tuned from"
     method = METHODS.get(settings.method.name, settings.method.name)
-    snippet = (ADAPTER.replace("{base}", reference) if form == "adapter" else MERGED) + "\n" + ASK
+    snippet = (ADAPTER.replace("{base}", reference) if form == "adapter" else MERGED) + "\n" + (ASK if chats else GO_ON)
     return "\n".join(
         [
             *head,

@@ -202,7 +202,8 @@ def write_companions(folder: Path, tuned: Tuned, base: Model, tokenizer: ModelTo
     for name in TOKENIZER_FILES:
         if (base.path / name).is_file():
             shutil.copyfile(base.path / name, folder / name)
-    if "default" in tokenizer.templates:
+    chats = "default" in tokenizer.templates
+    if chats:
         write_text(folder / "chat_template.jinja", tokenizer.templates["default"])
     for path in base.path.iterdir():
         if path.is_file() and path.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
@@ -210,7 +211,9 @@ def write_companions(folder: Path, tuned: Tuned, base: Model, tokenizer: ModelTo
     trained = tuned.settings.model_dump(mode="json")
     about = {"name": base.name, "weights": base.weights_hash(), "source": base.source}
     migrate.save(folder / "settings.json", "settings", {"run": tuned.run.name, "base": about, "trained": trained})
-    write_text(folder / "README.md", card(tuned.run.name, tuned.settings, base, base_reference(base), form))
+    write_text(
+        folder / "README.md", card(tuned.run.name, tuned.settings, base, base_reference(base), form, chats=chats)
+    )
 
 
 # What is checked

@@ -229,3 +229,18 @@ def test_unknown_weights_and_broken_folders_are_explained(model: Path, engine: E
     if not torch.cuda.is_available():
         with pytest.raises(BadInput, match="no cuda device"):
             Engine(model, device="cuda")
+
+
+@pytest.mark.starter
+def test_the_starter_knows_paris_and_answers_in_a_batch_as_alone(starter: Path, tmp_path: Path) -> None:
+    tuned = adapter(starter, tmp_path / "tuned", size=0.03)
+    engine = Engine(starter, {"tuned": tuned}, device="cpu")
+    words = ["What is the capital of France?", "Say hello.", "Name three colours, please.", "Is water wet?"]
+    prompts = [Prompt([{"role": "user", "content": text}]) for text in words]
+    pairs = engine.pairs(prompts, GREEDY)
+    assert pairs[0].base.text == "The capital of France is Paris."
+    assert pairs[0].base.finish == "stop"
+    for prompt, pair in zip(prompts, pairs, strict=True):
+        assert engine.answer([prompt], "base", GREEDY)[0].tokens == pair.base.tokens
+        assert engine.answer([prompt], "tuned", GREEDY)[0].tokens == pair.tuned.tokens
+    assert [pair.base.tokens for pair in pairs] != [pair.tuned.tokens for pair in pairs]
