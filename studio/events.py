@@ -13,6 +13,7 @@ events.jsonl tells a job's life in some dozens of lines:
     sample       sample answers were written, at `step`
     checkpoint   a resume point was saved, at `step`
     serving      an engine answers on a loopback port
+    began        a job of jobs came to its next part: `part`, and `kind` and `id` of that part's job
     message      something a person should know, in plain words
     diverged     the loss is no longer a number, at `step`
     stopping     the worker saw the stop file

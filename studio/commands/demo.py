@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import time
+from pathlib import Path
 from typing import Any
 
-from studio import runs
 from studio.commands import evaluate as evaluation
-from studio.commands import models, train
-from studio.commands.frame import ROOT, Context
-from studio.commands.import_ import import_file
-from studio.jobs import queue
-from studio.preflight import preflight
-from studio.settings.base import check
-from studio.settings.flags import add_flags, collect, merge
+from studio.commands import train
+from studio.commands.frame import Context
+from studio.jobs import follow, local
+from studio.journey import PARTS, Journey
+from studio.settings.flags import add_flags, collect
 from studio.settings.train import TrainSettings
-
-DATA = ROOT / "assets" / "starter" / "support-desk.csv"
-DATASET = "support-desk"
-PAIRS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,35 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    given = collect(args, TrainSettings)
-    models.ensure_starter(context, given.get("model", "starter"))
-    began = time.monotonic()  # after set-up: fetching the starter belongs to it
-    if DATASET not in context.workspace.names("datasets"):
-        import_file(context, {"source": str(DATA), "name": DATASET})
-    settings = check(TrainSettings, merge(TrainSettings, {"dataset": DATASET, "name": "demo"}, given))
-    found = preflight(context.workspace, settings)
-    found.refuse_errors()
-    folder = runs.create(context.workspace, found.settings, found.steps)
-    queue.advance(context.workspace)
-    trained = train.wait_for(context, folder)
-    verdict = evaluation.evaluate(context, folder, {})
-    return {
-        **verdict,
-        "run": folder.name,
-        "train_seconds": trained["train_seconds"],
-        "pairs": pairs(context, verdict["id"]),
-        "seconds": round(time.monotonic() - began, 1),
-    }
+    def began(part: str, folder: Path | None) -> None:
+        if folder:
+            context.terminal.say(f"{PARTS[part]}.")
 
+    def wait(part: str, folder: Path) -> dict[str, Any]:
+        if part == "train":
+            return train.wait_for(context, folder)
+        try:
+            return follow.result(folder, follow.follow(context.workspace, folder, context.terminal))
+        except KeyboardInterrupt:
+            local.stop(folder)
+            raise
 
-def pairs(context: Context, evaluation_id: str) -> list[dict[str, str]]:
-    """The first held-out rows on which base and tuned answered differently."""
-    import pyarrow.parquet
-
-    path = context.workspace.evaluations / evaluation_id / "predictions.parquet"
-    rows = pyarrow.parquet.read_table(path, columns=["row_id", "prompt", "expected", "base", "tuned"]).to_pylist()
-    rows.sort(key=lambda row: row["base"] == row["tuned"])
-    return rows[:PAIRS]
+    return Journey(context.workspace, collect(args, TrainSettings), wait, began).walk()
 
 
 def show(result: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ FILE = Path(__file__).resolve().parents[2] / "assets" / "models.json"
 class Known:
     """One known model. `id` is what `models add` takes; `gated` ones ask for an account and consent first.
 
-    `parameters` are rounded to millions; `context` is in tokens; `languages` are those its makers name.
+    `parameters` are rounded to millions; `context` is in tokens; `languages` are those its makers name; `shape` has
+    the figures of its config.json that `studio.estimate.Shape` takes.
     """
 
     id: str
@@ -25,9 +26,13 @@ class Known:
     languages: tuple[str, ...]
     gated: bool
     description: str
+    shape: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """For lists and JSON output."""
+        fields = asdict(self)
+        del fields["shape"]
+        return fields
 
 
 @lru_cache

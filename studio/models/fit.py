@@ -1,0 +1,81 @@
+"""Which models fit a machine: memory and time of a usual run, from formulas, before anything is downloaded.
+
+A usual run here learns from rows of 150 tokens, a third of them answers, with everything else as it is chosen by
+itself; preflight says it exactly for the data at hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from studio.estimate import Shape, estimate
+from studio.machine import GB, Machine
+from studio.models.catalogue import Known, catalogue
+from studio.settings.base import check
+from studio.settings.defaults import Facts, resolve
+from studio.settings.train import TrainSettings
+
+METHODS = ("lora", "qlora", "full")
+ROWS = 1000
+ROW_TOKENS = 150
+ANSWER_SHARE = 1 / 3
+SLOW_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a usual run of one model takes here.
+
+    Attributes:
+        needed_gb, free_gb: memory, of the GPU where there is one.
+        fits: whether there is enough.
+        seconds: of training on a thousand rows, once; None where it can't be known (on a GPU).
+    """
+
+    needed_gb: float
+    free_gb: float
+    fits: bool
+    seconds: float | None
+
+    @property
+    def slow(self) -> bool:
+        """Fits, and would take days."""
+        return self.seconds is not None and self.seconds > SLOW_SECONDS
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"slow": self.slow}
+
+
+def known_shape(known: Known) -> Shape:
+    return Shape(parameters=known.parameters, **known.shape)
+
+
+def fit(shape: Shape, here: Machine, method: str = "lora", context: int | None = None) -> Fit:
+    """What a usual run of a model of that shape takes on this machine."""
+    device = "cuda" if here.device == "cuda" else "cpu"
+    given = check(TrainSettings, {"dataset": "any", "method": {"name": method}, "epochs": 1.0})
+    facts = Facts(
+        rows=ROWS, longest=3 * ROW_TOKENS, text=False, version=1, parameters=shape.parameters, context=context,
+        device=device, cores=here.cores,
+    )  # fmt: skip
+    settings = resolve(given, facts).settings
+    cost = estimate(settings, shape, ROW_TOKENS, ANSWER_SHARE, ROWS // (settings.batch_size or 1), device)
+    free = free_memory(here) / GB
+    return Fit(cost.memory_gb, round(free, 1), cost.memory_gb <= free, cost.seconds)
+
+
+def free_memory(here: Machine) -> int:
+    """Bytes a run may take: the largest GPU's, else what the machine has free."""
+    if here.device == "cuda":
+        return max(gpu.memory for gpu in here.gpus)
+    return here.memory_available
+
+
+def largest(here: Machine) -> dict[str, tuple[Known, Fit] | None]:
+    """For each method the largest known model that fits and does not take days; None when not even the starter does."""
+    found: dict[str, tuple[Known, Fit] | None] = {}
+    for method in METHODS:
+        fitting = [(known, fit(known_shape(known), here, method, known.context)) for known in catalogue()]
+        found[method] = next((pair for pair in reversed(fitting) if pair[1].fits and not pair[1].slow), None)
+    return found

@@ -1,0 +1,55 @@
+"""What fits a machine, for the known models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from studio.machine import Gpu, machine
+from studio.models import catalogue
+from studio.models.fit import fit, known_shape, largest
+
+
+@pytest.fixture
+def laptop(workspace, monkeypatch):
+    """16 GB and four cores at 200 billion operations a second."""
+    monkeypatch.setattr("studio.estimate.cpu_speed", lambda: 200e9)
+    monkeypatch.setattr("studio.estimate._cores", lambda: 4)
+    return replace(machine(workspace.root), gpus=(), apple_silicon=False, cores=4, memory_available=12 * 10**9)
+
+
+def test_the_shape_of_every_known_model_makes_its_parameters():
+    for known in catalogue():
+        shape = known_shape(known)
+        layer = sum(inputs * outputs for inputs, outputs in shape.linear) + 4 * shape.hidden
+        total = shape.embedding * (1 if shape.tied else 2) + shape.layers * layer
+        assert total == pytest.approx(known.parameters, rel=0.002), known.id
+
+
+def test_larger_models_take_more_of_both(laptop):
+    fits = [fit(known_shape(known), laptop) for known in catalogue()]
+    assert fits[0].fits and not fits[-1].fits
+    assert fits[0].needed_gb < fits[10].needed_gb < fits[-1].needed_gb
+    assert fits[0].seconds < fits[10].seconds < fits[-1].seconds
+    assert fits[0].as_dict()["slow"] is False
+
+
+def test_four_bits_take_less_memory_and_all_weights_more(laptop):
+    shape = known_shape(catalogue()[10])
+    needed = {method: fit(shape, laptop, method).needed_gb for method in ("qlora", "lora", "full")}
+    assert needed["qlora"] < needed["lora"] < needed["full"]
+
+
+def test_the_largest_of_each_method(laptop):
+    found = largest(laptop)
+    assert found["qlora"][0].parameters >= found["lora"][0].parameters > found["full"][0].parameters
+    assert found["lora"][1].fits and not found["lora"][1].slow
+    assert set(largest(replace(laptop, memory_available=10**8)).values()) == {None}
+
+
+def test_a_gpu_counts_by_its_own_memory(laptop):
+    gpu = Gpu(name="Test", memory=80 * 10**9, memory_used=0, used_share=0, capability=(9, 0))
+    found = largest(replace(laptop, gpus=(gpu,), torch="2.13.0"))
+    assert found["lora"][0].id == catalogue()[-1].id and found["lora"][1].seconds is None
+    assert found["full"][0].parameters > largest(laptop)["full"][0].parameters
