@@ -51,7 +51,7 @@ class Terminal:
     def clear(self) -> None:
         if self.live and self.shown:
             self.out.write("\r\x1b[K")
-        self.shown = ""
+            self.shown = ""
 
 
 def follow(workspace: Workspace, folder: Path, terminal: Terminal | None = None) -> State:
