@@ -4,3 +4,4 @@
 import "./header.js";
 import "./address.js";
 import "./job.js";
+import "./runs.js";

@@ -1,0 +1,20 @@
+// Choices of taste (smoothing, sound) kept in this browser; where storage is blocked they last as long as the page.
+
+const here = new Map();
+
+export function recall(key, otherwise) {
+  try {
+    const kept = localStorage.getItem(`flextune-${key}`);
+    return kept === null ? here.get(key) ?? otherwise : JSON.parse(kept);
+  } catch {
+    return here.get(key) ?? otherwise;
+  }
+}
+export function keep(key, value) {
+  here.set(key, value);
+  try {
+    localStorage.setItem(`flextune-${key}`, JSON.stringify(value));
+  } catch {
+    return; // storage is blocked or full
+  }
+}

@@ -1,0 +1,98 @@
+// The curves of one run: losses large, the rest small below, with smoothing, scale and axis to choose.
+
+import { html, number } from "./base.js";
+import { Lines, smooth } from "./charts.js";
+import { keep, recall } from "./remember.js";
+import { short } from "./run-words.js";
+
+const AXES = { step: "Steps", tokens: "Tokens", time: "Time" };
+const SMALL = [
+  { key: "learning_rate", title: "Learning rate", say: (value) => short(value, 3) },
+  { key: "grad_norm", title: "Gradient norm", say: (value) => short(value, 3) },
+  { key: "tokens_per_second", title: "Tokens per second", say: (value) => number(value) },
+  { key: "memory_gb", title: "Memory", say: (value) => `${short(value, 3)} GB` },
+  { key: "gpu_memory_gb", title: "GPU memory", say: (value) => `${short(value, 3)} GB` },
+  { key: "gpu_use", title: "GPU in use", say: (value) => `${short(value, 3)} %` },
+];
+
+// The choices above a loss chart; `changed` is called when one is made.
+export class Choices {
+  constructor(place, changed) {
+    this.place = place;
+    this.smoothing = recall("smoothing", 0.6);
+    this.log = recall("log", false);
+    this.axis = recall("axis", "step");
+    place.innerHTML = html`<label>Smoothing <input type="range" name="smoothing" min="0" max="0.98" step="0.02" value="${this.smoothing}"></label>
+      <label>Over <select name="axis"></select></label>
+      <label><input type="checkbox" name="log" ${this.log ? html`checked` : ""}> Log scale</label>`;
+    place.oninput = (event) => {
+      const { name, type, checked, value } = event.target;
+      this[name] = type === "checkbox" ? checked : type === "range" ? Number(value) : value;
+      keep(name, this[name]);
+      changed();
+    };
+  }
+  // The axis chosen, if these curves have it.
+  offer(axes) {
+    const select = this.place.querySelector("select"), text = axes.join(" ");
+    if (this.offered !== text) {
+      this.offered = text;
+      select.innerHTML = html`${axes.map((axis) => html`<option value="${axis}">${AXES[axis]}</option>`)}`;
+      select.closest("label").hidden = axes.length < 2;
+    }
+    select.value = axes.includes(this.axis) ? this.axis : "step";
+    return select.value;
+  }
+}
+
+export class RunCurves {
+  constructor(place, curves) {
+    this.place = place;
+    this.curves = curves;
+    this.charts = new Map();
+    place.innerHTML = html`<section class="card" aria-label="Loss"><div class="spread chart-head"><h2>Loss</h2><div class="row small choices"></div></div>
+        <div class="row small legend"><span><i class="line tuned"></i>Training</span><span><i class="line ink"></i>Validation</span>
+          <span class="soft">Drag to zoom, double-click to see all.</span></div>
+        <div class="plot" data-chart="loss"></div><p class="soft waiting">The curve begins with the first step.</p></section>
+      <div class="minis"></div>`;
+    this.choices = new Choices(place.querySelector(".choices"), () => this.draw());
+  }
+  close() { for (const chart of this.charts.values()) chart.close(); }
+  async draw() {
+    const { curves } = this;
+    const empty = !curves.length && !curves.evals.size;
+    this.place.querySelector(".waiting").hidden = !empty;
+    this.place.querySelector(".plot").hidden = empty;
+    if (empty) return;
+    const axis = this.choices.offer(curves.axes), log = this.choices.log, x = curves.x(axis);
+    await this.chart("loss", { height: 300 }).set(losses(curves, axis, this.choices.smoothing), { axis, log });
+    const there = SMALL.filter((one) => curves.has(one.key));
+    this.frames(there);
+    for (const one of there) {
+      this.place.querySelector(`[data-now="${one.key}"]`).textContent = one.say(curves.last(one.key));
+      await this.chart(one.key, { height: 150 }).set([{ name: one.title, x, y: curves.columns[one.key], colour: "--soft", width: 1.5 }], { axis });
+    }
+  }
+  frames(there) {
+    const text = there.map((one) => one.key).join(" ");
+    if (this.framed === text) return;
+    this.framed = text;
+    for (const [key, chart] of this.charts) if (key !== "loss") { chart.close(); this.charts.delete(key); }
+    this.place.querySelector(".minis").innerHTML = html`${there.map((one) => html`<section class="card" aria-label="${one.title}">
+      <div class="spread"><h3>${one.title}</h3><span class="num soft" data-now="${one.key}"></span></div><div class="plot" data-chart="${one.key}"></div></section>`)}`;
+  }
+  chart(key, options) {
+    if (!this.charts.has(key)) this.charts.set(key, new Lines(this.place.querySelector(`[data-chart="${key}"]`), options));
+    return this.charts.get(key);
+  }
+}
+
+function losses(curves, axis, smoothing) {
+  const x = curves.x(axis), y = curves.columns.loss ?? [], [steps, values] = curves.validation(axis);
+  const smoothed = smoothing && y.length > 2 ? smooth(y, smoothing) : null;
+  return [
+    smoothed && { name: "Each step", x, y, colour: "--tuned", faint: true },
+    { name: "Training", x, y: smoothed ?? y, colour: "--tuned" },
+    values.length && { name: "Validation", x: steps, y: values, colour: "--ink", points: true, width: 1.5 },
+  ].filter(Boolean);
+}
