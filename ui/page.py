@@ -17,9 +17,10 @@ from starlette.staticfiles import StaticFiles
 
 from studio import __version__
 from studio.errors import StudioError
-from studio.workspace import Workspace, broken
-from ui import feeds, run_feeds
+from studio.workspace import Workspace
+from ui import dataset_feeds, feeds, import_feeds, run_feeds
 from ui.guard import Guard, Password
+from ui.telling import words
 from ui.theme import theme
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "page"
@@ -41,9 +42,12 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(feeds.router(workspace))
     app.include_router(run_feeds.router(workspace))
+    app.include_router(dataset_feeds.router(workspace))
+    app.include_router(import_feeds.router(workspace, largest_upload))
     app.mount("/studio/assets", StaticFiles(directory=ASSETS), name="assets")
     app.add_api_route("/studio/plotly.js", _plotly, methods=["GET"])
     app.add_exception_handler(StudioError, _in_words)
+    app.add_exception_handler(OSError, _in_words)
     demo = blocks(workspace)
     app = gr.mount_gradio_app(
         app,
@@ -116,4 +120,4 @@ def _packed() -> bytes:
 
 
 async def _in_words(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"error": broken(error)}, status_code=409)
+    return JSONResponse({"error": words(error)}, status_code=409)

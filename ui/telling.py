@@ -1,4 +1,4 @@
-"""Errors as the page says them: what, why, next, with buttons and fields named instead of flags."""
+"""Errors as the page says them: what, why, next, with boxes and fields named instead of flags."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from studio.errors import explain
 # Where the command line's advice names a flag, what a person at the page does instead.
 INSTEAD = (
     (re.compile(r"leave them out with --skip-bad"), "tick the box that leaves them out"),
-    (re.compile(r"say which columns are meant\b.*", re.DOTALL), "say under “Columns” which ones are meant."),
     (re.compile(r"Leave --(?:format|encoding) out"), "Choose “Find out by itself”"),
-    (re.compile(r"name its encoding, for Windows files often --encoding (\w+)"), r"choose its encoding below, often \1"),
-    (re.compile(r"Try again with --encoding ([\w-]+)"), r"Choose \1 as the encoding below"),
+    (re.compile(r"name its encoding, for Windows files often --encoding (\w+)"), r"choose its encoding, often \1"),
+    (re.compile(r"Try again with --encoding ([\w-]+)"), r"Choose the encoding \1"),
 )
-BY_FIELD = {
-    "mapping": "Choose under “Columns” which column asks and which answers.",
-    "split": "Give three shares that make 100 % together.",
-}
 
 
-def words(error: BaseException) -> dict[str, Any]:
-    """`what`, `why`, `next`, and `field` where there is one."""
+def words(error: BaseException, by_field: dict[str, str] | None = None) -> dict[str, Any]:
+    """`what`, `why`, `next`, and `field` where there is one.
+
+    Args:
+        by_field: what to do next on this page, by the field that is wrong.
+    """
     told = explain(error).as_dict()
-    told["next"] = BY_FIELD.get(told.get("field", ""), told["next"])
+    if advice := (by_field or {}).get(told.get("field", "")):
+        told["next"] = advice
     for pattern, instead in INSTEAD:
         told["next"] = pattern.sub(instead, told["next"])
     return told

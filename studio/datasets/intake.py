@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from studio.datasets.drafts import Draft, Drafter
 from studio.datasets.records import Record
 from studio.datasets.rows import Side, content_hash, key_id, row_id
 from studio.datasets.split import SIDES, assign, side_of
 from studio.datasets.turns import BadRow
-from studio.datasets.versions import VersionWriter
 from studio.errors import BadInput
 
 KEPT = 1000
@@ -67,10 +66,16 @@ class Ids:
         return (row_id(digest, self.sizes[group]) if key is None else key_id(key)), group
 
 
+class Writer(Protocol):
+    """Where good rows go."""
+
+    def add(self, row_id: str, draft: Draft, line: int) -> None: ...
+
+
 class Intake:
     """Takes records one by one; knows at the end the rows, the bad ones, and the side of each row."""
 
-    def __init__(self, drafter: Drafter, writer: VersionWriter, unit: str) -> None:
+    def __init__(self, drafter: Drafter, writer: Writer, unit: str) -> None:
         self.drafter = drafter
         self.writer = writer
         self.unit = unit

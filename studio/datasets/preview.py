@@ -1,22 +1,31 @@
-"""What an import would make of a file, shown on its first rows; nothing is written."""
+"""What an import would make of a file: its first rows, and the bad ones as far as was looked; nothing is written."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from studio.datasets.drafts import Drafter
+from studio.datasets.drafts import Draft, Drafter
 from studio.datasets.formats import Guess, choose
-from studio.datasets.intake import BadRecord, Ids, draft_of
+from studio.datasets.intake import BadRecord, Intake
 from studio.datasets.readers import columns_of, open_reader, sample
 from studio.datasets.rows import Row
-from studio.datasets.turns import BadRow
+from studio.datasets.split import SIDES
+
+EVERY = 64
 
 
 @dataclass
 class Preview:
-    """The first rows as they would be learned, and the bad ones among them; sides are drawn at import only."""
+    """The first rows as they would be learned; sides are drawn at import only, unless a column names them.
+
+    Attributes:
+        bad, bad_count: the first bad records, and how many there are among those looked at.
+        checked: how many records were looked at; `whole` when these are all.
+        sides: how many of the good ones a split column puts on each side, {} without one.
+    """
 
     guess: Guess
     columns: list[str]
@@ -24,38 +33,57 @@ class Preview:
     notes: list[str]
     rows: list[Row] = field(default_factory=list)
     bad: list[BadRecord] = field(default_factory=list)
+    bad_count: int = 0
+    checked: int = 0
+    whole: bool = False
+    sides: dict[str, int] = field(default_factory=dict)
+
+
+class FirstRows:
+    """Keeps the first rows and passes over the rest."""
+
+    def __init__(self, limit: int, file: str) -> None:
+        self.rows: list[Row] = []
+        self.limit = limit
+        self.file = file
+
+    def add(self, row_id: str, draft: Draft, line: int) -> None:
+        if len(self.rows) >= self.limit:
+            return
+        learned = ("kind", "messages", "tools", "chosen", "rejected", "label", "text", "tags", "extra")
+        fields: dict[str, Any] = {name: getattr(draft, name) for name in learned}
+        self.rows.append(Row(row_id=row_id, source_file=self.file, source_line=line, **fields))
 
 
 def preview(
-    path: Path, mapping: list[str] | None = None, limit: int = 20, encoding: str = "auto", wanted: str = "auto"
+    path: Path,
+    mapping: list[str] | None = None,
+    limit: int = 20,
+    encoding: str = "auto",
+    wanted: str = "auto",
+    seconds: float = 0.0,
 ) -> Preview:
-    """The first `limit` records of a file. Raises as the import does for a file that can't be read or recognised."""
+    """The first `limit` records of a file, and the bad ones among all that can be looked at in so many seconds.
+
+    Raises as the import does for a file that can't be read or recognised.
+    """
     reader = open_reader(path, encoding)
     records = sample(reader)
     columns = columns_of(records)
-    shown = Preview(choose(columns, records, mapping or [], wanted), columns, reader.unit, reader.notes)
-    drafter, ids = Drafter(shown.guess.mapping), Ids()
-    for record in islice(reader.records(), limit):
-        try:
-            draft, digest = draft_of(record, drafter)
-            row_id, _ = ids.give(digest, draft.key, record.line)
-        except BadRow as error:
-            shown.bad.append(BadRecord(record.line, str(error)))
-            continue
-        shown.rows.append(
-            Row(
-                row_id=row_id,
-                kind=draft.kind,
-                messages=draft.messages,
-                tools=draft.tools,
-                chosen=draft.chosen,
-                rejected=draft.rejected,
-                label=draft.label,
-                text=draft.text,
-                tags=draft.tags,
-                source_file=path.name,
-                source_line=record.line,
-                extra=draft.extra,
-            )
-        )
+    guess = choose(columns, records, mapping or [], wanted)
+    first = FirstRows(limit, path.name)
+    intake = Intake(Drafter(guess.mapping), first, reader.unit)
+    shown = Preview(guess, columns, reader.unit, reader.notes, rows=first.rows)
+    deadline = time.monotonic() + seconds
+    for record in reader.records():
+        enough = shown.checked >= limit and (not seconds or shown.checked % EVERY == 0)
+        if enough and time.monotonic() >= deadline:
+            break
+        intake.take(record)
+        shown.checked += 1
+    else:
+        shown.whole = True
+    shown.bad, shown.bad_count = intake.bad, intake.bad_count
+    if intake.own_sides:
+        shown.sides = {side: intake.own_sides.count(place) for place, side in enumerate(SIDES)}
     return shown

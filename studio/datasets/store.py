@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ from studio.workspace import Workspace, broken
 INFO = "dataset.json"
 BATCH_ROWS = 1024
 TALKS = ("messages", "chosen", "rejected")
+# What the JSON of turns is made of: only a search for a piece of it has to tell what is said from how it is written.
+FRAME = (
+    "role content user assistant system tool tool_calls tool_call_id function name arguments type id reasoning_content"
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,16 @@ class Page:
 
     rows: list[Row]
     total: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands among those that match: its number from 1, how many match, the ids before and after it."""
+
+    number: int
+    total: int
+    previous: str | None
+    next: str | None
 
 
 class Dataset:
@@ -47,8 +62,17 @@ class Dataset:
 
     @classmethod
     def open(cls, workspace: Workspace, name: str) -> Dataset:
-        """Raises NotFound, or Broken when its dataset.json can't be read."""
-        folder = workspace.folder("datasets", name)
+        """The dataset of that name, or the one that had it before it was renamed.
+
+        Raises NotFound, or Broken when its dataset.json can't be read.
+        """
+        try:
+            folder = workspace.folder("datasets", name)
+        except NotFound:
+            renamed = _renamed(workspace, name)
+            if renamed is None:
+                raise
+            folder = renamed
         return cls(folder, read_info(folder))
 
     def versions(self) -> list[int]:
@@ -102,32 +126,83 @@ class Dataset:
         return {side: found.get(side, 0) for side in SIDES}
 
     def page(
-        self, version: int | None, offset: int, limit: int, search: str | None = None, split: str | None = None
+        self,
+        version: int | None,
+        offset: int,
+        limit: int,
+        search: str | None = None,
+        split: str | None = None,
+        among: list[str] | None = None,
     ) -> Page:
         """Rows `offset` to `offset + limit` of those that match, in the file's order.
 
         Args:
             search: words that stand in a turn, a text or a label, in any case; or a row id.
             split: only rows of this side.
+            among: only rows with these ids.
         """
-        tests, values = _tests(search, split)
-        where = f"WHERE {' AND '.join(tests)}" if tests else ""
-        # First the places of the rows, then the rows: their text is long, and most of it is on other pages.
-        if tests:
+        where, values = _where(search, split, among)
+        if where:
             numbers = self._query(f"SELECT list(file_row_number) FROM {{}} {where}", version, values)[0][0] or []
             total, wanted = len(numbers), sorted(numbers)[offset : offset + limit]
         else:
             total = int(self.version_info(version)["rows"])
             wanted = list(range(offset, min(offset + limit, total)))
-        if not wanted:
-            return Page([], total)
+        return Page(self._at(version, wanted), total)
+
+    def find(self, version: int | None, row_ids: list[str]) -> dict[str, Row]:
+        """The rows with these ids, as far as the version has them."""
+        found = self._query("SELECT file_row_number FROM {} WHERE list_contains(?, row_id)", version, [row_ids])
+        return {row.row_id: row for row in self._at(version, sorted(number for (number,) in found))}
+
+    def row(self, version: int | None, row_id: str) -> Row:
+        """One row; NotFound when the version has none of that id."""
+        try:
+            return self.find(version, [row_id])[row_id]
+        except KeyError:
+            raise NotFound(
+                f"Version {version or self.latest} of “{self.name}” has no row {row_id[:60]}.",
+                "It was left out of this version, or belongs to another one.",
+                "Look at the list of rows, or at another version.",
+            ) from None
+
+    def place(self, version: int | None, row_id: str, search: str | None = None, split: str | None = None) -> Place:
+        """Where a row stands among those that match."""
+        found = self._query("SELECT file_row_number FROM {} WHERE row_id = ?", version, [row_id])
+        here = found[0][0] if found else -1
+        where, values = _where(search, split, None)
+        sql = f"""SELECT count(*) FILTER (file_row_number <= {here}), count(*),
+            arg_max(row_id, file_row_number) FILTER (file_row_number < {here}),
+            arg_min(row_id, file_row_number) FILTER (file_row_number > {here}) FROM {{}} {where}"""
+        return Place(*self._query(sql, version, values)[0])
+
+    def sample(self, version: int | None, most: int) -> list[Row]:
+        """At most so many rows, evenly spread over the version."""
+        total = int(self.version_info(version)["rows"])
+        return self._at(version, list(range(0, total, -(-total // most) or 1)))
+
+    def groups(self, version: int | None, most: int = 12) -> dict[str, list[tuple[str, int]]]:
+        """Of the label and of each tag (domain, tone, task …) the most frequent values with their counts."""
+        parts = """SELECT 'label' AS name, label AS value FROM {0} WHERE label IS NOT NULL UNION ALL
+            SELECT unnest(json_keys(tags)), unnest(json_extract_string(tags, '$.*')) FROM {0} WHERE tags != '{{}}'"""
+        sql = f"SELECT name, value, count(*) AS n FROM ({parts}) GROUP BY ALL ORDER BY n DESC, value"
+        found: dict[str, list[tuple[str, int]]] = {}
+        for name, value, count in self._query(sql, version, [str(self.path(version))]):
+            if len(found.setdefault(name, [])) < most:
+                found[name].append((value, count))
+        return found
+
+    def _at(self, version: int | None, numbers: list[int]) -> list[Row]:
+        """The rows in these places; a row's text is long, so it is read only where it is wanted."""
+        if not numbers:
+            return []
         found = self._query(
             f"SELECT {', '.join(SCHEMA.names)} FROM {{}} WHERE file_row_number BETWEEN ? AND ? "
             "AND list_contains(?, file_row_number) ORDER BY file_row_number",
             version,
-            [wanted[0], wanted[-1], wanted],
+            [numbers[0], numbers[-1], numbers],
         )
-        return Page([from_columns(dict(zip(SCHEMA.names, row, strict=True))) for row in found], total)
+        return [from_columns(dict(zip(SCHEMA.names, row, strict=True))) for row in found]
 
     def _query(self, sql: str, version: int | None, values: list[Any]) -> list[tuple[Any, ...]]:
         path = self.path(version)
@@ -146,23 +221,40 @@ class Dataset:
         )
 
 
-def _tests(search: str | None, split: str | None) -> tuple[list[str], list[Any]]:
+def _where(search: str | None, split: str | None, among: list[str] | None) -> tuple[str, list[Any]]:
+    """The WHERE clause of a search with its values, "" when everything matches."""
     tests: list[str] = []
     values: list[Any] = []
     if split:
         tests.append("split = ?")
         values.append(split)
+    if among is not None:
+        tests.append("list_contains(?, row_id)")
+        values.append(among)
     if search:
-        some = ["row_id = ?", "contains(lower(text), lower(?))", "contains(lower(label), lower(?))"]
-        values += [search, search, search]
-        for column in TALKS:  # as JSON first, which is quick, then in what the turns say, not in their keys
-            some.append(
-                f"(contains(lower({column}), lower(?)) AND contains(lower(array_to_string("
-                f"json_extract_string({column}, '$[*].content'), chr(10))), lower(?)))"
-            )
-            values += [compact(search)[1:-1], search]
-        tests.append(f"({' OR '.join(some)})")
-    return tests, values
+        test, more = _search(search)
+        tests.append(test)
+        values += more
+    return (f"WHERE {' AND '.join(tests)}" if tests else ""), values
+
+
+def _search(words: str) -> tuple[str, list[Any]]:
+    some = ["row_id = ?", "regexp_matches(text, ?)", "regexp_matches(label, ?)"]
+    values: list[Any] = [words, _pattern(words), _pattern(words)]
+    for column in TALKS:  # as JSON, which is quick; where its frame could match, then in what the turns say
+        test = f"regexp_matches({column}, ?)"
+        values.append(_pattern(compact(words)[1:-1]))
+        if words.lower() in FRAME or re.search(r"[^\w\s.?!;\'’%-]", words):
+            said = f"array_to_string(json_extract_string({column}, '$[*].content'), chr(10))"
+            test = f"({test} AND regexp_matches({said}, ?))"
+            values.append(_pattern(words))
+        some.append(test)
+    return f"({' OR '.join(some)})", values
+
+
+def _pattern(words: str) -> str:
+    """A regular expression for these very words in any case: quicker than comparing in lower case."""
+    return "(?is)" + re.sub(r"[!-/:-@\[-`{-~]", r"\\\g<0>", words)
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -176,6 +268,17 @@ def connect() -> duckdb.DuckDBPyConnection:
             "temp_directory": "",
         }
     )
+
+
+def _renamed(workspace: Workspace, name: str) -> Path | None:
+    """The folder of the dataset that was called so before."""
+    for other in workspace.names("datasets"):
+        try:
+            if name in read_info(workspace.datasets / other).get("formerly", []):
+                return workspace.datasets / other
+        except (StudioError, OSError):
+            continue
+    return None
 
 
 def read_info(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""Files that came through the page, kept until they are imported: jobs/.uploads/ID/file/NAME.
+
+One is gone when its import has finished, or after a day; what an import is reading stays.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from studio.errors import NotFound
+from studio.files import inside
+from studio.jobs import folder as job_folder
+from studio.workspace import Workspace
+
+FOLDER = ".uploads"
+IMPORT = "import"
+KEPT_SECONDS = 24 * 3600.0
+LONGEST_NAME = 120
+
+
+class Uploads:
+    """The uploads of one workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.folder = workspace.jobs / FOLDER
+
+    def new(self, name: str) -> tuple[str, Path]:
+        """A place for a file of that name: its id, and the path to write to."""
+        upload = secrets.token_hex(8)
+        folder = self.folder / upload / "file"
+        folder.mkdir(parents=True)
+        return upload, folder / safe_name(name)
+
+    def path(self, upload: str) -> Path:
+        """Where the file lies; NotFound when it is gone."""
+        if re.fullmatch(r"[0-9a-f]{16}", upload):
+            found = next(iter(inside(self.folder, upload, "file").glob("*")), None)
+            if found is not None:
+                return found
+        raise NotFound(
+            "The uploaded file is gone.", "It was imported, or was kept for a day.", "Choose the file again."
+        )
+
+    def used_by(self, upload: str, job: Path) -> None:
+        """Notes the import that reads it."""
+        (self.path(upload).parent.parent / IMPORT).write_text(job.name, encoding="utf-8")
+
+    def discard(self, upload: str) -> None:
+        shutil.rmtree(self.path(upload).parent.parent, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Removes what nobody needs any more."""
+        for place in self.folder.iterdir() if self.folder.is_dir() else ():
+            status = self._import_status(place)
+            old = time.time() - place.stat().st_mtime > KEPT_SECONDS
+            if status == "finished" or (old and status not in ("queued", "running", "stopping")):
+                shutil.rmtree(place, ignore_errors=True)
+
+    def _import_status(self, place: Path) -> str:
+        try:
+            job = self.workspace.jobs / (place / IMPORT).read_text(encoding="utf-8")
+        except OSError:
+            return ""
+        return job_folder.status(job) if job.is_dir() else ""
+
+
+def safe_name(name: str) -> str:
+    """The last part of a file's name without what file systems refuse; its ending stays."""
+    last = re.sub(r'[\x00-\x1f\x7f<>:"|?*]', "", re.split(r"[/\\]", name)[-1]).strip(" .")
+    stem, dot, suffix = last.rpartition(".")
+    if not stem:
+        stem, dot, suffix = last, "", ""
+    while len(f"{stem}{dot}{suffix}".encode()) > LONGEST_NAME and (stem or suffix):
+        stem, suffix = (stem[:-1], suffix) if stem else (stem, suffix[:-1])
+    return f"{stem}{dot}{suffix}" or "file"
