@@ -128,7 +128,9 @@ def _turns(table: Table) -> Found | None:
 
 
 def _is_sharegpt(value: Any) -> bool:
-    return '"from"' in value[:400] if isinstance(value, str) else isinstance(value, list) and "from" in value[0]
+    if isinstance(value, str):
+        return '"from"' in value[:400]
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "from" in value[0]
 
 
 def _alpaca(table: Table) -> Found | None:
@@ -268,7 +270,7 @@ def _guess(table: Table, name: Format, roles: dict[Role, Any], reason: str) -> G
             roles[role] = column
             taken.add(column)
     split = table.find(*SPLITS)
-    if split in taken or table.share(split, lambda value: side_of(str(value)) is not None) < 1.0:
+    if table.share(split, lambda value: side_of(str(value)) is not None) < 1.0:
         split = None
     tags = tuple(column for tag in TAGS if (column := table.by_name.get(tag)) and column not in taken)
     tags = tuple(tag for tag in tags if table.share(tag, lambda value: not isinstance(value, (list, dict))) == 1.0)

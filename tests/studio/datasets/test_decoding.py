@@ -41,6 +41,13 @@ def test_the_place_of_a_wrong_byte_is_exact_in_large_files(tmp_path, size):
     assert f"Byte {len(good):,}, in line {line:,}, 0xFF" in caught.value.why
 
 
+def test_the_place_is_exact_behind_a_letter_that_lies_in_two_blocks(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"x" * ((1 << 20) - 1) + "ä\n".encode() + b"\xff")
+    with pytest.raises(BadInput, match=f"Byte {(1 << 20) + 2:,}, in line 2, 0xFF"):
+        list(open_reader(path).records())
+
+
 def test_a_character_cut_in_two_at_the_end(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes('{"a": "x"}\n{"a": "ä'.encode()[:-1])

@@ -6,11 +6,15 @@ import datetime
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from studio.datasets.drafts import Drafter, judgement, text_of
 from studio.datasets.formats import choose
+from studio.datasets.readers import columns_of
 from studio.datasets.rows import content_hash
 from studio.datasets.turns import BadRow
+from studio.errors import BadInput
 
 U, A, B = ({"role": role, "content": text} for role, text in (("user", "q"), ("assistant", "a"), ("assistant", "b")))
 
@@ -54,6 +58,37 @@ def test_bad_rows_say_why(good, bad, words):
     assert words in str(caught.value)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "x", "user", "gpt", "[{", "[]"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["role", "from", "content", "value", "tool_calls", "function", "name",
+                                       "arguments", "messages", "type", "text", "id"]), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+NAMES = st.sampled_from(
+    ["messages", "conversations", "prompt", "completion", "instruction", "input", "output", "chosen", "rejected",
+     "label", "text", "tools", "system", "history", "split", "domain", "question", "answer"]
+)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(records=st.lists(st.dictionaries(NAMES, JSON, min_size=1, max_size=5), min_size=1, max_size=3))
+def test_any_record_is_a_row_or_has_a_reason(records):
+    try:
+        drafter = Drafter(choose(columns_of(records), records, []).mapping)
+    except BadInput as error:
+        assert error.what and error.why and error.next
+        return
+    for record in records:
+        try:
+            made = drafter.draft(record)
+        except BadRow as error:
+            assert str(error)
+            continue
+        assert len(content_hash(made.learned)) == 10
+        assert made.messages or made.text
+
+
 def test_an_empty_key_is_a_bad_row():
     with pytest.raises(BadRow, match="key"):
         draft({"prompt": "q", "completion": "a", "id": " "}, "key=id")
@@ -62,12 +97,12 @@ def test_an_empty_key_is_a_bad_row():
 def test_the_hash_is_of_what_is_learned_and_of_nothing_else():
     record = {"subject": "s", "body": "b", "reply": "r", "n": 1}
     plain = digest(record, r"user={subject}\n{body}", "assistant=reply")
-    for given in (
+    for maps in (
         ["user=Re {body} ({subject})", "assistant=reply"],
         [r"user={subject}\n{body}", "assistant=reply", "system=Be kind."],
         [r"user={subject}\n{body}", "assistant=Dear you, {reply}"],
     ):
-        assert digest(record, *given) == plain
+        assert digest(record, *maps) == plain
     assert digest(record | {"n": 2}, r"user={subject}\n{body}", "assistant=reply") == plain
     assert digest(record | {"body": "c"}, r"user={subject}\n{body}", "assistant=reply") != plain
     assert digest(record, "user=subject", "assistant=reply") != plain

@@ -128,6 +128,16 @@ def test_a_format_that_is_wanted_wins_or_is_refused_with_what_it_needs():
     assert "chosen" in caught.value.why and caught.value.field == "read_as"
 
 
+def test_empty_and_odd_cells_do_not_hide_a_format():
+    records = [
+        {"conversations": [HUMAN, GPT]},
+        {"conversations": []},
+        {"conversations": [3]},
+        {"conversations": [HUMAN]},
+    ]
+    assert recognise(["conversations"], records).format == "sharegpt"
+
+
 def test_a_column_of_few_values_that_come_again_is_a_label():
     records = [{"message": f"words {n}", "queue": "billing" if n % 3 else "refund"} for n in range(12)]
     assert recognise(["message", "queue"], records).mapping.roles["label"].columns == ("queue",)

@@ -242,6 +242,13 @@ def test_a_split_column_that_was_named_must_name_sides(workspace, tmp_path):
         bring(workspace, source, mapping=["split=part"])
 
 
+def test_many_batches_are_as_one(workspace, tmp_path, monkeypatch):
+    source = write(tmp_path / "a.jsonl", pairs(100))
+    whole = list(bring(workspace, source).rows())
+    monkeypatch.setattr("studio.datasets.versions.BATCH_ROWS", 7)
+    assert list(bring(workspace, source).rows()) == whole
+
+
 def test_five_thousand_columns(workspace, tmp_path):
     path = tmp_path / "wide.csv"
     with open(path, "w", newline="") as file:
@@ -301,6 +308,7 @@ def test_what_a_killed_import_left_unpublished_is_cleared_away(workspace, tmp_pa
     folder = bring(workspace, source).folder
     (folder / "versions" / "0002.parquet").write_bytes(b"torn")
     (folder / "source" / "0002").mkdir()
+    (folder / "source" / "0002" / "other.csv").write_text("half")
     (workspace.datasets / ".gone.importing").mkdir()
     assert bring(workspace, source).versions() == [1, 2]
     assert len(list(Dataset.open(workspace, "set").rows(2))) == 30

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from studio.datasets.json_rows import Scanner
 from studio.datasets.readers import open_reader
 from studio.errors import BadInput
 
@@ -60,6 +61,14 @@ def test_what_can_not_be_told_apart_is_refused_with_its_place(tmp_path, text, wo
         read(tmp_path, text)
     assert words in caught.value.why
     assert caught.value.next
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_values_cut_by_the_end_of_a_block_are_read_whole(tmp_path, size):
+    values = [12345, -6.5e30, True, None, '\\ " ü 😀', [], {"a": [1, {"b": "x" * 50}]}, 7]
+    text = json.dumps(values)
+    pieces = iter([text[at : at + size] for at in range(0, len(text), size)])
+    assert list(Scanner(tmp_path, pieces).array()) == values
 
 
 def test_a_lone_record_is_a_row(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,14 @@ def test_paragraphs_stay_whole_and_are_gathered(tmp_path):
     assert all(row.endswith("end.") and len(row) <= ROW_CHARACTERS for row in rows)
     assert "\n\n".join(rows) == "\n\n".join(paragraphs)
     assert len(rows) < 10
+
+
+@pytest.mark.parametrize("block", [1, 2, 5, 100])
+def test_line_ends_of_every_system_are_one(tmp_path, monkeypatch, block):
+    monkeypatch.setattr("studio.datasets.decoding.BLOCK", block)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a\r\nb\rc\n\r\nd")
+    assert [record.values["text"] for record in PlainText(path, "utf-8").records()] == ["a\nb\nc\n\nd"]
 
 
 def test_a_paragraph_too_long_is_cut_between_sentences(tmp_path):
