@@ -170,7 +170,7 @@ def _model(workspace: Workspace, found: Preflight) -> Model | None:
         error.field = "model"
         if isinstance(error, NotFound):
             error.why = "It is not in the workspace yet."
-            error.next = f"Download it on the Train page, or: launch.py models add {found.settings.model}"
+            error.next = f"Add it: launch.py models add {found.settings.model}"
         found.add("error", error)
         return None
 
@@ -269,14 +269,14 @@ def _held_out(found: Preflight) -> None:
         found.warn(
             "There are no validation rows.",
             "Whether the model learns or only remembers can't be watched, and the last state is kept, not the best.",
-            "Import the file again and give validation a share (the Data page asks; --split on the command line).",
+            "Import the file again with --split, giving validation a share.",
             "dataset",
         )
     if not found.facts["test_rows"]:
         found.warn(
             "There are no held-out test rows.",
             "There will be no proof that the tuned model is better.",
-            "Import the file again and give test a share (the Data page asks; --split on the command line).",
+            "Import the file again with --split, giving test a share.",
             "dataset",
         )
 

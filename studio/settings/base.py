@@ -79,7 +79,21 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
                 message = f"“{given}” is not one of {choices}"
             case "string_pattern_mismatch":
                 message = f"“{str(item['input'])[:80]}” is not a name the studio uses (letters, digits, dots, dashes)"
+            case "int_parsing" | "int_from_float" | "int_type":
+                message = f"“{str(item['input'])[:80]}” is not a whole number"
+            case "float_parsing" | "float_type":
+                message = f"“{str(item['input'])[:80]}” is not a number"
+            case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+                message = f"{item['input']} is not {_bound(item['type'])} {next(iter(item['ctx'].values())):,}"
+            case "string_too_long":
+                message = f"it has {len(item['input']):,} characters; at most {item['ctx']['max_length']:,} are allowed"
             case _:
                 message = message[:1].lower() + message[1:]
         found.append((name, message))
     return found
+
+
+def _bound(kind: str) -> str:
+    """A limit in words."""
+    words = {"greater_than": "more than", "greater_than_equal": "at least", "less_than": "less than"}
+    return words.get(kind, "at most")
