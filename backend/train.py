@@ -33,6 +33,7 @@ def main(job: Job) -> dict[str, Any]:
     settings = settings_of(job)
     torch.set_num_threads(settings.threads or 1)
     transformers.set_seed(settings.seed)
+    transformers.logging.disable_progress_bar()
     model = Model.open(job.workspace, settings.model)
     tokenizer = prepare.tokenizer_of(job, settings, model)
     job.event("loading", item=f"the model {model.name}", bytes=model.size)

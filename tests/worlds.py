@@ -17,6 +17,7 @@ from backend.job import Job, StopRequested
 from studio import events, logs, runs
 from studio.datasets.importing import import_file
 from studio.errors import StudioError
+from studio.jobs.folder import STOP
 from studio.preflight import preflight
 from studio.settings.importing import ImportSettings
 from studio.settings.train import TrainSettings
@@ -82,12 +83,15 @@ def world(workspace: Workspace, tiny: Path) -> World:
 
 
 @pytest.fixture
-def train() -> Callable[[Path], dict[str, Any]]:
-    """Runs a run's worker to its end, in this process, which has torch loaded already; its last event."""
+def train() -> Callable[..., dict[str, Any]]:
+    """Runs a run's worker to its end, in this process, which has torch loaded already; its last event.
+
+    With `stop_at` somebody asks it to stop as soon as that step is logged.
+    """
     from backend.train import main
 
-    def whole(folder: Path) -> dict[str, Any]:
-        job = Job(folder)
+    def whole(folder: Path, stop_at: int | None = None) -> dict[str, Any]:
+        job = Stopping(folder, stop_at)
         with job.log, job.metrics:
             job.event("starting")
             try:
@@ -99,6 +103,19 @@ def train() -> Callable[[Path], dict[str, Any]]:
         return logs.last(folder / events.EVENTS) or {}
 
     return whole
+
+
+class Stopping(Job):
+    """A job whose stop file appears when a step has been logged."""
+
+    def __init__(self, folder: Path, step: int | None) -> None:
+        super().__init__(folder)
+        self.step = step
+
+    def should_stop(self) -> bool:
+        if self.step is not None and events.last_metric(self.folder).get("step") == self.step:
+            (self.folder / STOP).touch()
+        return super().should_stop()
 
 
 def start_worker(folder: Path) -> subprocess.Popen[bytes]:

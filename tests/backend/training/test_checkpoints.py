@@ -1,0 +1,213 @@
+"""A resume point is whole and this run's own, or it is not used."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.job import Job
+from backend.training import checkpoints
+from backend.training.checkpoints import Checkpoints, Identity
+from backend.training.report import Figures
+from studio.errors import NoRoom, StudioError
+from tests.worlds import told
+
+ROOT = Path(__file__).resolve().parents[3]
+MINE = Identity("run-1", "settings", "cpu", 1)
+
+
+def write(folder: Path) -> None:
+    (folder / "adapter_model.safetensors").write_bytes(os.urandom(3000))
+    (folder / "optimizer.pt").write_bytes(b"state")
+
+
+def saved(folder: Path, *steps: int, keep: int = 2, checks: dict[int, float] | None = None) -> Checkpoints:
+    kept = Checkpoints(folder, MINE, keep)
+    for step in steps:
+        losses = [(at, loss) for at, loss in (checks or {}).items() if at <= step]
+        kept.save(Figures(step=step, checks=losses), write)
+    return kept
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+def test_what_was_saved_comes_back(tmp_path: Path) -> None:
+    kept = saved(tmp_path, 3, checks={0: 2.0, 3: 1.0})
+    found = kept.newest(print)
+    assert found is not None
+    assert (found.step, found.figures.checks, found.path) == (3, [(0, 2.0), (3, 1.0)], kept.path(3))
+
+
+def test_the_newest_and_the_best_stay(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2, 3, 4, 5, checks={0: 0.1, 1: 3.0, 2: 1.0, 3: 2.0, 4: 2.0, 5: 2.0})
+    assert names(tmp_path) == ["step-000002", "step-000004", "step-000005"]
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "optimizer.pt", "checkpoint.json"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_a_damaged_one_is_told_of_and_the_one_before_is_used(name: str, damage: str, tmp_path: Path) -> None:
+    kept = saved(tmp_path, 1, 2)
+    file = kept.path(2) / name
+    data = bytearray(file.read_bytes())
+    if damage == "gone":
+        file.unlink()
+    elif damage == "cut":
+        file.write_bytes(data[:-1] if name != "checkpoint.json" else data[: len(data) // 2])
+    else:
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    said: list[str] = []
+    found = kept.newest(said.append)
+    assert found is not None and found.step == 1
+    assert len(said) == 1 and "step 2" in said[0]
+
+
+def test_none_that_is_whole_means_from_the_first_step(tmp_path: Path) -> None:
+    kept = saved(tmp_path, 1)
+    (kept.path(1) / "optimizer.pt").write_bytes(b"other")
+    said: list[str] = []
+    assert kept.newest(said.append) is None
+    assert "first step" in said[-1]
+
+
+@pytest.mark.parametrize("other", [Identity("run-2", "settings", "cpu", 1), Identity("run-1", "others", "cpu", 1)])
+def test_that_of_another_run_is_not_opened(other: Identity, tmp_path: Path) -> None:
+    saved(tmp_path, 1)
+    said: list[str] = []
+    assert Checkpoints(tmp_path, other, 2).newest(said.append) is None
+    assert "another run" in said[0]
+
+
+def test_a_file_that_was_not_written_by_the_run_is_not_opened(tmp_path: Path) -> None:
+    """Trainer would open a training_args.bin or a pytorch_model.bin that somebody put there."""
+    kept = saved(tmp_path, 1, 2)
+    (kept.path(2) / "pytorch_model.bin").write_bytes(b"pickle")
+    found = kept.newest(lambda text: None)
+    assert found is not None and found.step == 1
+
+
+def test_one_of_a_newer_studio_is_not_used(tmp_path: Path) -> None:
+    kept = saved(tmp_path, 1, 2)
+    manifest = kept.path(2) / "checkpoint.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
+    said: list[str] = []
+    found = kept.newest(said.append)
+    assert found is not None and found.step == 1
+    assert "newer" in said[0]
+
+
+def test_a_failed_save_leaves_those_before(tmp_path: Path) -> None:
+    kept = saved(tmp_path, 1)
+
+    def fail(folder: Path) -> None:
+        write(folder)
+        raise RuntimeError("[enforce fail at inline_container.cc] unexpected pos 64 vs 0")
+
+    with pytest.raises(StudioError, match="go on from step 1"):
+        kept.save(Figures(step=2), fail)
+    assert names(tmp_path) == ["step-000001"]
+    assert kept.newest(print).step == 1  # type: ignore[union-attr]
+
+
+def test_a_full_disk_is_said_and_harms_nothing(tmp_path: Path) -> None:
+    """A disk of 300 kB, where the system lets us make one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = (
+        shutil.which("mount")
+        and os.name == "posix"
+        and subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], capture_output=True
+        ).returncode
+        == 0
+    )
+    if not mounted:
+        pytest.skip("no small disk can be made here")
+    try:
+        kept = saved(disk, 1)
+
+        def large(folder: Path) -> None:
+            (folder / "adapter_model.safetensors").write_bytes(b"0" * 400_000)
+
+        with pytest.raises(NoRoom, match="disk is full"):
+            kept.save(Figures(step=2), large)
+        assert names(disk) == ["step-000001"]
+        assert kept.newest(print).step == 1  # type: ignore[union-attr]
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)
+
+
+SAVER = """
+import os, sys
+from pathlib import Path
+from backend.training.checkpoints import Checkpoints
+from backend.training.report import Figures
+from tests.backend.training.test_checkpoints import MINE
+
+def write(folder):
+    for number in range(40):
+        (folder / f"part-{number}").write_bytes(os.urandom(20_000))
+
+kept = Checkpoints(Path(sys.argv[1]), MINE, 2)
+print("ready", flush=True)
+step = 1
+while True:
+    kept.save(Figures(step=step), write)
+    print(step, flush=True)
+    step += 1
+"""
+
+
+def test_killed_while_saving_the_newest_is_always_whole(tmp_path: Path) -> None:
+    for life in range(3):
+        folder = tmp_path / str(life)
+        process = subprocess.Popen(
+            [sys.executable, "-c", SAVER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        last = 0
+        for line in process.stdout:
+            last = int(line) if line.strip().isdigit() else 0
+            if last == 3 + life:
+                break
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        said: list[str] = []
+        found = Checkpoints(folder, MINE, 2).newest(said.append)
+        assert found is not None and found.step >= last and not said
+        checkpoints.clear_partials(folder)
+        assert all(name.startswith("step-") for name in names(folder))
+
+
+def test_the_settings_that_matter_are_in_the_hash(world: Any) -> None:
+    from studio.runs import settings_of
+
+    def digest(**given: Any) -> str:
+        return Identity.of("r", settings_of(world.run(**given)), "cpu").settings
+
+    base = digest()
+    assert digest(name="another", threads=2) == base
+    assert digest(seed=2) != base and digest(learning_rate=2e-2) != base
+
+
+def test_what_may_change_the_last_digits_is_said(world: Any) -> None:
+    folder = world.run()
+    found = saved(folder, 1).newest(print)
+    assert found is not None
+    job = Job(folder)
+    with job.log, job.metrics:
+        checkpoints.announce(job, found, Identity("run-1", "settings", "cpu", 1))
+        assert not told(folder, "message")
+        checkpoints.announce(job, found, Identity("run-1", "settings", "cpu", 2))
+    assert told(folder, "resumed")[0]["from_step"] == 1
+    assert "threads 1 then, 2 now" in told(folder, "message")[0]["text"]
