@@ -48,10 +48,9 @@ class EngineClient:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             state = events.read_state(folder)
-            last = state.last_event or {}
             if state.phase in events.TERMINAL or job_folder.status(folder, state) == "interrupted":
                 break
-            if any(line.get("type") == "serving" for line in _this_life(folder)) and last.get("type") != "starting":
+            if any(line.get("type") == "serving" for line in _this_life(folder)):
                 return cls(folder)
             time.sleep(POLL_SECONDS)
         raise _gone(folder)

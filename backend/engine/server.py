@@ -55,6 +55,9 @@ def main(job: Job) -> dict[str, Any]:
     tuned = open_tuned(job.workspace, settings.run)
     job.event("loading", item="base and tuned model")
     engine = tuned.engine(settings)
+    home = engine.device
+    if device_user(job.workspace):
+        engine.unload("cpu")
     engine.load()
     token = secrets.token_urlsafe(32)
     write_secret(job.folder / TOKEN, token)
@@ -63,15 +66,18 @@ def main(job: Job) -> dict[str, Any]:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         sharing = asdict(engine.sharing[TUNED])
         job.event("serving", port=server.server_port, weights=engine.stamps, sharing=sharing, device=engine.device)
-        return watch(job, server, settings.idle_minutes * 60)
+        return watch(job, server, settings.idle_minutes * 60, home)
     finally:
         (job.folder / TOKEN).unlink(missing_ok=True)
         server.finish(LAST_SECONDS)
 
 
-def watch(job: Job, server: Server, idle_seconds: float) -> dict[str, Any]:
-    """Waits until the job shall end: a stop file, /stop, or nobody asking for a while; gives way to training."""
-    home = server.engine.device
+def watch(job: Job, server: Server, idle_seconds: float, home: str) -> dict[str, Any]:
+    """Waits until the job shall end: a stop file, /stop, or nobody asking for a while; gives way to training.
+
+    Args:
+        home: the device it answers on when no other job has it.
+    """
     looked = 0.0
     while not server.ending.wait(POLL_SECONDS):
         if job.should_stop():

@@ -13,7 +13,20 @@ from hypothesis import strategies as st
 
 from studio.datasets.tables import CELL_CHARACTERS, Notes, write_csv, write_jsonl, write_xlsx
 
-NASTY = ["=1+1", "+49 30 1234", "-5", "-5.5e3", "@home", "\tx", "a\nb", "a\rb", 'say "hi", you', "Größe 你好 🙂", " ", "#N/A"]
+NASTY = [
+    "=1+1",
+    "+49 30 1234",
+    "-5",
+    "-5.5e3",
+    "@home",
+    "\tx",
+    "a\nb",
+    "a\rb",
+    'say "hi", you',
+    "Größe 你好 🙂",
+    " ",
+    "#N/A",
+]
 
 
 def table(values: list[Any]) -> tuple[list[str], list[dict[str, Any]]]:
