@@ -1,4 +1,4 @@
-"""Runs."""
+"""Runs: the list, one run, several overlaid. All of it lives in assets/page/runs.js and is fed by run_feeds.py."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from studio.workspace import Workspace
 
 
 def build(workspace: Workspace) -> None:
-    gr.HTML("<ft-runs></ft-runs>")
+    gr.HTML("<ft-runs></ft-runs>", apply_default_css=False)

@@ -6,8 +6,8 @@ const BUCKETS = 900;
 
 // Lines in one chart. A series: {name, x, y, colour: "--tuned", dash, width, faint, points, quiet}.
 export class Lines {
-  constructor(place, { digits = 4, height = 200, empty = "Nothing to draw yet." } = {}) {
-    Object.assign(this, { place, digits, height, empty, series: [], axis: "step", log: false, range: null });
+  constructor(place, { digits = 4, height = 200, titled = true } = {}) {
+    Object.assign(this, { place, digits, height, titled, series: [], axis: "step", log: false, range: null });
     this.place.style.height = `${height}px`;
     this.unwatch = onTheme(() => this.draw());
     this.sizes = new ResizeObserver(() => this.drawn && this.place.offsetWidth && window.Plotly.Plots.resize(this.place));
@@ -49,9 +49,17 @@ export class Lines {
       height: this.height,
       hovermode: "x unified",
       uirevision: `${this.axis} ${this.log}`,
-      xaxis: { title: { text: unit, standoff: 6 }, exponentformat: "none", separatethousands: true, hoverformat: ",.6~r" },
-      yaxis: { type: this.log ? "log" : "linear", exponentformat: "e", minexponent: 4, nticks: 6 },
+      margin: { l: 50, r: 12, t: 8, b: this.titled ? 38 : 24 },
+      xaxis: { title: this.titled ? { text: unit, standoff: 8 } : undefined, nticks: this.titled ? 12 : 5, exponentformat: "none", separatethousands: true, hoverformat: ",.6~r" },
+      yaxis: { type: this.log ? "log" : "linear", exponentformat: "e", minexponent: 4, nticks: this.titled ? 7 : 4, ...this.level() },
     });
+  }
+  // Room around a line that never moves, which has no range of its own.
+  level() {
+    let low = Infinity, high = -Infinity;
+    for (const one of this.series) for (const value of one.y) if (value !== null) { low = Math.min(low, value); high = Math.max(high, value); }
+    if (low !== high || this.log) return {};
+    return { range: low ? [low - Math.abs(low) / 2, low + Math.abs(low) / 2] : [-1, 1] };
   }
   // After a zoom the part that is seen is drawn from all of its points.
   zoomed(change) {

@@ -40,7 +40,7 @@ export function layout({ xaxis = {}, yaxis = {}, ...more } = {}) {
     margin: { l: 50, r: 12, t: 8, b: 34 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("--soft") },
+    font: { family: getComputedStyle(document.querySelector(".gradio-container") ?? document.body).fontFamily, size: 12, color: colour("--soft") },
     hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
     showlegend: false,
     ...more,

@@ -70,7 +70,7 @@ export class RunCurves {
     this.frames(there);
     for (const one of there) {
       this.place.querySelector(`[data-now="${one.key}"]`).textContent = one.say(curves.last(one.key));
-      await this.chart(one.key, { height: 150 }).set([{ name: one.title, x, y: curves.columns[one.key], colour: "--soft", width: 1.5 }], { axis });
+      await this.chart(one.key, { height: 130, titled: false }).set([{ name: one.title, x, y: curves.columns[one.key], colour: "--soft", width: 1.5 }], { axis });
     }
   }
   frames(there) {

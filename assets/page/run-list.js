@@ -11,13 +11,14 @@ const COLUMNS = [
   { key: "progress", title: "Progress", of: (run) => words.share(run) },
   { key: "loss", title: "Loss", of: (run) => run.loss, right: true },
   { key: "dataset", title: "Dataset", of: (run) => run.dataset.toLowerCase(), wide: true },
-  { key: "model", title: "Model", of: (run) => run.model.toLowerCase(), wide: true },
-  { key: "method", title: "Method", of: (run) => run.method, wide: true },
+  { key: "model", title: "Model", of: (run) => `${run.model} ${run.method}`.toLowerCase(), wide: true },
   { key: "started", title: "Started", of: (run) => run.started ?? run.created, down: true, wide: true },
   { key: "took", title: "Time", of: (run) => words.took(run), right: true },
   { key: "disk", title: "Disk", of: (run) => run.disk, right: true, wide: true },
 ];
 const MANY = 8;
+// A guess needs no seconds beyond the first minute.
+const brief = (seconds) => duration(seconds < 60 ? seconds : 60 * Math.round(seconds / 60));
 
 class RunList extends Part {
   start() {
@@ -123,27 +124,26 @@ class RunList extends Part {
       this.rows.set(run.id, row);
     }
     cells.forEach(([, , markup], at) => {
-      const cell = row.children[at], text = String(markup);
+      const cell = row.children[at], text = String(html`${markup}`);
       if (cell.drawn !== text) { cell.drawn = text; cell.innerHTML = text; }
     });
     return row;
   }
   cells(run) {
     const link = `tab=runs&run=${encodeURIComponent(run.id)}&runs=`;
-    const under = run.status === "broken" ? `${run.error?.what ?? ""} ${run.error?.why ?? ""}` : run.notes.split("\n")[0] || (run.name ? run.id : "");
+    const broken = run.status === "broken", under = broken ? run.error?.what : run.notes.split("\n")[0] || run.id;
     return [
       ["td", "pick", run.status !== "broken" && html`<input type="checkbox" aria-label="Select ${words.nameOf(run)}" ${this.chosen.has(run.id) ? html`checked` : ""}>`],
       ["th", "name", html`<a class="clip" href="?${link}" data-go="${link}" title="${words.nameOf(run)}"><bdi>${words.nameOf(run)}</bdi></a>
         <div class="narrow soft small clip">${[run.dataset, run.model, words.method(run)].filter(Boolean).join(" · ")}</div>
-        <div class="soft small ${run.status === "broken" ? "" : "clip"}"><bdi>${under}</bdi></div>`],
+        <div class="soft small ${broken ? "" : "clip"}" title="${broken ? run.error?.why : under}"><bdi>${under}</bdi></div>`],
       ["td", "", html`${words.chip(run)}${run.place && html`<div class="soft small">${words.place(run.place)}</div>`}`],
-      ["td", "progress", run.status !== "broken" && html`${words.bar(run)}<div class="soft small num">${words.steps(run)}${words.left(run) !== null && html` · ${duration(words.left(run))} left`}</div>`],
+      ["td", "progress", run.status !== "broken" && html`${words.bar(run)}<div class="soft small num">${words.steps(run)}</div>`],
       ["td", "num right", words.short(run.loss)],
       ["td", "wide", html`<div class="clip" title="${run.dataset}">${run.dataset || "–"}</div>`],
-      ["td", "wide", html`<div class="clip" title="${run.model}">${run.model || "–"}</div>`],
-      ["td", "wide", words.method(run) || "–"],
+      ["td", "wide", html`<div class="clip" title="${run.model}">${run.model || "–"}</div><div class="soft small">${words.method(run)}</div>`],
       ["td", "wide num", when(run.started ?? run.created)],
-      ["td", "num right", words.took(run) ? duration(words.took(run)) : "–"],
+      ["td", "num right", html`${words.took(run) ? duration(words.took(run)) : "–"}${words.left(run) !== null && html`<div class="soft small">${brief(words.left(run))} left</div>`}`],
       ["td", "num right wide", size(run.disk)],
       ["td", "acts", this.actions(run)],
     ];
@@ -178,7 +178,7 @@ class RunList extends Part {
     if (!id || event.target.type !== "checkbox") return;
     this.chosen[event.target.checked ? "add" : "delete"](id);
     event.target.toggleAttribute("checked", event.target.checked);
-    event.target.closest("td").drawn = String(this.cells(runs.get(id))[0][2]);
+    event.target.closest("td").drawn = String(html`${this.cells(runs.get(id))[0][2]}`);
     this.foot();
   }
   clicked(event) {

@@ -95,7 +95,7 @@ class Overlay extends Part {
     const differs = ({ values }) => new Set(there.map((one) => values.get(one.id) ?? "–")).size > 1;
     const all = this.querySelector("[name=all]").checked;
     const shown = [...rows.values()].filter((row) => all || differs(row));
-    this.draw(".settings-table", shown.length ? html`<table><thead><tr><th scope="col">Setting</th>${there.map((one) => html`<th scope="col"><span class="row tight"><i class="dot" style="background:var(${this.pens.get(one.id).colour})"></i>
+    this.draw(".settings-table", shown.length ? html`<table class="${all && "all"}"><thead><tr><th scope="col">Setting</th>${there.map((one) => html`<th scope="col"><span class="row tight"><i class="dot" style="background:var(${this.pens.get(one.id).colour})"></i>
       <bdi class="clip">${words.nameOf(one.run)}</bdi></span></th>`)}</tr></thead><tbody>${shown.map((row) => html`<tr class="${differs(row) ? "differs" : ""}"><th scope="row" title="${row.help}">${row.title}</th>
       ${there.map((one) => html`<td dir="auto">${row.values.get(one.id) ?? "–"}</td>`)}</tr>`)}</tbody></table>` : html`<p class="soft">All settings are equal.</p>`);
   }

@@ -1,6 +1,6 @@
 // One run: its state, its curves, its answers, its words, its settings and its log, each asked for from where it ended.
 
-import { Part, address, ask, duration, go, html, notice, number, size, when } from "./base.js";
+import { Part, ask, duration, go, html, notice, number, size, when } from "./base.js";
 import { Curves } from "./charts.js";
 import { RunCurves } from "./run-curves.js";
 import { editNote } from "./run-note.js";
@@ -76,7 +76,7 @@ class Run extends Part {
     this.querySelector(".known").hidden = true;
     const run = news.deleted;
     this.draw(".gone", run ? html`<div class="card empty"><h2>This run was deleted</h2>
-        <p><bdi>${words.nameOf(run)}</bdi> went to the trash on ${when(run.deleted)}. It can be taken out again with all it had.</p>
+        <p><bdi>${words.nameOf(run)}</bdi> is in the trash (${when(run.deleted)}). It can be taken out again with all it had.</p>
         <p class="after"><button type="button" class="ft-button primary" data-deed="restore">Restore</button></p></div>`
       : html`<div class="card empty"><h2>There is no such run</h2><p>${news.gone.what} It may have been deleted for good, or the address is not whole.</p>
         <p class="after"><a class="ft-button" href="?tab=runs" data-go="tab=runs&run=&runs=">See all runs</a></p></div>`);
@@ -85,7 +85,7 @@ class Run extends Part {
   showState() {
     const { run } = this;
     if (this.wasGone) { this.wasGone = false; this.fresh(); this.querySelector(".known").hidden = false; this.loop(); return; }
-    this.draw(".title", html`<div class="row name"><h1><bdi>${words.nameOf(run)}</bdi></h1>${words.chip(run)}
+    this.draw(".title", html`<div class="row name"><h1><bdi>${words.nameOf(run)}</bdi></h1><span role="status">${words.chip(run)}</span>
         ${words.can.note(run) && html`<button type="button" class="ft-button quiet small" data-deed="note">Name and notes</button>`}</div>
       <p class="soft">${words.lineage(run)}${run.created ? html` · started ${when(run.started ?? run.created)}` : ""}</p>
       ${run.notes && html`<p class="notes" dir="auto">${run.notes}</p>`}`);
@@ -114,7 +114,7 @@ class Run extends Part {
         <button type="button" class="ft-button quiet" data-deed="log">See the log</button></p>`}`;
   }
   state(run) {
-    const rest = words.left(run), live = words.isLive(run), evals = [...this.curves.evals.entries()].filter(([, loss]) => loss !== null);
+    const rest = words.left(run), evals = [...this.curves.evals.entries()].filter(([, loss]) => loss !== null);
     const best = evals.length ? evals.reduce((a, b) => (b[1] < a[1] ? b : a)) : null;
     const said = run.status === "queued" ? (run.place ? `Waiting: ${words.place(run.place)}.` : "Waiting for its turn.")
       : run.status === "running" && !run.step ? this.events.findLast((event) => event.text)?.text ?? "Starting." : `Step ${words.steps(run)}`;
@@ -122,10 +122,10 @@ class Run extends Part {
       ["Training loss", words.short(run.loss)],
       ["Validation loss", words.short(run.validation_loss), best && `best ${words.short(best[1])} at step ${best[0]}`],
       ["Speed", this.curves.has("tokens_per_second") ? `${number(this.curves.last("tokens_per_second"))} tokens/s` : "–"],
-      ["Time", words.took(run) ? duration(words.took(run)) : "–", live && rest !== null && `about ${duration(rest)} left`],
+      ["Time", words.took(run) ? duration(words.took(run)) : "–"],
       ["Disk", size(run.disk ?? 0)],
     ];
-    return html`<div class="spread"><strong class="num" role="status">${said}</strong><span class="soft num">${rest !== null ? `about ${duration(rest)} left` : run.ended ? `${words.STATES[run.status]} ${when(run.ended)}` : ""}</span></div>
+    return html`<div class="spread"><strong class="num">${said}</strong><span class="soft num">${rest !== null ? `about ${duration(rest)} left` : run.ended ? `${words.STATES[run.status]} ${when(run.ended)}` : ""}</span></div>
       ${words.bar(run)}<dl class="facts">${facts.map(([title, value, more]) => html`<div><dt>${title}</dt><dd class="num">${value}</dd>${more && html`<dd class="soft small num">${more}</dd>`}</div>`)}</dl>`;
   }
   showTimeline(fresh) {
@@ -136,10 +136,10 @@ class Run extends Part {
     this.draw(".timeline", html`${lines.map((event) => html`<li class="${marks[event.type] ?? ""}"><time class="soft small num">${when(event.time)}</time><span dir="auto">${event.text}</span></li>`)}`);
   }
   showLog({ start, text }) {
-    const place = this.querySelector(".output pre"), atEnd = place.scrollTop + place.clientHeight >= place.scrollHeight - 20;
+    const place = this.querySelector(".output pre");
+    const atEnd = place.scrollTop + place.clientHeight >= place.scrollHeight - 20;
     if (!this.logged) place.textContent = `${start ? "…" : ""}${text}`;
     else if (text) place.textContent = (place.textContent + text).slice(-LONGEST_LOG);
-    if (!place.textContent) place.textContent = this.logged ? "" : "";
     this.logged = true;
     place.classList.toggle("nothing", !place.textContent);
     if (atEnd) place.scrollTop = place.scrollHeight;

@@ -6,7 +6,7 @@ export function settingsList(place, { settings, command }) {
   const groups = [...new Set(settings.map((one) => one.group))];
   const changed = settings.filter((one) => one.changed).length;
   place.innerHTML = html`<div class="stack">
-    ${settings.length > changed && html`<label class="small soft"><input type="checkbox" name="all"> Show the ${settings.length - changed} settings left as they come, too</label>`}
+    ${settings.length > changed && html`<label class="small soft"><input type="checkbox" name="all"> Show also the ${settings.length - changed} left at their defaults</label>`}
     <div class="settings-groups">${groups.map((group) => html`<div class="group">${group && html`<h3>${group}</h3>`}<dl>${settings.filter((one) => one.group === group).map((one) => html`
       <div class="${one.changed ? "" : "as-comes"}"><dt title="${one.help}">${one.title}</dt><dd dir="auto">${one.value}</dd></div>`)}</dl></div>`)}</div>
     ${command && html`<div><div class="spread"><h3>The same as a command</h3><button type="button" class="ft-button small" data-copy>Copy</button></div><pre class="command" tabindex="0" aria-label="Command">${command}</pre></div>`}</div>`;

@@ -10,7 +10,7 @@ export const STATES = {
 };
 export const METHODS = { lora: "LoRA", dora: "DoRA", qlora: "QLoRA", full: "Full" };
 
-export const nameOf = (run) => run.name || run.id;
+export const nameOf = (run) => run.name || (run.dataset ? `${run.dataset} ${run.id.slice(-4)}` : run.id);
 export const method = (run) => METHODS[run.method] ?? run.method;
 export const short = (value, digits = 4) => (value === null || value === undefined ? "–" : Number(value.toPrecision(digits)).toString());
 
