@@ -18,8 +18,20 @@ from starlette.staticfiles import StaticFiles
 from studio import __version__
 from studio.errors import StudioError
 from studio.workspace import Workspace
-from ui import dataset_feeds, feeds, import_feeds, run_feeds
-from ui.guard import Guard, Password
+from ui import (
+    answer_feeds,
+    dataset_feeds,
+    evaluation_feeds,
+    export_feeds,
+    feeds,
+    home_feeds,
+    import_feeds,
+    run_feeds,
+    train_feeds,
+)
+from ui.doorway import Doorway
+from ui.guard import Guard
+from ui.password import Password
 from ui.telling import words
 from ui.theme import theme
 
@@ -30,13 +42,6 @@ QUEUE_SLEEP = 0.05
 # What Gradio keeps for a page that is not looked at any more; its default is ten thousand pages.
 SESSIONS = 200
 
-HEAD = """
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="/studio/assets/logo.svg" type="image/svg+xml">
-<script type="module" src="/studio/assets/studio.js"></script>
-"""
-
-
 def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     """The ASGI app of one workspace."""
     app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)
@@ -44,6 +49,11 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(run_feeds.router(workspace))
     app.include_router(dataset_feeds.router(workspace))
     app.include_router(import_feeds.router(workspace, largest_upload))
+    app.include_router(answer_feeds.router(workspace, largest_upload))
+    app.include_router(evaluation_feeds.router(workspace))
+    app.include_router(export_feeds.router(workspace))
+    app.include_router(home_feeds.router(workspace))
+    app.include_router(train_feeds.router(workspace))
     app.mount("/studio/assets", StaticFiles(directory=ASSETS), name="assets")
     app.add_api_route("/studio/plotly.js", _plotly, methods=["GET"])
     app.add_exception_handler(StudioError, _in_words)
@@ -55,7 +65,6 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
         path="/",
         theme=theme(),
         css_paths=[ASSETS / "studio.css"],
-        head=HEAD,
         show_error=False,
         run_history=False,
         enable_monitoring=False,
@@ -65,6 +74,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
         mcp_server=False,
     )
     calm(demo)
+    app.add_middleware(Doorway)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Guard, host=host, password=Password(workspace.root), largest=largest_upload)
     return app

@@ -5,3 +5,6 @@ import "./header.js";
 import "./address.js";
 import "./job.js";
 import "./runs.js";
+import "./data.js";
+import "./train.js";
+import "./home.js";

@@ -1,0 +1,307 @@
+// Train: the form, its pickers, and preflight beside Start. What was typed is kept in the browser until the run starts.
+
+import { Part, address, ask, duration, go, html, notice, number, size, tell } from "./base.js";
+import { Form } from "./form.js";
+import { DatasetPicker, ModelPicker } from "./pickers.js";
+import { toast } from "./toast.js";
+
+const WAIT = 300; // ms after the last key before the settings are looked at
+const KEPT = new Set(["name", "objective", "version"]); // what a preset leaves alone
+const NOWHERE = { datasets: [], models: [], known: [], presets: [], runs: [], adding: [] };
+const RUN = /^\d{8}-\d{6}/; // other pages use `from` for other things
+let memory = {}; // where the browser keeps nothing, the draft lives as long as the page
+
+class Train extends Part {
+  every = 10000;
+
+  start() {
+    this.choices = NOWHERE;
+    this.jobs = [];
+    this.form = new Form(this, () => this.edited());
+    this.datasets = new DatasetPicker(this, this.querySelector("[data-slot=dataset]"));
+    this.models = new ModelPicker(this, this.querySelector("[data-slot=model]"));
+    this.restore();
+    this.addEventListener("click", (event) => this.clicked(event));
+    this.addEventListener("ft-job-done", (event) => this.added(event));
+    this.addEventListener("change", (event) => this.changedFile(event.target));
+    this.querySelector(".tr-search").addEventListener("input", (event) => this.search(event.target.value));
+    this.panel();
+    this.loop();
+  }
+  addressChanged() {
+    if (address().tab !== "train") return;
+    const { dataset, from } = address();
+    if (RUN.test(from) || (dataset && dataset !== this.dataset)) this.follow();
+    this.loop();
+  }
+  async tick() {
+    const first = this.choices === NOWHERE;
+    this.choices = await ask("/studio/train/choices");
+    for (const job of this.choices.adding) this.follows(job);
+    if (first) await this.follow();
+    if (!this.dataset) this.choose("dataset", this.choices.datasets.find((item) => !item.error)?.name ?? "", { replace: true });
+    this.datasets.draw();
+    this.models.draw();
+    this.drawPresets();
+    this.drawReuse();
+    if (first || this.stale) this.soon(0);
+  }
+
+  // ---- What is chosen, and where it is kept ----
+
+  get key() { return `flextune-train-${this.getAttribute("data-mark")}`; }
+  restore() {
+    let kept = memory;
+    try { kept = JSON.parse(localStorage.getItem(this.key)) ?? memory; } catch { /* storage is blocked or holds something else */ }
+    this.dataset = typeof kept.dataset === "string" ? kept.dataset : "";
+    this.model = typeof kept.model === "string" && kept.model ? kept.model : "starter";
+    this.preset = typeof kept.preset === "string" ? kept.preset : "balanced";
+    this.form.fill(kept.settings ?? {});
+    if (kept.all) this.showAll(true);
+  }
+  keep() {
+    memory = { dataset: this.dataset, model: this.model, preset: this.preset, all: this.form.all, settings: this.form.values() };
+    try { localStorage.setItem(this.key, JSON.stringify(memory)); } catch { /* it lives in `memory` then */ }
+  }
+  settings() {
+    return { ...(this.dataset ? { dataset: this.dataset } : {}), ...(this.model ? { model: this.model } : {}), ...this.form.values() };
+  }
+  // What the address asks for: a dataset, or the settings of an old run, which are filled in once.
+  async follow() {
+    const { dataset, from } = address();
+    if (RUN.test(from)) {
+      go({ from: null }, { replace: true });
+      await this.reuse(from);
+    } else if (dataset) this.choose("dataset", dataset, { replace: true });
+  }
+  choose(kind, name, { replace = false } = {}) {
+    const other = this[kind] !== name;
+    this[kind] = name;
+    if (other && kind === "dataset") {
+      const version = this.form.fields.get("version");
+      if (version) this.form.put(version, "");
+      if (address().tab === "train" && (address().dataset || !replace)) go({ dataset: name }, { replace: true });
+    }
+    this.keep();
+    if (other) { this.datasets.draw(); this.models.draw(); this.soon(0); }
+  }
+  edited() {
+    this.preset = "";
+    this.drawPresets();
+    this.keep();
+    this.soon();
+  }
+  take(settings, words) {
+    const before = { dataset: this.dataset, model: this.model, preset: this.preset, settings: this.form.values() };
+    this.dataset = settings.dataset ?? this.dataset;
+    this.model = settings.model ?? this.model;
+    this.preset = "";
+    this.form.fill(settings);
+    this.settled();
+    toast(words, { run: () => this.back(before) });
+  }
+  back(before) {
+    Object.assign(this, { dataset: before.dataset, model: before.model, preset: before.preset });
+    this.form.fill(before.settings);
+    this.settled();
+  }
+  settled() {
+    this.keep();
+    this.datasets.draw();
+    this.models.draw();
+    this.drawPresets();
+    this.soon(0);
+  }
+  async reuse(run) {
+    try {
+      const { settings } = await ask(`/studio/train/of-run/${encodeURIComponent(run)}`);
+      this.take(settings, `The settings of ${settings.name || run} are filled in.`);
+    } catch (error) { this.say(error); }
+  }
+
+  // ---- Presets, search, all settings ----
+
+  drawPresets() {
+    const chosen = this.choices.presets.find((item) => item.name === this.preset);
+    this.draw("[data-slot=presets]", html`<div class="tr-presets" role="group" aria-label="Settings to start from">
+      ${this.choices.presets.map((item) => html`<button type="button" data-preset="${item.name}" aria-pressed="${item.name === this.preset}">${item.title}</button>`)}
+      <button type="button" disabled aria-pressed="${!this.preset}">Your own</button></div>
+      <p class="soft small">${chosen?.help ?? "Settings you changed, or took over. Choose one of the others to go back."}</p>`);
+  }
+  apply(name) {
+    const preset = this.choices.presets.find((item) => item.name === name);
+    const before = { dataset: this.dataset, model: this.model, preset: this.preset, settings: this.form.values() };
+    this.form.fill(preset.settings, { keep: KEPT });
+    this.preset = name;
+    this.settled();
+    if (before.preset === "") toast(`“${preset.title}” took the place of your settings.`, { run: () => this.back(before) });
+  }
+  search(words) {
+    const count = this.form.show({ words });
+    const goal = this.querySelectorAll(".tr-choice .form-field:not([hidden])").length;
+    this.querySelector(".tr-found").textContent = words.trim() ? (count - goal ? `${number(count - goal)} found.` : "No setting has these words in its name or help.") : "";
+    this.querySelector(".tr-all").hidden = Boolean(words.trim());
+  }
+  showAll(all) {
+    this.form.show({ all });
+    const button = this.querySelector(".tr-all");
+    button.textContent = all ? "Show the most important only" : "Show all settings";
+    button.setAttribute("aria-expanded", all);
+  }
+
+  // ---- Preflight ----
+
+  soon(wait = WAIT) {
+    clearTimeout(this.later);
+    this.busy(true);
+    this.later = setTimeout(() => this.look(), wait);
+  }
+  busy(working) { this.querySelector(".pf-state").textContent = working ? "Checking …" : ""; }
+  async look() {
+    const mine = (this.looked = (this.looked ?? 0) + 1);
+    try {
+      const found = await tell("/studio/train/look", { settings: this.settings() });
+      if (mine !== this.looked) return;
+      this.stale = false;
+      this.found = found;
+      this.showFound(found);
+    } catch (error) {
+      if (mine !== this.looked) return;
+      this.stale = true;
+      this.say(error);
+    }
+    this.busy(false);
+  }
+  panel() {
+    this.draw("[data-slot=preflight]", html`<div class="spread"><h2>Before you start</h2><span class="pf-state soft small" role="status"></span></div>
+      <dl class="pf-figures"></dl><div class="pf-problems" role="status"></div>
+      <button type="button" class="ft-button primary pf-start" data-start>Start training</button>
+      <p class="soft small pf-hint">The run goes on when you close this page. You can stop it at any time and keep what it learned.</p>
+      <div class="pf-error" role="alert"></div>
+      <details><summary>The same as a command</summary><pre class="pf-command" tabindex="0"></pre>
+        <button type="button" class="ft-button" data-copy>Copy</button></details>
+      <details><summary>Settings file</summary><div class="pf-file"><button type="button" class="ft-button" data-save>Download</button>
+        <label class="ft-button" tabindex="0" role="button">Load from a file<input type="file" accept=".json,application/json" data-load hidden></label>
+        <label class="pf-reuse">Take over from a run<select class="ft-input" data-reuse></select></label></div></details>`);
+  }
+  showFound(found) {
+    const { facts, problems } = found;
+    const free = facts.free_gb === undefined ? "" : ` of ${facts.free_gb.toFixed(1)} GB free`;
+    const rows = [
+      ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
+      ["Tokens learned", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
+      ["Updates", found.steps === null ? null : number(found.steps)],
+      ["Time", facts.memory_gb === undefined ? null : facts.seconds === null ? "depends on the GPU" : `about ${duration(facts.seconds)}`],
+      ["Memory", facts.memory_gb === undefined ? null : `${facts.memory_gb.toFixed(1)}${free}`],
+      ["Disk", facts.disk_gb === undefined ? null : size(facts.disk_gb * 1e9)],
+    ];
+    this.draw(".pf-figures", html`${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd></div>`)}`);
+    this.form.explain(found.settings, found.reasons);
+    const loose = this.form.complain(problems);
+    for (const kind of ["dataset", "model"]) this.beside(kind, loose.filter((problem) => problem.field === kind));
+    this.draw(".pf-problems", html`${problems.map((problem) => html`<button type="button" class="pf-problem ${problem.level}" data-to="${problem.field}">
+      <span>${problem.level === "error" ? "Stops the run" : "Look at this"}</span>${problem.what}${problem.field ? "" : html` ${problem.why} ${problem.next}`}</button>`)}
+      ${problems.length ? "" : html`<p class="pf-good">Nothing stands in the way.</p>`}`);
+    const errors = problems.filter((problem) => problem.level === "error").length;
+    this.querySelector(".pf-start").disabled = errors > 0;
+    this.querySelector(".pf-hint").textContent = errors ? "Correct what stops the run first." : "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
+    this.draw(".pf-error", "");
+    this.querySelector(".pf-command").textContent = found.command ?? "";
+    for (const button of this.querySelectorAll("[data-copy], [data-save]")) button.disabled = !found.command;
+  }
+  beside(kind, problems) {
+    const slot = this.querySelector(`[data-slot=${kind}]`);
+    let place = slot.nextElementSibling?.matches(".tr-beside") ? slot.nextElementSibling : null;
+    if (!place) { place = document.createElement("div"); place.className = "tr-beside"; slot.after(place); }
+    place.innerHTML = html`${problems.map((problem) => notice(problem, problem.level))}`;
+  }
+  say(error) { this.draw(".pf-error", notice(error)); }
+
+  // ---- What a person does ----
+
+  clicked(event) {
+    const on = (selector) => event.target.closest(selector);
+    if (on("[data-start]")) this.begin();
+    else if (on("[data-preset]")) this.apply(on("[data-preset]").dataset.preset);
+    else if (on(".tr-all")) { this.showAll(!this.form.all); this.keep(); }
+    else if (on("[data-to]")) this.to(on("[data-to]").dataset.to);
+    else if (on("[data-copy]")) this.copy(on("[data-copy]"));
+    else if (on("[data-save]")) this.save();
+  }
+  to(path) {
+    if (!this.form.go(path)) this.querySelector(`[data-slot="${path}"]`)?.scrollIntoView({ block: "center" });
+  }
+  async begin() {
+    const button = this.querySelector(".pf-start");
+    if (this.starting || button.disabled) return;
+    this.starting = true;
+    button.textContent = "Starting …";
+    try {
+      const { id } = await tell("/studio/train/start", { settings: this.settings() });
+      go({ tab: "runs", run: id, dataset: null, from: null });
+    } catch (error) {
+      this.say(error);
+      this.soon(0);
+    } finally {
+      this.starting = false;
+      button.textContent = "Start training";
+    }
+  }
+  async copy(button) {
+    try {
+      await navigator.clipboard.writeText(this.found.command);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    } catch {
+      getSelection().selectAllChildren(this.querySelector(".pf-command")); // no clipboard: it is marked, ready for Ctrl+C
+    }
+  }
+  save() {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([`${this.found.file}\n`], { type: "application/json" }));
+    link.download = `${this.dataset || "run"}-settings.json`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+  async changedFile(target) {
+    if (target.matches("[data-reuse]") && target.value) { await this.reuse(target.value); target.value = ""; }
+    if (!target.matches("[data-load]") || !target.files.length) return;
+    const file = target.files[0];
+    try {
+      const { settings } = await tell("/studio/train/of-file", { name: file.name, text: await file.text() });
+      this.take(settings, `The settings in ${file.name} are filled in.`);
+    } catch (error) { this.say(error); }
+    target.value = "";
+  }
+  drawReuse() {
+    this.draw("[data-reuse]", html`<option value="">${this.choices.runs.length ? "Choose a run" : "No runs yet"}</option>
+      ${this.choices.runs.map((run) => html`<option value="${run.id}">${run.name || run.id}${run.name ? ` (${run.id})` : ""}</option>`)}`);
+  }
+
+  // ---- Downloads of models ----
+
+  adding(job, source) {
+    this.follows({ id: job.id, source, name: job.name });
+    this.choices.adding.push({ id: job.id, source, name: job.name });
+    this.choose("model", job.name);
+    this.models.draw();
+  }
+  follows(job) {
+    if (this.jobs.includes(job.id)) return;
+    this.jobs.push(job.id);
+    const shown = document.createElement("ft-job");
+    Object.assign(shown.dataset, { kind: "jobs", id: job.id, title: `Adding ${job.source}`, stopped: "Nothing was added." });
+    this.querySelector("[data-slot=adding]").append(shown);
+  }
+  async added(event) {
+    const { status, result } = event.detail;
+    if (status === "finished") {
+      event.target.remove();
+      if (result?.name) this.model = result.name;
+      this.keep();
+    }
+    await this.tick();
+    this.soon(0);
+  }
+}
+customElements.define("ft-train", Train);

@@ -1,0 +1,118 @@
+"""A run that somebody is still thinking about: its settings checked, every problem at once, as a command and a file.
+
+The form of the Train page asks at every change; Start makes a run of it.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from studio import migrate, runs
+from studio.errors import BadInput, StudioError
+from studio.jobs import queue
+from studio.preflight import Preflight, Problem, preflight
+from studio.settings.base import problems
+from studio.settings.files import read_config
+from studio.settings.flags import command, flags, merge
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+
+AGAIN = "Correct it, or empty the field to have a value chosen."
+
+
+def read(given: dict[str, Any]) -> tuple[TrainSettings | None, list[Problem]]:
+    """What was filled in as settings, or every reason why it is none, each with the name of its setting."""
+    try:
+        return TrainSettings.model_validate(merge(TrainSettings, given)), []
+    except ValidationError as error:
+        return None, [_problem(name, message, given) for name, message in problems(error)]
+    except StudioError as error:
+        return None, [Problem("error", error.what, error.why, error.next, error.field)]
+
+
+def _problem(name: str, message: str, given: dict[str, Any]) -> Problem:
+    if name == "dataset" and not given.get("dataset"):
+        return Problem(
+            "error", "No dataset is chosen.", "A run learns from one.", "Choose one, or import a file.", name
+        )
+    if not name:  # said of several settings together
+        return Problem("error", f"{message[:1].upper()}{message[1:]}.", "", "Empty one of the two fields.", "max_steps")
+    keys = name.split(".")
+    paths = {flag.path: flag.field.title or flag.name for flag in flags(TrainSettings)}
+    path = next((path for path in ((keys[0], keys[-1]), (keys[0], "name"), (keys[0],)) if path in paths), (name,))
+    what = f"{paths.get(path, name)} can't be used as it is."
+    return Problem("error", what, f"{message[:1].upper()}{message[1:]}.", AGAIN, ".".join(path))
+
+
+def look(workspace: Workspace, given: dict[str, Any], default: bool = True) -> dict[str, Any]:
+    """Everything the page says about a run before it is started.
+
+    Args:
+        given: settings that were filled in, as in settings.json; nothing for those that are left to be chosen.
+        default: whether this is the workspace that commands use when none is named.
+
+    Returns:
+        `problems`, `facts`, `settings` (no choice open), `reasons`, `steps`, `command`, `file`; without settings that
+        can be used, only the problems.
+    """
+    settings, wrong = read(given)
+    if settings is None:
+        return {"problems": [asdict(one) for one in wrong], "facts": {}, "settings": None, "reasons": {}, "steps": None}
+    found = preflight(workspace, settings)
+    return found.as_dict() | {"command": as_command(workspace, settings, default), "file": as_file(settings)}
+
+
+def as_command(workspace: Workspace, settings: TrainSettings, default: bool = True) -> str:
+    """The command that starts the same run."""
+    words = f"python3 launch.py train {command(TrainSettings, settings.plain())}"
+    return words if default else f"{words} --workspace {shlex.quote(str(workspace.root))}"
+
+
+def as_file(settings: TrainSettings) -> str:
+    """A settings file that `train --config` and the page read; what was left to be chosen stays open."""
+    plain = {key: value for key, value in settings.plain().items() if value is not None}
+    return json.dumps({"format": migrate.FORMATS["settings"], "job": "train", **plain}, ensure_ascii=False, indent=2)
+
+
+def of_run(workspace: Workspace, run: str) -> dict[str, Any]:
+    """The settings of an old run, to start another one from.
+
+    Raises:
+        StudioError: there is no such run, or its settings can't be read.
+    """
+    plain = runs.settings_of(runs.open_run(workspace, run)).plain()
+    return {key: value for key, value in plain.items() if value is not None}
+
+
+def of_file(path: Path) -> dict[str, Any]:
+    """The settings in a file that a person gave, checked as far as they go.
+
+    Raises:
+        BadInput: it is no settings file, or holds values that can't be used.
+    """
+    given = read_config(path)
+    _, wrong = read({"dataset": "any", **given})
+    if wrong:
+        why = " ".join(f"{problem.what} {problem.why}" for problem in wrong)
+        raise BadInput("This file can't be used as settings.", why, "Correct it and load it again.")
+    return given
+
+
+def start(workspace: Workspace, given: dict[str, Any]) -> str:
+    """Makes a run of it and starts it as soon as the device is free; returns its id.
+
+    Raises:
+        Refused: something stands in its way; all of it is said.
+    """
+    settings, wrong = read(given)
+    found = Preflight(TrainSettings(dataset="none"), wrong) if settings is None else preflight(workspace, settings)
+    found.refuse_errors()
+    folder = runs.create(workspace, found.settings, found.steps)
+    queue.advance(workspace)
+    return folder.name

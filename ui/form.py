@@ -1,0 +1,247 @@
+"""A form drawn from a settings model: nothing of a setting is written by hand here.
+
+Titles, help, groups, units, limits, choices, what is chosen for an empty field, and where a setting applies all come
+from the declaration. `assets/page/form.js` makes the form live and reads it as one object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from studio.settings.base import Settings
+from studio.settings.flags import Flag, flags, variants_of
+
+WIDE = 100_000  # a limit beyond this stops nobody and is not worth reading
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value a setting may have, its name on the page, and a sentence about it."""
+
+    value: str
+    title: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting as the form shows it; `kind` is whole, number, text, switch or choice."""
+
+    path: str
+    flag: str
+    title: str
+    help: str
+    group: str
+    level: str
+    unit: str
+    auto: str
+    kind: str
+    default: Any
+    choices: tuple[Choice, ...]
+    limits: dict[str, float]
+    variants: tuple[str, ...]
+
+    @property
+    def range(self) -> str:
+        """Its limits in words, where they are worth reading."""
+        low = self.limits.get("ge", self.limits.get("gt"))
+        high = self.limits.get("le", self.limits.get("lt"))
+        if high is not None and high <= WIDE and low is not None:
+            return f"{low:,g} to {high:,g}"
+        return ""
+
+
+def fields(model: type[Settings], leave_out: Iterable[str] = ()) -> list[Field]:
+    """Every setting of a model once, variants included, in the order of declaration."""
+    return [_field(flag) for flag in flags(model) if ".".join(flag.path) not in set(leave_out)]
+
+
+def _field(flag: Flag) -> Field:
+    extra = flag.field.json_schema_extra
+    about: dict[str, Any] = dict(extra) if isinstance(extra, dict) else {}
+    variant = len(flag.path) == 2 and flag.path[1] == "name"
+    return Field(
+        path=".".join(flag.path),
+        flag=flag.name,
+        title=flag.field.title or flag.path[-1],
+        help=flag.field.description or "",
+        group=str(about.get("group") or "Settings"),
+        level=str(about.get("level") or "basic"),
+        unit=str(about.get("unit") or ""),
+        auto=str(about.get("auto") or ""),
+        kind=_kind(flag),
+        default=_default(flag),
+        choices=_variants(flag) if variant else tuple(Choice(one, _spaced(one)) for one in flag.choices),
+        limits=_limits(flag),
+        variants=flag.variants,
+    )
+
+
+def _kind(flag: Flag) -> str:
+    if flag.choices:
+        return "choice"
+    return {int: "whole", float: "number", bool: "switch"}.get(flag.type, "text")
+
+
+def _default(flag: Flag) -> Any:
+    if flag.field.is_required():
+        return None
+    default = flag.field.get_default(call_default_factory=True)
+    return getattr(default, "name", None) if isinstance(default, Settings) else default
+
+
+def _limits(flag: Flag) -> dict[str, float]:
+    return {
+        name: value
+        for limit in flag.field.metadata
+        for name in ("ge", "gt", "le", "lt")
+        if isinstance(value := getattr(limit, name, None), int | float)
+    }
+
+
+def _variants(flag: Flag) -> tuple[Choice, ...]:
+    """The variants of a union by the first line of what they say of themselves: “LoRA (…): small matrices …”."""
+    found = []
+    for variant in variants_of(flag.field):
+        name = str(variant.model_fields["name"].default)
+        line = (variant.__doc__ or "").strip().split("\n", 1)[0]
+        title, colon, rest = line.partition(":")
+        if not colon:
+            title, rest = name, line
+        rest = rest.strip()
+        title = re.sub(r"\s*\(.*?\)", "", title).strip()
+        found.append(Choice(name, title[:1].upper() + title[1:], rest[:1].upper() + rest[1:]))
+    return tuple(found)
+
+
+def _spaced(value: str) -> str:
+    return value.replace("_", " ")
+
+
+# As HTML
+
+
+def draw(shown: list[Field], prefix: str) -> str:
+    """Fields under their groups' headings, the groups in order of appearance, basic fields first."""
+    groups: dict[str, list[Field]] = {}
+    for field in shown:
+        groups.setdefault(field.group, []).append(field)
+    return "".join(_group(title, members, prefix) for title, members in groups.items())
+
+
+def _group(title: str, members: list[Field], prefix: str) -> str:
+    ordered = sorted(members, key=lambda field: field.level != "basic")
+    inner = "".join(draw_field(field, prefix) for field in ordered)
+    return f'<section class="form-group"><h3>{escape(title)}</h3><div class="form-fields">{inner}</div></section>'
+
+
+def draw_field(field: Field, prefix: str) -> str:
+    """One field: its name, its control, its help, what is chosen when it is empty, and room for its problems."""
+    name = f"{prefix}-{field.path.replace('.', '-')}"
+    words = " ".join((field.title, field.flag, field.help, field.unit, field.group, *(c.title for c in field.choices)))
+    about = {
+        "data-path": field.path,
+        "data-kind": field.kind,
+        "data-level": field.level,
+        "data-title": field.title,
+        "data-default": "" if field.default is None else _plain(field.default),
+        "data-variants": " ".join(field.variants),
+        "data-words": words.lower(),
+    }
+    inner = _CONTROLS.get(field.kind, _text)(field, name)
+    about_text = f'<p class="form-help" id="{name}-help">{escape(field.help)}</p>'
+    live = f'<p class="form-chosen" id="{name}-chosen"></p><div class="form-problems" id="{name}-problems"></div>'
+    return f'<div class="form-field"{_attributes(about)}>{inner}{about_text}{live}</div>'
+
+
+def _label(field: Field, name: str) -> str:
+    beside = " · ".join(part for part in (field.unit, field.range) if part)
+    unit = f'<span class="form-unit">{escape(beside)}</span>' if beside else ""
+    return f'<label for="{name}">{escape(field.title)}</label>{unit}'
+
+
+def _text(field: Field, name: str) -> str:
+    modes = {"whole": "numeric", "number": "decimal"}
+    given = {
+        "id": name,
+        "name": field.path,
+        "type": "text",
+        "inputmode": modes.get(field.kind, "text"),
+        "value": "" if field.default is None else _plain(field.default),
+        "autocomplete": "off",
+        "spellcheck": "false",
+        "aria-describedby": f"{name}-help {name}-chosen {name}-problems",
+        **{f"data-{limit}": f"{value:g}" for limit, value in field.limits.items()},
+    }
+    return f'<div class="form-head">{_label(field, name)}{_RESET}</div><input{_attributes(given)}>'
+
+
+def _switch(field: Field, name: str) -> str:
+    on = " checked" if field.default else ""
+    described = f"{name}-help {name}-problems"
+    return (
+        f'<div class="form-head"><label class="form-switch" for="{name}"><input type="checkbox" id="{name}" '
+        f'name="{field.path}" aria-describedby="{described}"{on}>{escape(field.title)}</label>{_RESET}</div>'
+    )
+
+
+def _choice(field: Field, name: str) -> str:
+    choices = list(field.choices)
+    if field.default is None:
+        choices.insert(0, Choice("", "Automatic", f"{field.auto[:1].upper()}{field.auto[1:]}."))
+    options = "".join(_option(field, name, choice) for choice in choices)
+    about = _attributes({"role": "radiogroup", "aria-labelledby": f"{name}-label", "aria-describedby": f"{name}-help"})
+    return (
+        f'<div class="form-head"><span class="form-label" id="{name}-label">{escape(field.title)}</span>{_RESET}</div>'
+        f'<div class="form-options"{about}>{options}</div><p class="form-about" aria-live="polite"></p>'
+    )
+
+
+def _option(field: Field, name: str, choice: Choice) -> str:
+    given = {"type": "radio", "name": field.path, "value": choice.value, "data-about": choice.help}
+    on = " checked" if choice.value == (field.default or "") else ""
+    return f"<label><input{_attributes(given)}{on}><span>{escape(choice.title)}</span></label>"
+
+
+_RESET = '<button type="button" class="form-reset" hidden>Reset</button>'
+_CONTROLS: dict[str, Callable[[Field, str], str]] = {"switch": _switch, "choice": _choice}
+
+
+def _attributes(values: dict[str, str]) -> str:
+    return "".join(f' {name}="{escape(value)}"' for name, value in values.items() if value != "" or name == "value")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# Words
+
+
+def in_form_words(text: str, model: type[Settings]) -> str:
+    """Advice that names a flag, as a person at the form would say it: `--template chatml` → “Chat template” chatml."""
+    titles = {field.flag: field.title for field in fields(model)}
+
+    def named(match: re.Match[str]) -> str:
+        title = titles.get(match["name"])
+        if title is None:
+            return match[0]
+        return f"“{title}”" + (f" {match['value']}" if match["value"] else "")
+
+    return re.sub(r"`?--(?P<name>[a-z][a-z-]*[a-z])(?: (?P<value>[a-z0-9_][\w.]*))?`", named, text)
+
+
+def field_of(name: str, model: type[Settings]) -> str:
+    """The form's field for the name a problem gives: `method.lora.rank` → `method.rank`, `method` → `method.name`."""
+    paths = [field.path for field in fields(model)]
+    parts = name.split(".")
+    for candidate in (name, f"{parts[0]}.{parts[-1]}", f"{parts[0]}.name", parts[0]):
+        if candidate in paths:
+            return candidate
+    return ""
