@@ -54,7 +54,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(export_feeds.router(workspace))
     app.include_router(home_feeds.router(workspace))
     app.include_router(train_feeds.router(workspace))
-    app.mount("/studio/assets", StaticFiles(directory=ASSETS), name="assets")
+    app.mount("/studio/assets", Assets(directory=ASSETS), name="assets")
     app.add_api_route("/studio/plotly.js", _plotly, methods=["GET"])
     app.add_exception_handler(StudioError, _in_words)
     app.add_exception_handler(OSError, _in_words)
@@ -114,6 +114,15 @@ def blocks(workspace: Workspace) -> gr.Blocks:
 
         demo.load(named, None, shown, show_progress="hidden", queue=False)
     return demo
+
+
+class Assets(StaticFiles):
+    """Our own script and style: asked for again at each load, so that an updated studio is never half of the old."""
+
+    def file_response(self, *args: Any, **named: Any) -> Response:
+        answer = super().file_response(*args, **named)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
 
 
 def _plotly(request: Request) -> Response:

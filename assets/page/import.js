@@ -1,0 +1,302 @@
+// Importing a file: where it comes from, then what it is taken for, corrected beside its first rows.
+//
+//   ?tab=data&import=1[&upload=ID | &path=… | &sample=…][&job=ID]
+
+import { Part, address, ask, go, html, notice, number, size, tell } from "./base.js";
+import { Mapping } from "./mapping.js";
+import { keep, recall } from "./remember.js";
+import { toast } from "./toast.js";
+import { rowBody } from "./turns.js";
+
+export const SAMPLES = [
+  ["support-desk", "Support desk", "400 messages to a shop and the queue each belongs in; a spreadsheet (CSV)"],
+  ["house-style", "House style", "Conversations of a library that answers in its own way (JSONL)"],
+  ["preferences", "Preferences", "Questions with a better and a worse answer (JSONL)"],
+];
+const CLEAR = { import: null, upload: null, path: null, sample: null, job: null };
+const READABLE = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.xlsx,.txt,.md";
+
+class Import extends Part {
+  start() {
+    this.draw(null, html`<div class="ft-import stack"><div class="stack tight-stack"><a class="back" data-go="tab=data&import=&upload=&path=&sample=&job=" href="?tab=data">‹ All datasets</a>
+      <h1>Import a file</h1></div><div class="told"></div><div class="step"></div></div>`);
+    this.onclick = (event) => this.clicked(event);
+    this.oninput = (event) => this.typed(event);
+    this.onchange = (event) => this.chosen(event);
+    this.onsubmit = (event) => { event.preventDefault(); this.submit(event.target); };
+    for (const kind of ["dragover", "dragleave", "drop"]) this.addEventListener(kind, (event) => this.dragged(event));
+    this.addEventListener("ft-job-done", (event) => this.ended(event.detail));
+    this.show();
+  }
+  addressChanged() { if (address().tab === "data" && address().import) this.show(); }
+  get source() {
+    const { upload, path, sample } = address();
+    return upload ? { upload } : path ? { path } : sample ? { sample } : null;
+  }
+  show() {
+    const source = JSON.stringify(this.source);
+    if (this.showing === source) { this.drawJob(); return; }
+    this.showing = source;
+    this.mapping = null;
+    this.found = null;
+    if (!this.source) { this.choose(); return; }
+    this.mapping = new Mapping(recall("import")?.source === source ? recall("import").choices : null);
+    this.draw(".step", html`<div class="card"><p class="soft" role="status">Looking at the file…</p><div class="bar unknown"><i></i></div></div>`);
+    this.look();
+  }
+
+  // ---- Where the file comes from ----
+
+  choose() {
+    this.draw(".step", html`<div class="card ft-drop"><div><h2>Drop a file here</h2><p class="soft">csv, tsv, xlsx, json, jsonl, parquet or txt</p></div>
+        <label class="ft-button primary" for="ft-file">Choose a file</label><input class="unseen" id="ft-file" type="file" accept="${READABLE}"><div class="progress"></div></div>
+      <div class="grid2"><form class="card stack" data-form="path"><h2>A file on this machine</h2><label class="field">Its path<input name="path" placeholder="/home/me/mails.csv" autocomplete="off" spellcheck="false"></label>
+          <div><button class="ft-button">Look at it</button></div></form>
+        <form class="card stack" data-form="paste"><h2>Paste</h2><label class="field">Rows with their header line, or JSON<textarea name="text" rows="3" spellcheck="false" placeholder="question,answer"></textarea></label>
+          <div><button class="ft-button">Look at it</button></div></form></div>
+      <div class="card"><h2>Sample data</h2><div class="grid3 ft-samples">${SAMPLES.map(([key, title, about]) => html`<a class="ft-choice" data-go="sample=${key}" href="?tab=data&import=1&sample=${key}">
+        <strong>${title}</strong><span class="soft small">${about}</span></a>`)}</div></div>`);
+    const form = this.querySelector("[data-form=path]");
+    if (this.wrongPath) form.elements.path.value = this.wrongPath;
+    if (this.wrongText) this.querySelector("[data-form=paste]").elements.text.value = this.wrongText;
+  }
+  submit(form) {
+    const kind = form.dataset.form;
+    if (kind === "path" && form.elements.path.value.trim()) this.wrongPath = form.elements.path.value.trim();
+    if (kind === "path" && this.wrongPath) go({ path: this.wrongPath });
+    if (kind === "paste" && form.elements.text.value.trim()) {
+      this.wrongText = form.elements.text.value;
+      this.upload(new Blob([this.wrongText], { type: "text/plain" }), "pasted");
+    }
+    if (kind === "import") this.run();
+  }
+  dragged(event) {
+    const zone = this.querySelector(".ft-drop");
+    if (!zone) return;
+    event.preventDefault();
+    zone.classList.toggle("over", event.type === "dragover");
+    const file = event.type === "drop" && event.dataTransfer.files[0];
+    if (file) this.upload(file, file.name);
+  }
+  async upload(file, name) {
+    this.draw(".told", html``);
+    const { largest } = await ask("/studio/imports/samples").catch(() => ({ largest: Infinity }));
+    if (file.size > largest) {
+      this.fault({ what: `${name} is too large to upload.`, why: `It has ${size(file.size)}; uploads are limited to ${size(largest)}.`, next: "Put it on the machine the studio runs on and give its path." });
+      return;
+    }
+    const request = (this.sending = new XMLHttpRequest());
+    const place = this.querySelector(".ft-drop .progress");
+    const progress = (share) => {
+      place.innerHTML = html`<div class="spread"><span class="soft small" role="status">Uploading ${name}: ${share} %</span><button type="button" class="ft-button small" data-do="cancel">Cancel</button></div>
+        <div class="bar"><i style="width:${share}%"></i></div>`;
+    };
+    request.upload.onprogress = (event) => progress(Math.round((100 * event.loaded) / (event.total || 1)));
+    request.onabort = () => { place.innerHTML = ""; };
+    request.onerror = () => { place.innerHTML = ""; this.fault({ what: "The upload broke off.", why: "The studio does not answer, or the file could not be read.", next: "Choose the file again." }); };
+    request.onload = () => {
+      place.innerHTML = "";
+      const answer = JSON.parse(request.responseText || "{}");
+      if (request.status === 200) go({ upload: answer.upload });
+      else this.fault(answer.error ?? { what: `The studio refused the file (${request.status}).`, why: request.responseText.slice(0, 200), next: "Give its path instead." });
+    };
+    progress(0);
+    request.open("POST", `/studio/imports/upload?name=${encodeURIComponent(name)}`);
+    request.send(file);
+  }
+  fault(error) {
+    this.draw(".told", notice(error));
+    this.querySelector(".told").scrollIntoView({ block: "nearest" });
+  }
+
+  // ---- What it is taken for ----
+
+  async look() {
+    const asked = (this.asked = (this.asked ?? 0) + 1);
+    const source = this.showing;
+    const slow = setTimeout(() => this.querySelector(".ft-looking")?.removeAttribute("hidden"), 200);
+    let found;
+    try {
+      found = await tell("/studio/imports/preview", { ...this.source, ...this.mapping.asked() });
+    } catch (error) {
+      found = { error };
+    }
+    clearTimeout(slow);
+    if (asked !== this.asked || source !== this.showing || !this.isConnected) return;
+    this.querySelector(".ft-looking")?.setAttribute("hidden", "");
+    if (found.error && !found.columns && found.error.field !== "encoding") { this.unreadable(found.error); return; }
+    this.draw(".told", html``);
+    this.found = { ...this.found, rows: null, bad_count: 0, first: null, error: null, ...found };
+    this.mapping.take(this.found);
+    this.render();
+  }
+  // Nothing can be made of the file: back to the choice, with what was typed.
+  unreadable(error) {
+    const { upload, path } = address();
+    if (upload) tell("/studio/imports/discard", { upload }).catch(() => null);
+    if (path) this.wrongPath = path;
+    go({ upload: null, path: null, sample: null, job: null }, { replace: true });
+    this.fault(error);
+  }
+  render() {
+    if (!this.querySelector(".ft-work")) {
+      this.draw(".step", html`<div class="ft-work"><form class="card stack ft-form" data-form="import" novalidate></form><div class="stack ft-shown"><div class="bar unknown ft-looking" hidden><i></i></div>
+        <div class="preview stack"></div></div></div>`);
+    }
+    this.form();
+    this.draw(".preview", this.preview());
+    this.drawJob();
+  }
+  // The form is drawn anew only when its fields change; what is being typed stays, with its cursor.
+  form() {
+    const { file, bytes } = this.found;
+    const now = document.activeElement;
+    const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
+      ${this.mapping.form(this.found)}
+      <label class="field" for="ft-name">Name of the dataset<input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false"></label><p class="soft small exists"></p>
+      <div class="consent"></div><div class="start-told"></div><div class="start"><button class="ft-button primary">Import</button></div><div class="job"></div>`;
+    const place = this.querySelector(".ft-form");
+    const key = this.mapping.shape(this.found) + file;
+    if (place.key !== key) {
+      place.key = key;
+      place.innerHTML = markup;
+      this.mapping.fill(place);
+      place.querySelector("#ft-name").value = this.mapping.choices.name ?? this.found.suggested ?? "";
+      if (now?.id && this.contains(now) === false) place.querySelector(`#${CSS.escape(now.id)}`)?.focus();
+    }
+    this.named();
+    this.consent();
+  }
+  named() {
+    const name = this.querySelector("#ft-name")?.value.trim();
+    const there = this.found.datasets?.includes(name);
+    this.draw(".exists", there ? html`There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.` : html``);
+  }
+  consent() {
+    const { bad_count: bad, checked, whole } = this.found;
+    const consented = this.mapping.choices.skip_bad;
+    const words = this.refused
+      ? `Leave out the ${number(this.refused)} bad rows and import the others`
+      : whole ? `Leave out ${bad === 1 ? "this bad row" : `these ${number(bad)} bad rows`} and import the other ${number(checked - bad)}` : "Leave out all rows that can’t be used";
+    this.draw(".consent", bad || this.refused ? html`<label class="ft-check"><input type="checkbox" name="skip_bad" ${consented ? html`checked` : ""}> <span>${words}</span></label>` : html``);
+  }
+  preview() {
+    const { error, rows, first, columns } = this.found;
+    const wrong = error ? notice(error) : html``;
+    if (!rows) {
+      return html`${wrong}${first ? html`<div class="card"><h2>The first row, by columns</h2><dl class="ft-columns">${columns.slice(0, 60).map((name) =>
+        html`<div><dt class="clip">${name}</dt><dd dir="auto">${first[name] || html`<span class="soft">empty</span>`}</dd></div>`)}</dl></div>` : ""}`;
+    }
+    const notes = this.found.notes?.length ? html`<div class="notice" role="status">${this.found.notes.join(" ")}</div>` : "";
+    return html`${wrong}<div class="card ft-guess"><h2>${this.found.kind_words}</h2><p class="soft">${this.found.format_words}: ${this.found.reasons.join("; ")}.</p>
+        <p class="soft small num">${this.found.whole ? `${number(this.found.checked)} rows` : `The first ${number(this.found.checked)} rows were looked at; the import reads them all`}${this.sides()}</p></div>
+      ${notes}${this.bad()}<h2>The first rows, as the model will learn them</h2>${rows.length ? rows.map((row) => html`<article class="card ft-rowcard"><header><span class="soft small">${this.found.unit} ${number(row.line)}</span>
+        ${Object.entries(row.tags).map(([name, value]) => html`<span class="chip tag" title="${name}">${value}</span>`)}</header>${rowBody(row)}</article>`)
+        : html`<div class="card empty"><h2>No row can be used</h2><p>Look at the reasons above; another column or format may be meant.</p></div>`}`;
+  }
+  sides() {
+    const { sides } = this.found;
+    if (!Object.keys(sides).length || this.mapping.choices.split === "shares") return "";
+    return ` · ${number(sides.train)} training, ${number(sides.validation)} validation, ${number(sides.test)} held out`;
+  }
+  bad() {
+    const bad = this.failed ?? this.found.bad;
+    const count = this.refused ?? this.found.bad_count;
+    if (!count) return html``;
+    return html`<div class="card ft-bad"><h2>${count === 1 ? "1 row" : `${number(count)} rows`} can’t be used</h2><div class="scroll"><table><thead><tr><th scope="col">${this.found.unit === "line" ? "Line" : "Row"}</th><th scope="col">Reason</th></tr></thead>
+      <tbody>${bad.slice(0, 50).map((item) => html`<tr><td class="num">${number(item.line)}</td><td class="anywhere">${item.reason}</td></tr>`)}</tbody></table></div>${count > Math.min(50, bad.length)
+      ? html`<p class="soft small">The first ${number(Math.min(50, bad.length))} are listed.</p>` : ""}</div>`;
+  }
+
+  // ---- Choices ----
+
+  typed(event) {
+    if (event.target.closest("[data-form=import]")) this.change(event.target, 350);
+  }
+  chosen(event) {
+    if (event.target.id === "ft-file" && event.target.files[0]) {
+      this.upload(event.target.files[0], event.target.files[0].name);
+      event.target.value = "";
+    } else if (event.target.matches("select, [type=checkbox], [type=radio]") && event.target.closest("[data-form=import]")) this.change(event.target, 0);
+  }
+  change(field, wait) {
+    const needed = this.mapping.change(field, this.found);
+    keep("import", { source: this.showing, choices: this.mapping.choices });
+    if (field.name === "name") { this.named(); return; }
+    if (field.name === "skip_bad") { this.draw(".start-told", html``); return; }
+    this.refused = this.failed = null;
+    if (needed === "form") this.form();
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.look(), wait);
+  }
+  clicked(event) {
+    const button = event.target.closest("[data-do]");
+    const deed = button?.dataset.do;
+    if (deed === "cancel") this.sending?.abort();
+    if (deed === "another") {
+      if (address().upload) tell("/studio/imports/discard", { upload: address().upload }).catch(() => null);
+      go({ upload: null, path: null, sample: null, job: null });
+    }
+    const chip = event.target.closest("[data-insert]");
+    if (chip) {
+      const area = this.querySelector(`#${chip.dataset.into}`);
+      area.setRangeText(`{${chip.dataset.insert}}`, area.selectionStart, area.selectionEnd, "end");
+      area.focus();
+      this.change(area, 0);
+    }
+  }
+
+  // ---- The import itself ----
+
+  async run() {
+    const name = this.querySelector("#ft-name").value.trim();
+    this.draw(".start-told", html``);
+    const count = this.refused ?? this.found.bad_count;
+    if (this.found.error) { this.draw(".start-told", notice(this.found.error)); return; }
+    if (count && !this.mapping.choices.skip_bad) {
+      this.draw(".start-told", notice({ what: count === 1 ? "One row can’t be used." : `${number(count)} rows can’t be used.`, why: "Nothing is left out without your word.", next: "Tick the box above, or correct the file." }));
+      return;
+    }
+    const wrong = this.mapping.wrong();
+    if (wrong) { this.draw(".start-told", notice(wrong)); return; }
+    const button = this.querySelector(".start button");
+    button.disabled = true;
+    try {
+      const started = await tell("/studio/imports/start", { ...this.source, ...this.mapping.asked(), ...this.mapping.more(), name });
+      go({ job: started.job }, { replace: true });
+    } catch (error) {
+      this.draw(".start-told", notice(error));
+      button.disabled = false;
+    }
+  }
+  drawJob() {
+    const { job } = address();
+    const place = this.querySelector(".ft-form .job");
+    if (!place) return;
+    this.draw(".ft-form .job", job ? html`<ft-job data-id="${job}" data-title="Importing ${this.found.file}" data-stopped="Nothing was imported."></ft-job>` : html``);
+    this.querySelector(".start button").disabled = Boolean(job) && !this.over;
+  }
+  ended({ status, result, events }) {
+    if (status === "finished") {
+      go({ ...CLEAR, dataset: result.name });
+      toast(`${number(result.rows)} rows are in “${result.name}”${result.version > 1 ? `, version ${result.version}` : ""}.`);
+      return;
+    }
+    const failed = events.findLast((event) => event.type === "failed");
+    if (failed?.bad_rows) {
+      this.refused = failed.bad_rows;
+      this.failed = failed.bad;
+      this.draw(".preview", this.preview());
+      this.consent();
+    }
+    const told = this.querySelector(".ft-form .job ft-job .ft-job");
+    const kept = told?.innerHTML;
+    go({ job: null }, { replace: true });
+    if (kept) { // the words stay beside the button; the next try takes them away
+      const place = this.querySelector(".start-told");
+      place.innerHTML = kept;
+      place.drawn = null;
+    }
+  }
+}
+customElements.define("ft-import", Import);

@@ -1,0 +1,200 @@
+// One row: read as a conversation, in the tokens of a model, or as it is stored; edited, excluded, taken back.
+
+import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
+import { OUT, leftRow } from "./dataset.js";
+import { toast } from "./toast.js";
+import { chips, rowBody, texts } from "./turns.js";
+
+const VIEWS = [["", "Conversation"], ["tokens", "Tokens"], ["stored", "As stored"]];
+const KINDS = [
+  ["trained", "Learned", "what the model is taught to write"],
+  ["context", "Context", "read, not learned"],
+  ["special", "Marks", "of the chat template; read, not learned"],
+  ["cut", "Cut off", "beyond the cut-off: never seen"],
+];
+const drafts = new Map(); // what was typed and not saved, by row; kept while the page is open
+
+class Row extends Part {
+  start() {
+    this.draw(null, html`<div class="ft-row stack"><div class="head"></div><div class="told"></div><div class="body"></div></div>`);
+    this.onclick = (event) => {
+      const deed = event.target.closest("[data-do]")?.dataset.do;
+      if (deed) this.act(deed);
+    };
+    this.oninput = (event) => { if (event.target.dataset.of) drafts.set(this.key, texts(this)); };
+    this.onchange = (event) => this.changed(event.target);
+    this.onkey = (event) => this.pressed(event);
+    document.addEventListener("keydown", this.onkey);
+    this.cutoff = this.cutoff ?? 1024;
+    this.learn = this.learn ?? "all";
+    this.load();
+  }
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    document.removeEventListener("keydown", this.onkey);
+    leftRow(this.shown);
+  }
+  addressChanged() {
+    const now = address();
+    if (now.tab === "data" && now.row && !now.import) this.load();
+  }
+  get path() { return `/studio/datasets/${encodeURIComponent(this.at.dataset)}/rows/${encodeURIComponent(this.at.row)}`; }
+  get key() { return `${this.at.dataset} ${this.at.row}`; }
+  query(more = {}) {
+    const { version, find, side } = this.at;
+    const given = Object.entries({ version, find, side, ...more }).filter(([, value]) => value !== undefined && value !== "");
+    return new URLSearchParams(given);
+  }
+
+  async load() {
+    this.at = address();
+    const asked = this.key;
+    try {
+      const found = await ask(`${this.path}?${this.query()}`);
+      if (this.key !== asked || !this.isConnected) return;
+      if (this.shown !== this.at.row) this.editing = drafts.has(this.key);
+      this.shown = this.at.row;
+      this.found = found;
+      this.away(null);
+      this.render();
+    } catch (error) {
+      if (this.key !== asked) return;
+      this.draw(".head", this.back());
+      this.draw(".told", html``);
+      this.draw(".body", html`<div class="card empty"><h2 class="anywhere">${error.what}</h2><p class="anywhere">${error.why} ${error.next}</p></div>`);
+    }
+  }
+  back() {
+    const number = this.found?.place.number;
+    const query = `tab=data&row=&view=&from=${number > 20 ? Math.floor((number - 1) / 20) * 20 : ""}`;
+    return html`<a class="back" data-go="${query}" href="?tab=data&dataset=${encodeURIComponent(this.at.dataset)}">‹ ${this.at.dataset}</a>`;
+  }
+  get latest() { return this.found.version === this.found.latest; }
+
+  render() {
+    const { row, place } = this.found;
+    const step = (id, words, keys) => html`<button type="button" class="ft-button" data-do="${words}" ${id ? "" : html`disabled`}>${words} <kbd>${keys}</kbd></button>`;
+    const deeds = this.editing ? "" : !this.latest
+      ? html`<span class="soft small">Version ${this.found.version} never changes; edit rows in version ${this.found.latest}.</span>`
+      : html`<button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button><button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
+          ? "Include again" : "Exclude"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo</button>` : ""}`;
+    this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${number(place.total)}</span></h1>
+        <div class="row tight-row">${chips(row)}<span class="soft small">${row.file} · line ${number(row.line)} · <code>${row.id}</code></span></div></div>
+        <div class="row tight-row">${step(place.previous, "Previous", "k")}${step(place.next, "Next", "j")}</div></div></div>
+      <div class="spread ft-viewbar"><div class="sides" role="group" aria-label="How to look at it">${VIEWS.map(([view, words]) =>
+        html`<button type="button" data-do="view-${view}" aria-pressed="${(this.at.view ?? "") === view}">${words}</button>`)}</div><div class="row tight-row">${deeds}</div></div>`);
+    this.draw(".told", row.excluded ? html`<div class="notice warning" role="status">This row is left out of the next version.</div>`
+      : row.edited && !this.editing ? html`<div class="notice warning" role="status">This row was edited; the change is in the next version.</div>` : html``);
+    const view = this.at.view ?? "";
+    if (view === "tokens") this.tokens();
+    else this.draw(".body", view === "stored" ? this.stored() : this.editing ? this.form() : html`<div class="card ft-rowcard whole">${rowBody(row)}</div>`);
+    if (view === "" && this.editing) this.fill();
+  }
+  stored() {
+    return html`<div class="card"><p class="soft small">The row as version ${this.found.version} has it.</p><pre class="ft-raw" tabindex="0" aria-label="The row as JSON" dir="auto">${JSON.stringify(this.found.raw, null, 2)}</pre></div>`;
+  }
+  form() {
+    return html`<form class="card ft-rowcard whole stack"><div>${rowBody(this.found.row, true)}</div><div class="save-told"></div><div class="row"><button type="button" class="ft-button primary" data-do="save">Save</button>
+      <button type="button" class="ft-button" data-do="cancel">Cancel</button><span class="soft small">Ctrl + Enter saves, Esc leaves it as it was. The frozen version is not changed.</span></div></form>`;
+  }
+  fill() {
+    for (const draft of drafts.get(this.key) ?? []) {
+      const field = this.querySelector(`[data-of="${draft.of}"]${draft.at === null ? "" : `[data-at="${draft.at}"]`}`);
+      if (field) field.value = draft.text;
+    }
+  }
+
+  // ---- Tokens ----
+
+  async tokens() {
+    const { models } = this.found;
+    if (!models.length) {
+      this.draw(".body", html`<div class="card empty"><h2>Tokens belong to a model</h2><p>This view shows what the model is fed, in its own tokens. There is no model here yet.</p>
+        <p><a class="ft-button primary" data-go="tab=train&dataset=${encodeURIComponent(this.at.dataset)}&${OUT}" href="?tab=train">Choose a model</a></p></div>`);
+      return;
+    }
+    const model = models.includes(this.at.model) ? this.at.model : models[0];
+    if (!this.querySelector(".ft-tokens")) this.draw(".body", html`<div class="card ft-tokens stack"><div class="choices-bar"></div><div class="result" aria-live="polite"></div></div>`);
+    const asked = this.query({ model, cutoff: this.cutoff, learn: this.learn, template: this.template });
+    const found = await ask(`${this.path}/tokens?${asked}`).catch((error) => ({ error, templates: [] }));
+    if (this.at.view !== "tokens" || !this.querySelector(".ft-tokens")) return;
+    const option = (value, words, now) => html`<option value="${value}" ${value === now ? html`selected` : ""}>${words}</option>`;
+    this.draw(".choices-bar", html`<div class="row"><label class="pick">Tokens of <select class="ft-select" name="model">${models.map((each) => option(each, each, model))}</select></label>
+      ${found.templates?.length ? html`<label class="pick">Chat template <select class="ft-select" name="template">${option("", "the model’s own", this.template ?? "")}${found.templates.map((each) => option(each, each, this.template))}</select></label>` : ""}
+      <label class="pick">Learn from <select class="ft-select" name="learn">${option("all", "all answers", this.learn)}${option("last", "the last answer", this.learn)}</select></label>
+      <label class="pick">Cut off after <input class="ft-select" name="cutoff" type="number" min="8" max="1000000" value="${this.cutoff}"> tokens</label></div>`);
+    this.draw(".result", found.error ? notice(found.error) : this.pieces(found.pieces));
+  }
+  pieces(pieces) {
+    const counts = Object.fromEntries(KINDS.map(([kind]) => [kind, 0]));
+    for (const [, kind] of pieces) counts[kind] += 1;
+    const shown = pieces.slice(0, 20000);
+    const text = (piece) => piece.replaceAll("\n", "↵\n");
+    return html`<p>Of <b class="num">${number(pieces.length)}</b> tokens the model learns <b class="num">${number(counts.trained)}</b>.
+        ${counts.cut ? html`<b class="num">${number(counts.cut)}</b> are cut off.` : ""}${counts.trained ? "" : " This row teaches nothing."}</p>
+      <div class="ft-tokenlegend row">${KINDS.map(([kind, name, about]) => html`<span title="${about}"><i class="${kind}"></i>${name} <span class="soft num">${number(counts[kind])}</span></span>`)}</div>
+      <div class="ft-tokenview" dir="auto" tabindex="0" role="region" aria-label="The row in tokens">${shown.map(([piece, kind]) => html`<span class="${kind}">${text(piece)}</span>`)}</div>
+      ${shown.length < pieces.length ? html`<p class="soft small">The first 20,000 tokens are shown.</p>` : ""}`;
+  }
+  changed(field) {
+    if (field.name === "model") go({ model: field.value }, { replace: true });
+    else if (field.name === "cutoff") { this.cutoff = Math.max(8, Number(field.value) || 1024); this.tokens(); }
+    else if (field.name === "learn" || field.name === "template") { this[field.name] = field.value; this.tokens(); }
+  }
+
+  // ---- Deeds ----
+
+  pressed(event) {
+    if (!this.found || this.offsetParent === null || address().tab !== "data") return;
+    const field = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (this.editing && field && this.contains(field)) {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.act("save");
+      if (event.key === "Escape") this.act("cancel");
+      return;
+    }
+    if (field || event.ctrlKey || event.metaKey || event.altKey) return;
+    const deed = { j: "Next", ArrowRight: "Next", k: "Previous", ArrowLeft: "Previous", e: "edit", x: this.found.row.excluded ? "include" : "exclude" }[event.key];
+    if (!deed || (!this.latest && !["Next", "Previous"].includes(deed))) return;
+    event.preventDefault();
+    this.act(deed);
+  }
+  async act(deed) {
+    const { place } = this.found;
+    if (deed === "Next" || deed === "Previous") {
+      const id = deed === "Next" ? place.next : place.previous;
+      if (id) go({ row: id }, { replace: true });
+    } else if (deed.startsWith("view-")) go({ view: deed.slice(5) });
+    else if (deed === "edit") this.edit(true);
+    else if (deed === "cancel") { drafts.delete(this.key); this.edit(false); }
+    else await this.review(deed);
+  }
+  edit(on) {
+    this.editing = on;
+    if (on && this.at.view) go({ view: null });
+    this.querySelector(".body").drawn = null;
+    this.render();
+    if (on) this.querySelector("textarea")?.focus();
+    else this.querySelector("[data-do=edit]")?.focus();
+  }
+  async review(deed) {
+    if (deed === "save" && !texts(this).length) { this.act("cancel"); return; }
+    const told = { save: "Saved; it goes into the next version.", exclude: "Left out of the next version.", include: "Included again.", undo: "The last change of this row is taken back." };
+    try {
+      if (deed === "undo") await tell(`/studio/datasets/${encodeURIComponent(this.at.dataset)}/undo`, { row: this.at.row });
+      else await tell(`${this.path}/${deed === "save" ? "edit" : deed}`, deed === "save" ? { texts: texts(this) } : {});
+    } catch (error) {
+      const place = this.querySelector(".save-told") ?? this.querySelector(".told");
+      place.innerHTML = notice(error);
+      place.drawn = null;
+      return;
+    }
+    if (deed === "save") { drafts.delete(this.key); this.editing = false; this.querySelector(".body").drawn = null; }
+    const at = { ...this.at };
+    toast(told[deed], deed === "undo" ? {} : { run: async () => {
+      await tell(`/studio/datasets/${encodeURIComponent(at.dataset)}/undo`, { row: at.row });
+      if (this.isConnected) this.load();
+    } });
+    await this.load();
+  }
+}
+customElements.define("ft-row", Row);
