@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import socket
 import sys
 import threading
@@ -21,12 +22,14 @@ from studio.commands.frame import default_workspace
 from studio.errors import Refused, StudioError, explain
 from studio.files import read_json, write_json
 from studio.workspace import Workspace
+from ui.password import PASSWORD_VARIABLE, Password, is_loopback
 from ui.splash import READY, Splash
 
 PORT = 7860
 PORTS_TRIED = 50
 LOCK = "studio.lock"
 NOTE = "studio.json"
+NOTE_SECONDS = 5.0
 LARGEST_UPLOAD = 2 * 10**9
 
 
@@ -42,8 +45,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(argv: list[str]) -> int:
-    """Serves the studio until Ctrl+C; returns the exit code."""
+    """Serves the studio until Ctrl+C or SIGTERM; returns the exit code."""
     args = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         workspace = Workspace.open(Path(args.workspace) if args.workspace else default_workspace())
         lock = FileLock(workspace.jobs / LOCK, is_singleton=False)
@@ -52,7 +56,12 @@ def run(argv: list[str]) -> int:
         except Timeout:
             return _show_the_open_one(workspace, browser=not args.no_browser)
         with lock:
-            serve(workspace, args.host, args.port, browser=not args.no_browser)
+            note = workspace.jobs / NOTE
+            note.unlink(missing_ok=True)  # of a studio that was killed
+            try:
+                serve(workspace, args.host, args.port, browser=not args.no_browser)
+            finally:
+                note.unlink(missing_ok=True)
     except (StudioError, OSError) as error:
         told = explain(error)
         print("\n".join(part for part in (told.what, told.why, told.next) if part), file=sys.stderr)
@@ -62,12 +71,16 @@ def run(argv: list[str]) -> int:
     return 0
 
 
+def _interrupt(*_: object) -> None:
+    """The system's polite way to end a program counts as Ctrl+C."""
+    raise KeyboardInterrupt
+
+
 def serve(workspace: Workspace, host: str, port: int | None, browser: bool) -> None:
     """Answers with the splash at once, loads the pages, and hands the socket over to them."""
     _check_password(workspace, host)
     listener = listen(host, port)
-    port = listener.getsockname()[1]
-    address = _address(host, port)
+    address = _address(host, listener.getsockname()[1])
     splash = Splash(listener)
     write_json(workspace.jobs / NOTE, {"address": address})
     print(f"FlexTune Studio is at {address} (Ctrl+C closes it; runs go on).", flush=True)
@@ -81,7 +94,7 @@ def serve(workspace: Workspace, host: str, port: int | None, browser: bool) -> N
     app = build(workspace, host, LARGEST_UPLOAD)
     splash.stop()
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2
+        app, log_level="warning", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=2
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -117,13 +130,11 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def _check_password(workspace: Workspace, host: str) -> None:
-    from ui.guard import PASSWORD_VARIABLE, Password, is_loopback
-
     if not is_loopback(host) and not Password(workspace.root).is_set():
         raise Refused(
             f"The studio does not open on {host} without a password.",
             "On that address other machines could reach it.",
-            f"Set one on the Settings page, or in the environment variable {PASSWORD_VARIABLE}.",
+            f"Open it without --host and set one on the Settings page, or put one into {PASSWORD_VARIABLE}.",
         )
 
 
@@ -133,17 +144,25 @@ def _address(host: str, port: int) -> str:
 
 
 def _show_the_open_one(workspace: Workspace, browser: bool) -> int:
-    try:
-        address = read_json(workspace.jobs / NOTE)["address"]
-    except (StudioError, OSError, KeyError):
-        address = None
-    if not address:
-        print("Another studio is just opening this workspace.", file=sys.stderr)
-        return 1
+    """Opens the studio that has this workspace instead of a second one."""
+    deadline = time.monotonic() + NOTE_SECONDS
+    while not (address := _noted(workspace)):
+        if time.monotonic() > deadline:
+            print("Another studio is just opening or closing this workspace; try again.", file=sys.stderr)
+            return 1
+        time.sleep(0.05)
     print(f"A studio is already open on this workspace: {address}", flush=True)
     if browser:
-        webbrowser.open(address)
+        _open_browser(address)
     return 0
+
+
+def _noted(workspace: Workspace) -> str | None:
+    """Where the open studio says it is."""
+    try:
+        return str(read_json(workspace.jobs / NOTE)["address"])
+    except (StudioError, OSError, KeyError):
+        return None
 
 
 def _open_browser(address: str) -> None:

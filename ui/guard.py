@@ -1,149 +1,132 @@
-"""Who may talk to the studio: known Host headers, no foreign Origin, a password beyond loopback, bounded uploads."""
+"""Who may talk to the studio: known Host headers, no other site's page, a password beyond loopback, bounded bodies."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import hashlib
-import hmac
 import ipaddress
-import os
-import secrets
+import json
 import socket
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio import migrate
-from studio.errors import BadInput
+from ui.password import LOOPBACK, Password, is_loopback
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-PASSWORD_FILE = "password.json"
-PASSWORD_VARIABLE = "FLEXTUNE_PASSWORD"
-SHORTEST = 8
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a server on this address can be reached from this machine only."""
-    if host in LOOPBACK:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-class Password:
-    """The password for other addresses: from the environment, or a salted hash beside the workspace's mark.
-
-    The password itself is written nowhere.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.path = root / PASSWORD_FILE
-        self.known: set[bytes] = set()
-
-    def is_set(self) -> bool:
-        return bool(os.environ.get(PASSWORD_VARIABLE)) or self.path.exists()
-
-    def set(self, password: str) -> None:
-        """Keeps a new one as a scrypt hash.
-
-        Raises:
-            BadInput: it is too short.
-        """
-        if len(password) < SHORTEST:
-            raise BadInput(
-                "This password is too short.", f"It needs at least {SHORTEST} characters.", "Choose a longer one."
-            )
-        salt = secrets.token_bytes(16)
-        migrate.save(self.path, "password", {"salt": salt.hex(), "hash": _hash(password, salt).hex()})
-        self.path.chmod(0o600)
-        self.known.clear()
-
-    def clear(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.known.clear()
-
-    def fits(self, password: str) -> bool:
-        """Whether it is the password; a right one is remembered, as scrypt is slow on purpose."""
-        mark = hashlib.sha256(password.encode()).digest()
-        if mark in self.known:
-            return True
-        wanted = os.environ.get(PASSWORD_VARIABLE)
-        if wanted:
-            right = hmac.compare_digest(password.encode(), wanted.encode())
-        elif self.path.exists():
-            kept = migrate.load(self.path, "password")
-            right = hmac.compare_digest(_hash(password, bytes.fromhex(kept["salt"])), bytes.fromhex(kept["hash"]))
-        else:
-            right = False
-        if right:
-            self.known.add(mark)
-        return right
+# What any request may carry that is no upload: the longest pasted text and the largest form are far below.
+LARGEST_MESSAGE = 32 * 10**6
+UPLOADS = "/upload"
+GUESS_SECONDS = 0.5
+POLICY_VIOLATED = 1008
+# For everything that is no page of ours: nothing in it may run, load or be framed, whatever a file says it is.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
 
 
-def _hash(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)
+class Refusal:
+    """Why a request is refused: a status, and what, why, next."""
+
+    def __init__(self, status: int, what: str, why: str = "", next: str = "", **headers: str) -> None:  # noqa: A002
+        self.status, self.what, self.why, self.next = status, what, why, next
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    def response(self, path: str) -> Response:
+        """For our own routes as their errors look, for everything else as plain text."""
+        if path.startswith("/studio/"):
+            error = {"error": {"what": self.what, "why": self.why, "next": self.next}}
+            return Response(json.dumps(error), self.status, self.headers, "application/json")
+        text = " ".join(part for part in (self.what, self.why, self.next) if part)
+        return PlainTextResponse(text, self.status, self.headers)
 
 
 class Guard:
-    """ASGI middleware in front of everything the studio serves.
+    """ASGI middleware in front of everything the studio serves, Gradio's own routes included.
 
     Args:
         host: the address the studio listens on.
         password: asked for (HTTP basic, any user name) when that address is not loopback.
-        largest: bytes a request may carry.
+        largest: bytes an upload may have.
     """
 
     def __init__(self, app: ASGIApp, host: str, password: Password, largest: int) -> None:
         self.app = app
-        self.host = host
+        self.host = host.lower()
         self.open = is_loopback(host)
         self.password = password
         self.largest = largest
-        self.names = {*LOOPBACK, host.lower(), socket.gethostname().lower()}
+        self.machine = socket.gethostname().lower()
+        self.guessing = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] == "websocket":  # nothing of the studio speaks it
+            await send({"type": "websocket.close", "code": POLICY_VIOLATED})
+            return
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        refusal = self.refusal(Headers(scope=scope))
+        answer = Answer(send)
+        refusal = await self.refusal(scope)
         if refusal:
-            status, text, headers = refusal
-            await PlainTextResponse(text, status, headers)(scope, receive, send)
+            await refusal.response(scope["path"])(scope, receive, answer.send)
             return
-        await self.app(scope, receive, send)
+        bounded = Bounded(receive, self.limit(scope["path"]), answer)
+        await self.app(scope, bounded.receive, answer.send)
+        if answer.instead:
+            await answer.instead.response(scope["path"])(scope, receive, answer.send_instead)
 
-    def refusal(self, headers: Headers) -> tuple[int, str, dict[str, str]] | None:
-        """Why a request is refused, if it is: status, words, headers."""
-        host = headers.get("host", "")
-        if not self.known_host(host):
-            return 400, "This address is not the studio's: the Host header names another one.", {}
-        origin = headers.get("origin")
-        if origin and origin != "null" and urlsplit(origin).netloc.lower() != host.lower():
-            return 403, "Another site's page may not talk to the studio.", {}
-        if origin == "null" or (
-            headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate"
-        ):
-            return 403, "Another site's page may not talk to the studio.", {}
-        if int(headers.get("content-length") or 0) > self.largest:
-            return 413, f"Uploads are limited to {self.largest // 10**6} MB. Give the path of the file instead.", {}
-        if not self.open and not self.allowed(headers.get("authorization", "")):
-            return 401, "A password is needed.", {"WWW-Authenticate": 'Basic realm="FlexTune Studio", charset="UTF-8"'}
+    def limit(self, path: str) -> int:
+        """The bytes a request to this path may carry."""
+        return self.largest if path.endswith(UPLOADS) else min(self.largest, LARGEST_MESSAGE)
+
+    async def refusal(self, scope: Scope) -> Refusal | None:
+        """Why a request is refused, if it is."""
+        headers = Headers(scope=scope)
+        if not self.known_host(headers.get("host", "")):
+            return Refusal(400, "This address is not the studio's: the Host header names another one.")
+        if self.foreign(headers, scope["method"]):
+            return Refusal(403, "Another site's page may not talk to the studio.")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal():
+            return Refusal(400, "The length of this request is no number.")
+        if int(length) > self.limit(scope["path"]):
+            return too_large(self.limit(scope["path"]))
+        if not self.open and not await self.allowed(headers.get("authorization", "")):
+            ask = 'Basic realm="FlexTune Studio", charset="UTF-8"'
+            return Refusal(401, "A password is needed.", next="Reload the page and enter it.", WWW_Authenticate=ask)
         return None
 
+    def foreign(self, headers: Headers, method: str) -> bool:
+        """Whether another site's page sent it. Following a link to the studio is allowed, as it changes nothing."""
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+            return True
+        if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
+            return False
+        followed = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        return not (followed and method in ("GET", "HEAD"))
+
     def known_host(self, header: str) -> bool:
-        """Loopback names always; beyond loopback also plain addresses, which no foreign name can stand for."""
+        """Loopback names always; beyond loopback this machine's, and plain addresses, which no name can stand for."""
         try:
             name = (urlsplit(f"//{header}").hostname or "").lower()
         except ValueError:
             return False
+        if name in LOOPBACK or name == self.host:
+            return True
         if self.open:
-            return name in LOOPBACK or name == self.host.lower()
-        if name in self.names:
+            return False
+        if name == self.machine or name.startswith(f"{self.machine}."):
             return True
         try:
             ipaddress.ip_address(name)
@@ -151,7 +134,8 @@ class Guard:
             return False
         return True
 
-    def allowed(self, header: str) -> bool:
+    async def allowed(self, header: str) -> bool:
+        """Whether the right password is given. Wrong ones wait in one line, so that guessing takes for ever."""
         scheme, _, given = header.partition(" ")
         if scheme.lower() != "basic":
             return False
@@ -159,10 +143,60 @@ class Guard:
             _, _, password = base64.b64decode(given, validate=True).decode().partition(":")
         except ValueError:
             return False
-        return self.password.fits(password)
+        if self.password.remembers(password):
+            return True
+        async with self.guessing:
+            if await run_in_threadpool(self.password.fits, password):
+                return True
+            await asyncio.sleep(GUESS_SECONDS)
+        return False
 
 
-def describe(host: str, port: int) -> str:
-    """The address to open in a browser."""
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
-    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
+def too_large(limit: int) -> Refusal:
+    words = f"Through the page at most {limit // 10**6} MB can be sent here."
+    return Refusal(413, "This is too large.", words, "Put the file on this machine and give its path instead.")
+
+
+class Answer:
+    """What goes back: with the headers every answer has, and not at all once a refusal takes its place."""
+
+    def __init__(self, send: Send) -> None:
+        self.plain_send = send
+        self.started = False
+        self.instead: Refusal | None = None
+
+    async def send(self, message: Message) -> None:
+        if self.instead:
+            return
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await self.plain_send(message)
+
+    async def send_instead(self, message: Message) -> None:
+        """For the refusal itself."""
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update({**HEADERS, "Connection": "close"})
+        await self.plain_send(message)
+
+
+class Bounded:
+    """Counts what comes in: a body sent in chunks has no length to look at first."""
+
+    def __init__(self, receive: Receive, limit: int, answer: Answer) -> None:
+        self.plain_receive = receive
+        self.limit = limit
+        self.answer = answer
+        self.came = 0
+
+    async def receive(self) -> Message:
+        message = await self.plain_receive()
+        self.came += len(message.get("body", b""))
+        if self.came > self.limit:
+            refusal = too_large(self.limit)
+            if not self.answer.started:
+                self.answer.instead = refusal
+            raise HTTPException(refusal.status, refusal.what)
+        return message

@@ -42,6 +42,7 @@ QUEUE_SLEEP = 0.05
 # What Gradio keeps for a page that is not looked at any more; its default is ten thousand pages.
 SESSIONS = 200
 
+
 def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     """The ASGI app of one workspace."""
     app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)

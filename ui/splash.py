@@ -13,6 +13,7 @@ from pathlib import Path
 PAGE = Path(__file__).resolve().parents[1] / "assets" / "page" / "splash.html"
 READY = "/studio/ready"
 PATIENCE = 0.1
+SPEECHLESS_SECONDS = 5.0
 
 
 class Splash:
@@ -40,20 +41,25 @@ class Splash:
                 continue
             except OSError:
                 return
-            with connection:
-                self._answer(connection)
+            # A browser opens connections ahead of need: one that says nothing must not hold up the next.
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
-        connection.settimeout(1.0)
-        try:
-            line = connection.recv(65536).split(b"\r\n", 1)[0].decode("latin-1")
-            ready = line.split(" ")[1:2] == [READY]
-            status, body = ("503 Service Unavailable", b"{}") if ready else ("200 OK", self.body)
-            kind = "application/json" if ready else "text/html; charset=utf-8"
-            head = (
-                f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-                "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
-            )
-            connection.sendall(head.encode() + (b"" if line.startswith("HEAD") else body))
-        except OSError:
-            return  # the browser went away
+        with connection:
+            try:
+                connection.settimeout(SPEECHLESS_SECONDS)
+                line = connection.recv(65536).split(b"\r\n", 1)[0].decode("latin-1")
+                connection.sendall(self._reply(line))
+            except OSError:
+                return  # the browser went away
+
+    def _reply(self, line: str) -> bytes:
+        asked = line.split(" ")[1:2]
+        page = asked and not asked[0].startswith("/studio/")
+        status, body = ("200 OK", self.body) if page else ("503 Service Unavailable", b"{}")
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: {'text/html; charset=utf-8' if page else 'application/json'}\r\n"
+            f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nX-Frame-Options: DENY\r\n"
+            "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode() + (b"" if line.startswith("HEAD") else body)
