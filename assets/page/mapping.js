@@ -1,0 +1,157 @@
+// What the columns of a file mean: the guess, and what a person said instead. Knows the fields of the import form.
+
+import { html } from "./base.js";
+
+const FORMATS = [
+  ["auto", "Find out by itself"], ["question_answer", "Questions and answers"], ["prompt_completion", "Prompts and completions"], ["alpaca", "Alpaca"],
+  ["messages", "OpenAI messages"], ["sharegpt", "ShareGPT"], ["label", "Texts and labels"], ["preference", "Better and worse answers"],
+  ["feedback", "Answers judged good or bad"], ["text", "Plain text"],
+];
+// Of each shape of rows its columns: role, what it is called, whether a template may fill it, whether it may be left out.
+const SHAPES = {
+  qa: ["Questions and answers", [["user", "What is asked", true], ["assistant", "The answer to learn", true]]],
+  label: ["Texts and labels", [["user", "The text", true], ["label", "Its label"]]],
+  turns: ["Whole conversations", [["messages", "The conversation"], ["assistant", "The last answer, if it stands apart", false, true]]],
+  preference: ["Better and worse answers", [["user", "What is asked", true, true], ["messages", "Or the conversation so far", false, true], ["chosen", "The better answer"], ["rejected", "The worse answer"]]],
+  feedback: ["Answers judged good or bad", [["user", "What is asked", true, true], ["messages", "Or the conversation", false, true], ["assistant", "The answer", true, true], ["label", "Good or bad"]]],
+  text: ["Plain text", [["text", "The text", true]]],
+};
+const MORE = [["system", "System prompt, by row"], ["history", "Earlier questions and answers"], ["tools", "Tools"]];
+const ENCODINGS = [["auto", "Find out by itself"], ["utf-8", "UTF-8"], ["cp1252", "Windows, Western Europe (cp1252)"], ["cp1250", "Windows, Central Europe (cp1250)"],
+  ["cp1251", "Windows, Cyrillic (cp1251)"], ["utf-16", "UTF-16"], ["mac-roman", "Mac (mac-roman)"], ["shift_jis", "Japanese (Shift JIS)"], ["gb18030", "Chinese (GB 18030)"]];
+const SIDES = [["train", "Training"], ["validation", "Validation"], ["test", "Held out"]];
+const TEMPLATE = "{…}";
+
+function shapeOf(roles) {
+  const has = (role) => role in roles;
+  if (has("chosen") || has("rejected")) return "preference";
+  if (has("label")) return has("assistant") || has("messages") ? "feedback" : "label";
+  return has("text") ? "text" : has("messages") ? "turns" : "qa";
+}
+const templateOf = (part) => part.template || part.columns.map((name) => `{${name}}`).join("\n");
+
+export class Mapping {
+  constructor(choices) {
+    // `roles`: what a person set, role -> {column} or {template}; null takes a role away.
+    this.choices = choices ?? { read_as: "auto", encoding: "auto", roles: {}, shape: null, system: "", key: "", split: "", shares: [80, 10, 10], skip_bad: false, name: null };
+    this.guess = {};
+  }
+  take(found) {
+    if (found.roles) this.guess = found;
+  }
+  get shapeNow() { return this.choices.shape ?? shapeOf(this.guess.roles ?? {}); }
+  // What fills a role now: {column}, {template} or null.
+  part(role) {
+    if (role in this.choices.roles) return this.choices.roles[role];
+    const guessed = this.guess.roles?.[role];
+    if (!guessed || (this.choices.shape && this.choices.shape !== shapeOf(this.guess.roles))) return null;
+    return guessed.columns.length === 1 && !guessed.template ? { column: guessed.columns[0] } : { template: templateOf(guessed) };
+  }
+
+  // ---- What the studio is asked ----
+
+  asked() {
+    const { choices } = this;
+    const mapping = Object.entries(this.given()).map(([role, part]) => `${role}=${part.template ?? part.column}`);
+    if (choices.system.trim()) mapping.push(`system= ${choices.system.replaceAll("\\", "\\\\")}`);
+    if (choices.key) mapping.push(`key=${choices.key}`);
+    if (choices.split && choices.split !== "shares") mapping.push(`split=${choices.split}`);
+    return { mapping, read_as: choices.read_as, encoding: choices.encoding };
+  }
+  // The roles to name: of another shape all of them, else those that a person set.
+  given() {
+    const { shape, roles } = this.choices;
+    const names = shape ? [...SHAPES[shape][1], ...MORE].map(([role]) => role) : Object.keys(roles);
+    return Object.fromEntries(names.map((role) => [role, this.part(role)]).filter(([, part]) => part && (part.template ?? part.column)));
+  }
+  more() {
+    const { split, shares, skip_bad } = this.choices;
+    const own = split === "shares" || (!split && !this.guess.split && shares.join() !== "80,10,10");
+    return { skip_bad, split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
+  }
+  wrong() {
+    const sum = this.choices.shares.reduce((all, share) => all + share, 0);
+    if (!this.usesShares || Math.abs(sum - 100) < 0.001) return null;
+    return { what: "The shares of the split don’t fit.", why: `They add up to ${sum} %.`, next: "Make them 100 % together." };
+  }
+  get usesShares() { return this.choices.split === "shares" || (!this.choices.split && !this.guess.split); }
+
+  // ---- The form ----
+
+  // What decides which fields there are; while it stays, the form is not drawn anew.
+  shape(found) {
+    const parts = [...SHAPES[this.shapeNow][1], ...MORE].map(([role]) => (this.part(role)?.template !== undefined ? TEMPLATE : role in this.choices.roles ? "own" : this.part(role)?.column));
+    return JSON.stringify([this.shapeNow, parts, found.columns, this.usesShares, this.guess.split, Boolean(found.rows || found.first)]);
+  }
+  form(found) {
+    const columns = found.columns ?? [];
+    if (!columns.length) return this.encoding();
+    const options = (list, now) => html`${list.map(([value, words]) => html`<option value="${value}" ${value === now ? html`selected` : ""}>${words}</option>`)}`;
+    return html`<fieldset><legend>Columns</legend>
+        <label class="field" for="ft-shape">Each row is<select id="ft-shape" name="shape">${options(Object.entries(SHAPES).map(([key, [words]]) => [key, words]), this.shapeNow)}</select></label>
+        ${SHAPES[this.shapeNow][1].map((field) => this.role(field, columns))}</fieldset>
+      <label class="field" for="ft-system">System prompt for every row<textarea id="ft-system" name="system" rows="2" placeholder="None" dir="auto"></textarea></label>
+      <fieldset><legend>Split</legend><label class="field" for="ft-split">Which rows train, watch and are held out<select id="ft-split" name="split">
+        ${options([["shares", "Drawn by chance, in these shares"], ...columns.slice(0, 300).map((name) => [name, `As the column “${name}” says`])], this.usesShares ? "shares" : this.choices.split || this.guess.split)}</select></label>
+        ${this.usesShares ? html`<div class="ft-percent">${SIDES.map(([side, words], at) => html`<label class="field" for="ft-share-${at}">${words}, %<input id="ft-share-${at}" name="share-${at}" type="number" min="0" max="100" step="any"></label>`)}</div>` : ""}</fieldset>
+      <details class="fold soft" ${this.open ? html`open` : ""}><summary>More choices</summary><div class="stack">
+        <label class="field" for="ft-read">Format<select id="ft-read" name="read_as">${options(FORMATS, this.choices.read_as)}</select></label>${this.encoding()}
+        <label class="field" for="ft-key">Key: a column that names each row for good<select id="ft-key" name="key">${options([["", "None"], ...columns.map((name) => [name, name])], this.choices.key)}</select></label>
+        ${MORE.map(([role, words]) => this.role([role, words, false, true], columns))}</div></details>`;
+  }
+  encoding() {
+    return html`<label class="field" for="ft-encoding">Encoding<select id="ft-encoding" name="encoding">${ENCODINGS.map(([value, words]) =>
+      html`<option value="${value}" ${value === this.choices.encoding ? html`selected` : ""}>${words}</option>`)}</select></label>`;
+  }
+  role([role, words, templates, optional], columns) {
+    const part = this.part(role);
+    const id = `ft-role-${role}`;
+    const option = (value, text, on) => html`<option value="${value}" ${on ? html`selected` : ""}>${text}</option>`;
+    const template = part?.template !== undefined;
+    return html`<label class="field" for="${id}">${words}<select id="${id}" name="role-${role}">${option("", optional ? "None" : "Choose a column", !part)}${columns.map((name) =>
+        option(name, name, part?.column === name))}${templates || template ? option(TEMPLATE, "Several columns, by a template", template) : ""}</select></label>
+      ${template ? html`<div class="ft-template"><label class="unseen" for="${id}-text">Template for: ${words}</label><textarea id="${id}-text" name="template-${role}" rows="3" spellcheck="false" dir="auto"></textarea>
+        <div class="row tight-row">${columns.slice(0, 12).map((name) => html`<button type="button" class="chip" data-insert="${name}" data-into="${id}-text" title="Put this column in">${name}</button>`)}</div></div>` : ""}`;
+  }
+  // Texts go in as values, so that a field that is being typed in is no change of the form.
+  fill(place) {
+    const set = (name, value) => { const field = place.querySelector(`[name="${name}"]`); if (field) field.value = value; };
+    set("system", this.choices.system || this.guess.system || "");
+    this.choices.shares.forEach((share, at) => set(`share-${at}`, share));
+    for (const [role] of [...SHAPES[this.shapeNow][1], ...MORE]) if (this.part(role)?.template !== undefined) set(`template-${role}`, this.part(role).template);
+    const more = place.querySelector("details");
+    if (more) more.ontoggle = () => { this.open = more.open; };
+  }
+  // Takes over what a field says; "form" when other fields are needed now.
+  change(field, found) {
+    const { choices } = this;
+    const { name, value } = field;
+    if (name === "skip_bad") choices.skip_bad = field.checked;
+    else if (name.startsWith("share-")) choices.shares[Number(name.slice(6))] = Number(value) || 0;
+    else if (name.startsWith("template-")) choices.roles[name.slice(9)] = { template: value };
+    else if (name.startsWith("role-")) this.setRole(name.slice(5), value, found);
+    else if (name === "shape") { choices.shape = value; choices.read_as = "auto"; choices.roles = this.kept(value); }
+    else if (name === "read_as") { choices.read_as = value; choices.roles = {}; choices.shape = null; }
+    else choices[name] = value;
+    return field.matches("select") ? "form" : "";
+  }
+  setRole(role, value, found) {
+    const before = this.part(role);
+    if (value === TEMPLATE) this.choices.roles[role] = { template: `{${before?.column ?? found.columns[0]}}` };
+    else this.choices.roles[role] = value ? { column: value } : null;
+    if (!value && !this.choices.shape) this.choices.shape = this.shapeNow; // a role taken away: name all that are left
+    if (this.choices.shape) this.choices.roles = { ...this.kept(this.choices.shape), ...this.choices.roles };
+  }
+  // The columns that another shape can go on with.
+  kept(shape) {
+    const of = (role) => this.choices.roles[role] ?? (this.guess.roles?.[role] ? this.guessed(role) : null);
+    const answer = of("assistant") ?? of("label") ?? of("chosen");
+    const asks = of("user") ?? of("text");
+    const roles = { user: asks, assistant: answer, label: of("label") ?? of("assistant"), messages: of("messages"), chosen: of("chosen") ?? answer, rejected: of("rejected"), text: asks ?? answer };
+    return Object.fromEntries([...SHAPES[shape][1], ...MORE].map(([role]) => [role, role in roles ? roles[role] : of(role)]).filter(([, part]) => part));
+  }
+  guessed(role) {
+    const part = this.guess.roles[role];
+    return part.columns.length === 1 && !part.template ? { column: part.columns[0] } : { template: templateOf(part) };
+  }
+}
