@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,24 @@ def world(workspace: Workspace, tiny: Path) -> World:
     made = World(workspace)
     made.dataset("places", places("train", 30) + places("validation", 6))
     return made
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path], Path]]:
+    """Puts a disk of 3 MB at a path, where the system lets us make one."""
+    made: list[Path] = []
+
+    def mount(path: Path) -> Path:
+        path.mkdir(parents=True)
+        command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(path)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("no small disk can be made here")
+        made.append(path)
+        return path
+
+    yield mount
+    for path in made:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 @pytest.fixture

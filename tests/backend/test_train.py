@@ -20,9 +20,9 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from studio import events, logs
-from tests.worlds import World, start_worker, told, train, world
+from tests.worlds import World, small_disk, start_worker, told, train, world
 
-__all__ = ["train", "world"]
+__all__ = ["small_disk", "train", "world"]
 
 Train = Callable[..., dict[str, Any]]
 FIELDS = {
@@ -243,6 +243,20 @@ def test_the_named_template_goes_with_the_result(world: World, train: Train) -> 
     assert "<|im_start|>" in (folder / "adapter" / "chat_template.jinja").read_text()
 
 
+def test_a_full_disk_ends_the_run_and_leaves_what_was_saved(world: World, train: Train, small_disk: Any) -> None:
+    folder = world.run(max_steps=400, save_steps=1, keep_checkpoints=500, eval_steps=400)
+    small_disk(folder / "checkpoints")
+    end = train(folder)
+    assert end["type"] == "failed" and "disk is full" in end["what"], end
+    points = sorted((folder / "checkpoints").glob("step-*"))
+    newest = int(points[-1].name[-6:])
+    assert f"go on from step {newest}." in end["why"]
+    for path in points[:-3]:
+        shutil.rmtree(path)  # somebody makes room
+    assert train(folder, stop_at=newest + 2)["type"] == "stopped"
+    assert told(folder, "resumed")[-1]["from_step"] == newest
+
+
 @pytest.mark.starter
 def test_the_starter_learns_in_three_steps(starter: Path, world: World, train: Train) -> None:
     shutil.copytree(starter, world.workspace.models / "starter")
@@ -253,3 +267,18 @@ def test_the_starter_learns_in_three_steps(starter: Path, world: World, train: T
     assert after < before - 0.3
     assert end["peak_memory_gb"] < 4
     print(f"{end['tokens_per_second']:.0f} tokens/s, {end['peak_memory_gb']:.2f} GB, loss {before:.2f} to {after:.2f}")
+
+
+def test_raw_text_is_gone_on_with(world: World, train: Train) -> None:
+    texts = [
+        {"text": f"The capital of nothing is number {n}. " * 5, "split": split}
+        for n in range(8)
+        for split in ("train", "validation")
+    ]
+    world.dataset("texts", texts)
+    folder = world.run(dataset="texts", cutoff=32, objective={"name": "pretraining"})
+    end = train(folder)
+    assert end["type"] == "finished" and end["validation_loss"] < told(folder, "eval")[0]["loss"]
+    assert not told(folder, "sample")
+    tokens = [row["tokens"] for row in rows(folder)]
+    assert max(tokens) == 31  # all but the first token of a piece

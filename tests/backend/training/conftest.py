@@ -1,3 +1,3 @@
-from tests.worlds import train, world
+from tests.worlds import small_disk, train, world
 
-__all__ = ["train", "world"]
+__all__ = ["small_disk", "train", "world"]
