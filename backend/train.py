@@ -17,6 +17,8 @@ from backend.job import Job, StopRequested, run_job
 # Before any of these libraries is imported: nothing is asked of the network, and one process trains on one GPU.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+# Threads that wait sleep: spinning for one another on a machine that does other things too costs two to five times.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def main(job: Job) -> dict[str, Any]:
