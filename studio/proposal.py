@@ -58,14 +58,33 @@ def look(workspace: Workspace, given: dict[str, Any], default: bool = True) -> d
         default: whether this is the workspace that commands use when none is named.
 
     Returns:
-        `problems`, `facts`, `settings` (no choice open), `reasons`, `steps`, `command`, `file`; without settings that
-        can be used, only the problems.
+        `problems`, `facts`, `settings` (no choice open), `reasons`, `steps`, `command`, `file`; the last two
+        only where every setting can be used.
     """
     settings, wrong = read(given)
     if settings is None:
-        return {"problems": [asdict(one) for one in wrong], "facts": {}, "settings": None, "reasons": {}, "steps": None}
-    found = preflight(workspace, settings)
-    return found.as_dict() | {"command": as_command(workspace, settings, default), "file": as_file(settings)}
+        # The rest is looked at as if the wrong fields were empty, so that everything is said at once.
+        settings, _ = read(without(given, [problem.field or "" for problem in wrong]))
+        blank: dict[str, Any] = {"problems": [], "facts": {}, "settings": None, "reasons": {}, "steps": None}
+        found = preflight(workspace, settings).as_dict() if settings else blank
+        return found | {"problems": [asdict(one) for one in wrong] + found["problems"]}
+    return preflight(workspace, settings).as_dict() | {
+        "command": as_command(workspace, settings, default),
+        "file": as_file(settings),
+    }
+
+
+def without(given: dict[str, Any], fields: list[str]) -> dict[str, Any]:
+    """Settings without those named, as `method.rank`."""
+    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in given.items()}
+    for field in fields:
+        first, _, second = field.partition(".")
+        place = kept.get(first)
+        if second and second != "name" and isinstance(place, dict):
+            place.pop(second, None)
+        else:
+            kept.pop(first, None)
+    return kept
 
 
 def as_command(workspace: Workspace, settings: TrainSettings, default: bool = True) -> str:

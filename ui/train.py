@@ -24,7 +24,7 @@ PAGE = """
       <section class="card tr-choice" aria-labelledby="tr-h-model"><h2 id="tr-h-model"><i>2</i>{model}</h2>
         <p class="soft small">{model_help}</p><div data-slot="model"></div><div data-slot="adding"></div></section>
       <section class="card tr-choice" aria-labelledby="tr-h-goal"><h2 id="tr-h-goal"><i>3</i>{goal_title}</h2>
-        <div class="form-fields">{goal}</div></section>
+        <div class="form-fields" data-always>{goal}</div></section>
       <section class="card tr-settings" aria-labelledby="tr-h-settings">
         <div class="spread"><h2 id="tr-h-settings">Settings</h2>
           <input type="search" class="ft-input tr-search" placeholder="Search {count} settings"

@@ -95,7 +95,7 @@ export class Form {
     let count = 0;
     for (const field of this.fields.values()) {
       const found = this.words.split(/\s+/).every((word) => field.dataset.words.includes(word));
-      const wanted = this.words ? found : this.all || field.dataset.level === "basic" || this.told(field);
+      const wanted = field.closest("[data-always]") ? true : this.words ? found : this.all || field.dataset.level === "basic" || this.told(field);
       field.hidden = !(wanted && this.applies(field));
       count += !field.hidden;
       field.querySelector(".form-reset").hidden = this.isDefault(field);

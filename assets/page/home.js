@@ -99,7 +99,7 @@ class Home extends Part {
       const share = part.share === null || part.share === undefined ? null : Math.round(100 * part.share);
       return html`<li class="${part.status}"><span class="hm-mark" aria-hidden="true">${MARKS[part.status] ?? place + 1}</span><div>
         <div class="spread"><strong>${part.kind === "runs" ? html`<a href="?tab=runs&run=${part.id}" data-go="tab=runs&run=${part.id}">${part.title}</a>` : part.title}</strong>
-          <span class="soft small num">${part.status === "finished" ? (part.seconds ? duration(part.seconds) : part.text) : WORDS[part.status]}</span></div>
+          <span class="soft small num">${part.status === "finished" ? (part.seconds ? (part.seconds < 1 ? "Done" : duration(part.seconds)) : part.text) : WORDS[part.status]}</span></div>
         ${on ? html`<div class="soft small" role="status">${part.text ?? ""}</div><div class="bar ${share === null ? "unknown" : ""}" role="progressbar"
           aria-label="${part.title}" aria-valuemin="0" aria-valuemax="100" ${share === null ? "" : html`aria-valuenow="${share}"`}><i ${share === null ? "" : html`style="width:${share}%"`}></i></div>` : ""}
       </div></li>`;

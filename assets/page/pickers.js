@@ -1,13 +1,17 @@
 // The two things a run starts from: which dataset, which model. Each shows what is chosen, and the list on demand.
 
-import { ask, duration, html, notice, number, size, tell, when } from "./base.js";
+import { ask, html, notice, number, size, tell, when } from "./base.js";
 
 const many = (amount, noun) => `${number(amount)} ${noun}${amount === 1 ? "" : "s"}`;
 const millions = (count) => (count >= 1e9 ? `${(count / 1e9).toFixed(1)} B` : `${number(count / 1e6)} M`);
-const spoken = (codes) => (codes.length > 4 ? `${codes.slice(0, 3).join(", ")} and ${codes.length - 3} more` : codes.join(", "));
+const NAMES = new Intl.DisplayNames("en", { type: "language" });
+function spoken(codes) {
+  const names = codes.map((code) => { try { return NAMES.of(code); } catch { return code; } }); // “multilingual” is no code
+  return names.length > 3 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(", ");
+}
 const SHOWN = 8;
 
-// `host` is the Train page: host.choices, host.dataset, host.model, host.choose(kind, name).
+// `host` is the Train page: host.choices, host.picked, host.choose(kind, name).
 export class DatasetPicker {
   constructor(host, place) {
     this.host = host;
@@ -31,12 +35,12 @@ export class DatasetPicker {
     if (!datasets.length) return put(this.place, html`<div class="empty"><h2>No datasets yet</h2>
       <p>Bring a file of examples: a table, JSON or text.</p>
       <p class="row" style="justify-content:center"><a class="ft-button primary" href="?tab=data&import=1" data-go="tab=data&import=1">Import a file</a></p></div>`);
-    const chosen = datasets.find((item) => item.name === this.host.dataset);
+    const chosen = datasets.find((item) => item.name === this.host.picked.dataset);
     put(this.place, html`<div class="tr-chosen"><div class="tr-words">
-        ${chosen ? facts(chosen) : html`<strong>${this.host.dataset || "Nothing chosen yet"}</strong>`}</div>
+        ${chosen ? facts(chosen) : html`<strong>${this.host.picked.dataset || "Nothing chosen yet"}</strong>`}</div>
         <div class="row">${chosen && !chosen.error ? html`<a class="ft-button quiet" href="?tab=data&dataset=${chosen.name}"
           data-go="tab=data&dataset=${encodeURIComponent(chosen.name)}">Look at the rows</a>` : ""}
-        <button type="button" class="ft-button" data-change aria-expanded="${this.open}">${this.open ? "Close" : "Change"}</button></div></div>
+        <button type="button" class="ft-button" data-change aria-expanded="${String(this.open)}">${this.open ? "Close" : "Change"}</button></div></div>
       ${this.open ? html`<div class="tr-list">${datasets.length > SHOWN ? html`<input class="ft-input tr-filter" type="search"
         placeholder="Filter ${number(datasets.length)} datasets" aria-label="Filter the datasets" value="${this.words}">` : ""}
         <ul class="tr-options"></ul></div>` : ""}`);
@@ -47,7 +51,7 @@ export class DatasetPicker {
     if (!place) return;
     const fitting = this.host.choices.datasets.filter((item) => item.name.toLowerCase().includes(this.words));
     put(place, html`${fitting.map((item) => html`<li><button type="button" class="tr-option" data-name="${item.name}"
-      aria-pressed="${item.name === this.host.dataset}" ${item.error ? html`disabled` : ""}>${facts(item)}</button></li>`)}
+      aria-pressed="${String(item.name === this.host.picked.dataset)}" ${item.error ? html`disabled` : ""}>${facts(item)}</button></li>`)}
       ${fitting.length ? "" : html`<li class="soft">No dataset is called so.</li>`}`);
   }
 }
@@ -79,14 +83,14 @@ export class ModelPicker {
   }
   draw() {
     const { models, known } = this.host.choices;
-    const here = models.find((item) => item.name === this.host.model);
-    const away = known.find((item) => item.id === this.host.model || item.name === this.host.model);
+    const here = models.find((item) => item.name === this.host.picked.model);
+    const away = known.find((item) => item.id === this.host.picked.model || item.name === this.host.picked.model);
     put(this.place, html`<div class="tr-chosen"><div class="tr-words">
-        <strong>${here?.name ?? away?.id ?? this.host.model}</strong>${about(here ?? away)}
+        <strong>${here?.name ?? away?.id ?? this.host.picked.model}</strong>${about(here ?? away)}
         ${!here ? html`<span class="tr-missing small">${away ? "Not on this machine yet." : "There is no model of this name here."}</span>` : ""}</div>
         <div class="row">${!here && away && !this.coming(away) ? html`<button type="button" class="ft-button primary" data-fetch="${away.id}">Download
           ${away.id === "starter" ? "(93 MB)" : html`(about ${size(away.parameters * 2)})`}</button>` : ""}
-        <button type="button" class="ft-button" data-change aria-expanded="${this.open}">${this.open ? "Close" : "Change"}</button></div></div>
+        <button type="button" class="ft-button" data-change aria-expanded="${String(this.open)}">${this.open ? "Close" : "Change"}</button></div></div>
       <div class="tr-problem" role="status"></div>
       ${this.open ? this.panel(models, known) : ""}`);
   }
@@ -95,7 +99,7 @@ export class ModelPicker {
     return html`<div class="tr-list">
       <h3>On this machine</h3>
       ${models.length ? table(models, (item) => item.error ? "" : html`<button type="button" class="ft-button" data-name="${item.name}"
-        aria-pressed="${item.name === this.host.model}" aria-label="Use ${item.name}">${item.name === this.host.model ? "Chosen" : "Use"}</button>`) : html`<p class="soft small">None yet.</p>`}
+        aria-pressed="${String(item.name === this.host.picked.model)}" aria-label="Use ${item.name}">${item.name === this.host.picked.model ? "Chosen" : "Use"}</button>`) : html`<p class="soft small">None yet.</p>`}
       <h3>Known to work</h3>
       ${table(known, (item) => this.coming(item) ? html`<span class="soft small">Coming</span>` : html`<button type="button" class="ft-button"
         data-fetch="${item.id}" aria-label="Download ${item.id}">Download</button>`)}
@@ -150,21 +154,25 @@ function about(item) {
   ].filter(Boolean);
   return html`<span class="soft small">${parts.join(" · ")}</span>${item.fit ? html`<span>${fits(item.fit)}</span>` : ""}`;
 }
+// How a usual run fits here: a word, then memory and pace.
 export function fits(fit) {
   if (!fit) return "";
-  const memory = `${fit.needed_gb.toFixed(1)} of ${fit.free_gb.toFixed(0)} GB`;
-  if (!fit.fits) return html`<span class="chip failed" title="A usual LoRA run needs more memory than is free">too large: ${memory}</span>`;
-  const pace = fit.seconds ? html` · ${duration(fit.seconds)} for 1,000 rows` : "";
-  if (fit.slow) return html`<span class="chip interrupted" title="It has room, and would take very long">slow here${pace}</span>`;
-  return html`<span class="chip finished" title="Memory of a usual LoRA run, and the time of one pass over 1,000 rows">fits: ${memory}${pace}</span>`;
+  const [level, word, why] = !fit.fits ? ["failed", "too large", "A usual LoRA run needs more memory than is free."]
+    : fit.slow ? ["interrupted", "slow here", "There is room for it, and a usual LoRA run would take very long."]
+    : ["finished", "fits", "Memory of a usual LoRA run, and the time of one pass over 1,000 rows."];
+  const pace = fit.fits && fit.seconds ? ` · ${rough(fit.seconds)} for 1,000 rows` : "";
+  return html`<span class="tr-fit" title="${why}"><span class="chip ${level}">${word}</span>
+    <span class="soft small num">${fit.needed_gb.toFixed(1)} of ${fit.free_gb.toFixed(0)} GB${pace}</span></span>`;
 }
+const rough = (seconds) => (seconds < 5400 ? `${Math.max(1, Math.round(seconds / 60))} min` : `${Math.round(seconds / 3600)} h`);
 function table(items, button) {
-  return html`<div class="tr-scroll"><table class="tr-table"><thead><tr><th scope="col">Model</th><th scope="col">Size</th><th scope="col">Licence</th>
-    <th scope="col">Languages</th><th scope="col">Reads</th><th scope="col">Here</th><th scope="col"><span class="sr-only">Action</span></th></tr></thead>
+  return html`<div class="tr-scroll" tabindex="0"><table class="tr-table">
+    <colgroup>${[33, 9, 12, 13, 9, 14, 13].map((width) => html`<col style="width:${width}%">`)}</colgroup><thead><tr><th scope="col">Model</th><th scope="col">Size</th><th scope="col">Licence</th>
+    <th scope="col">Languages</th><th scope="col">Reads</th><th scope="col">A usual run here</th><th scope="col"><span class="sr-only">Action</span></th></tr></thead>
     <tbody>${items.map((item) => html`<tr><td><strong>${item.id ?? item.name}</strong>
-      ${item.description ? html`<span class="soft small">${item.description}</span>` : ""}
-      ${item.error ? html`<span class="small">${item.error.what} ${item.error.why}</span>` : ""}
-      ${item.gated ? html`<span class="small soft">Asks for an account and consent first.</span>` : ""}</td>
+      ${item.description ? html`<span class="soft">${item.description}</span>` : ""}
+      ${item.error ? html`<span>${item.error.what} ${item.error.why}</span>` : ""}
+      ${item.gated ? html`<span class="soft">Asks for an account and consent first.</span>` : ""}</td>
       <td class="num">${item.parameters ? millions(item.parameters) : "–"}</td><td>${item.licence || "–"}</td>
       <td>${item.languages?.length ? spoken(item.languages) : "–"}</td><td class="num">${item.context ? number(item.context) : "–"}</td>
       <td>${fits(item.fit)}</td><td>${button(item)}</td></tr>`)}</tbody></table></div>`;

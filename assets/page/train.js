@@ -31,7 +31,7 @@ class Train extends Part {
   addressChanged() {
     if (address().tab !== "train") return;
     const { dataset, from } = address();
-    if (RUN.test(from) || (dataset && dataset !== this.dataset)) this.follow();
+    if (RUN.test(from) || (dataset && dataset !== this.picked.dataset)) this.follow();
     this.loop();
   }
   async tick() {
@@ -39,7 +39,7 @@ class Train extends Part {
     this.choices = await ask("/studio/train/choices");
     for (const job of this.choices.adding) this.follows(job);
     if (first) await this.follow();
-    if (!this.dataset) this.choose("dataset", this.choices.datasets.find((item) => !item.error)?.name ?? "", { replace: true });
+    if (!this.picked.dataset) this.choose("dataset", this.choices.datasets.find((item) => !item.error)?.name ?? "", { replace: true });
     this.datasets.draw();
     this.models.draw();
     this.drawPresets();
@@ -53,18 +53,20 @@ class Train extends Part {
   restore() {
     let kept = memory;
     try { kept = JSON.parse(localStorage.getItem(this.key)) ?? memory; } catch { /* storage is blocked or holds something else */ }
-    this.dataset = typeof kept.dataset === "string" ? kept.dataset : "";
-    this.model = typeof kept.model === "string" && kept.model ? kept.model : "starter";
+    this.picked = { dataset: typeof kept.dataset === "string" ? kept.dataset : "", model: "starter" };
+    if (typeof kept.model === "string" && kept.model) this.picked.model = kept.model;
     this.preset = typeof kept.preset === "string" ? kept.preset : "balanced";
     this.form.fill(kept.settings ?? {});
     if (kept.all) this.showAll(true);
   }
   keep() {
-    memory = { dataset: this.dataset, model: this.model, preset: this.preset, all: this.form.all, settings: this.form.values() };
+    memory = { ...this.draft(), all: this.form.all };
     try { localStorage.setItem(this.key, JSON.stringify(memory)); } catch { /* it lives in `memory` then */ }
   }
+  draft() { return { ...this.picked, preset: this.preset, settings: this.form.values() }; }
   settings() {
-    return { ...(this.dataset ? { dataset: this.dataset } : {}), ...(this.model ? { model: this.model } : {}), ...this.form.values() };
+    const picked = Object.entries(this.picked).filter(([, name]) => name);
+    return { ...Object.fromEntries(picked), ...this.form.values() };
   }
   // What the address asks for: a dataset, or the settings of an old run, which are filled in once.
   async follow() {
@@ -75,8 +77,8 @@ class Train extends Part {
     } else if (dataset) this.choose("dataset", dataset, { replace: true });
   }
   choose(kind, name, { replace = false } = {}) {
-    const other = this[kind] !== name;
-    this[kind] = name;
+    const other = this.picked[kind] !== name;
+    this.picked[kind] = name;
     if (other && kind === "dataset") {
       const version = this.form.fields.get("version");
       if (version) this.form.put(version, "");
@@ -92,16 +94,17 @@ class Train extends Part {
     this.soon();
   }
   take(settings, words) {
-    const before = { dataset: this.dataset, model: this.model, preset: this.preset, settings: this.form.values() };
-    this.dataset = settings.dataset ?? this.dataset;
-    this.model = settings.model ?? this.model;
+    const before = this.draft();
+    this.picked.dataset = settings.dataset ?? this.picked.dataset;
+    this.picked.model = settings.model ?? this.picked.model;
     this.preset = "";
     this.form.fill(settings);
     this.settled();
     toast(words, { run: () => this.back(before) });
   }
   back(before) {
-    Object.assign(this, { dataset: before.dataset, model: before.model, preset: before.preset });
+    this.picked = { dataset: before.dataset, model: before.model };
+    this.preset = before.preset;
     this.form.fill(before.settings);
     this.settled();
   }
@@ -124,13 +127,13 @@ class Train extends Part {
   drawPresets() {
     const chosen = this.choices.presets.find((item) => item.name === this.preset);
     this.draw("[data-slot=presets]", html`<div class="tr-presets" role="group" aria-label="Settings to start from">
-      ${this.choices.presets.map((item) => html`<button type="button" data-preset="${item.name}" aria-pressed="${item.name === this.preset}">${item.title}</button>`)}
-      <button type="button" disabled aria-pressed="${!this.preset}">Your own</button></div>
+      ${this.choices.presets.map((item) => html`<button type="button" data-preset="${item.name}" aria-pressed="${String(item.name === this.preset)}">${item.title}</button>`)}
+      ${this.preset ? "" : html`<span>Your own</span>`}</div>
       <p class="soft small">${chosen?.help ?? "Settings you changed, or took over. Choose one of the others to go back."}</p>`);
   }
   apply(name) {
     const preset = this.choices.presets.find((item) => item.name === name);
-    const before = { dataset: this.dataset, model: this.model, preset: this.preset, settings: this.form.values() };
+    const before = this.draft();
     this.form.fill(preset.settings, { keep: KEPT });
     this.preset = name;
     this.settled();
@@ -259,7 +262,7 @@ class Train extends Part {
   save() {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([`${this.found.file}\n`], { type: "application/json" }));
-    link.download = `${this.dataset || "run"}-settings.json`;
+    link.download = `${this.picked.dataset || "run"}-settings.json`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
@@ -297,7 +300,7 @@ class Train extends Part {
     const { status, result } = event.detail;
     if (status === "finished") {
       event.target.remove();
-      if (result?.name) this.model = result.name;
+      if (result?.name) this.picked.model = result.name;
       this.keep();
     }
     await this.tick();

@@ -1,0 +1,120 @@
+"""A run before it is started: checked as a whole, as a command, as a file, and then as a run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio import proposal, runs
+from studio.commands import train
+from studio.commands.frame import parser_for
+from studio.datasets.importing import import_file
+from studio.errors import BadInput, NotFound, Refused
+from studio.jobs import folder as job_folder
+from studio.jobs import queue
+from studio.settings.importing import ImportSettings
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+
+GIVEN: dict[str, Any] = {"dataset": "questions", "model": "tiny", "method": {"name": "dora", "rank": 4}, "epochs": 2}
+
+
+@pytest.fixture
+def ready(workspace: Workspace, tiny: Path) -> Workspace:
+    shutil.copytree(tiny, workspace.models / "tiny")
+    source = workspace.root.parent / "questions.jsonl"
+    rows = [{"prompt": f"Is {number} a number?", "completion": f"yes {number}"} for number in range(100)]
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    import_file(workspace, ImportSettings(source=str(source), name="questions"))
+    return workspace
+
+
+def fields(found: dict[str, Any]) -> list[str]:
+    return [problem["field"] for problem in found["problems"]]
+
+
+def test_a_good_proposal_has_everything_for_the_page(ready):
+    found = proposal.look(ready, GIVEN)
+    assert fields(found) == [] and found["steps"] == found["facts"]["steps"]
+    assert found["settings"]["batch_size"] and found["reasons"]["batch_size"]
+    assert (
+        found["command"] == "python3 launch.py train --dataset questions --model tiny --method dora --rank 4 --epochs 2"
+    )
+    assert json.loads(found["file"])["method"]["rank"] == 4 and "batch_size" not in json.loads(found["file"])
+
+
+def test_the_command_and_the_file_give_the_same_settings_again(ready, tmp_path):
+    settings, _ = proposal.read({**GIVEN, "name": "it's “mine”", "keep_best": False})
+    words = shlex.split(proposal.as_command(ready, settings))
+    parsed = parser_for("train", train).parse_args(words[3:])
+    assert train.settings_from(parsed) == settings
+    (tmp_path / "s.json").write_text(proposal.as_file(settings), encoding="utf-8")
+    assert TrainSettings.model_validate(proposal.of_file(tmp_path / "s.json")) == settings
+    assert proposal.as_command(ready, settings, default=False).endswith(f"--workspace {shlex.quote(str(ready.root))}")
+
+
+def test_every_wrong_value_is_said_at_once_and_the_rest_is_looked_at(ready):
+    wrong = {**GIVEN, "name": "n" * 5000, "learning_rate": "abc", "method": {"name": "dora", "rank": 0}, "cutoff": 9999}
+    found = proposal.look(ready, wrong)
+    assert sorted(fields(found)) == ["cutoff", "learning_rate", "method.rank", "name"]
+    text = json.dumps(found["problems"], ensure_ascii=False)
+    assert "5,000 characters; at most 120" in text and "“abc” is not a number" in text and "0 is not at least 1" in text
+    assert "n" * 100 not in text and "command" not in found and found["facts"]["rows"] == 80
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({}, "dataset"),
+        ({"dataset": "../up"}, "dataset"),
+        ({"dataset": "questions", "model": "a b"}, "model"),
+        ({"dataset": "questions", "method": {"name": "full", "rank": 3}}, "method.rank"),
+        ({"dataset": "questions", "method": {"name": "magic"}}, "method.name"),
+        ({"dataset": "questions", "epochs": 2, "max_steps": 5}, "max_steps"),
+        ({"dataset": "questions", "wings": 2}, "wings"),
+    ],
+)
+def test_each_problem_belongs_to_a_setting(workspace, given, field):
+    settings, wrong = proposal.read(given)
+    assert settings is None and [problem.field for problem in wrong] == [field]
+    assert wrong[0].what and wrong[0].next and wrong[0].level == "error"
+    with pytest.raises(Refused):
+        proposal.start(workspace, given)
+    assert workspace.names("runs") == []
+
+
+def test_start_makes_a_run_and_asks_for_the_device(ready, monkeypatch):
+    asked: list[Workspace] = []
+    monkeypatch.setattr(queue, "advance", asked.append)
+    run = proposal.start(ready, GIVEN)
+    assert asked == [ready] and job_folder.status(ready.runs / run) == "queued"
+    settings = runs.settings_of(ready.runs / run)
+    assert settings.method.rank == 4 and settings.batch_size and settings.version == 1
+    again = proposal.of_run(ready, run)
+    assert again["method"]["rank"] == 4 and None not in again.values()
+    assert fields(proposal.look(ready, again)) == []
+
+
+def test_an_error_of_preflight_blocks_start(ready):
+    with pytest.raises(Refused) as refused:
+        proposal.start(ready, {**GIVEN, "cutoff": 9999})
+    assert refused.value.field == "cutoff" and ready.names("runs") == []
+
+
+def test_what_is_no_settings_file_is_refused(ready, tmp_path):
+    path = tmp_path / "s.json"
+    for text in ("", "[]", "hello", '{"format": 99}', '{"rank": 8}', '{"epochs": "many"}', '{"job": "import_data"}'):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(Exception) as refused:
+            proposal.of_file(path)
+        assert getattr(refused.value, "next", ""), text
+    path.write_text('{"epochs": "many"}', encoding="utf-8")
+    with pytest.raises(BadInput, match="Passes"):
+        proposal.of_file(path)
+    with pytest.raises(NotFound):
+        proposal.of_run(ready, "nothing")

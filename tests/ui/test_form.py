@@ -1,0 +1,146 @@
+"""The form drawn from a settings model: every setting once, with all that its declaration says."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Annotated, Literal
+
+from pydantic import Field as PydanticField
+
+from studio.settings.base import Settings, setting
+from studio.settings.flags import flags
+from studio.settings.train import TrainSettings
+from ui import form
+from ui.train import page
+
+
+class Cat(Settings):
+    """A cat (Felis catus): it purrs."""
+
+    name: Literal["cat"] = "cat"
+    lives: int = setting(9, title="Lives", help="How many are left.", group="Pets", ge=1, le=9)
+
+
+class Dog(Settings):
+    """It barks."""
+
+    name: Literal["dog"] = "dog"
+
+
+class Home(Settings):
+    """A small model with a setting of every kind."""
+
+    street: str = setting("", title="Street <b>", help="Where & how it “lies”.", group="Place")
+    rooms: int | None = setting(
+        None, title="Rooms", help="How many.", group="Place", unit="rooms", auto="as needed", ge=1
+    )
+    rent: float = setting(1.5, title="Rent", help="What it costs.", level="advanced", gt=0, le=100)
+    garden: bool = setting(True, title="Garden", help="Whether there is one.", group="Place")
+    heat: Literal["gas", "wood_fire"] = setting("gas", title="Heat", help="What burns.", flag="fire")
+    pet: Annotated[Cat | Dog, PydanticField(discriminator="name")] = setting(
+        Cat(), title="Pet", help="Who is there.", group="Pets"
+    )
+
+
+class Read(HTMLParser):
+    """Tags with their attributes, and what a person reads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def having(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for _, attributes in self.tags if name in attributes]
+
+
+def test_a_field_has_all_that_was_declared():
+    found = {field.path: field for field in form.fields(Home)}
+    assert list(found) == ["street", "rooms", "rent", "garden", "heat", "pet.name", "pet.lives"]
+    assert [field.kind for field in found.values()] == [
+        "text",
+        "whole",
+        "number",
+        "switch",
+        "choice",
+        "choice",
+        "whole",
+    ]
+    assert found["rooms"].auto == "as needed" and found["rooms"].unit == "rooms" and found["rooms"].default is None
+    assert found["rent"].level == "advanced" and found["rent"].limits == {"gt": 0, "le": 100}
+    assert found["rent"].range == "0 to 100" and found["rooms"].range == ""
+    assert [choice.title for choice in found["heat"].choices] == ["gas", "wood fire"] and found["heat"].flag == "fire"
+    assert found["pet.lives"].variants == ("cat",) and found["pet.name"].default == "cat"
+    assert [(one.title, one.help) for one in found["pet.name"].choices] == [
+        ("A cat", "It purrs."),
+        ("Dog", "It barks."),
+    ]
+
+
+def test_settings_can_be_left_out():
+    assert [field.path for field in form.fields(Home, ("street", "pet.name", "pet.lives"))] == [
+        "rooms",
+        "rent",
+        "garden",
+        "heat",
+    ]
+
+
+def test_what_is_drawn_can_be_read_and_operated():
+    read = Read(form.draw(form.fields(Home), "x"))
+    text = "".join(read.words)
+    assert "Street <b>" in text and "Where & how it “lies”." in text and "1 to 9" in text and "rooms" in text
+    assert [group.strip() for group in re.findall(r"<h3>(.*?)</h3>", form.draw(form.fields(Home), "x"))] == [
+        "Place",
+        "Settings",
+        "Pets",
+    ]
+    names = [attributes["id"] for attributes in read.having("id")]
+    assert len(names) == len(set(names))
+    for attributes in read.having("for"):
+        assert attributes["for"] in names
+    for attributes in read.having("aria-describedby"):
+        assert set(str(attributes["aria-describedby"]).split()) <= set(names)
+    checked = [attributes.get("value") or attributes["id"] for attributes in read.having("checked")]
+    assert checked == ["x-garden", "gas", "cat"]
+
+
+def test_an_open_choice_can_be_left_open():
+    field = next(field for field in form.fields(TrainSettings) if field.path == "objective.name")
+    values = [attributes["value"] for attributes in Read(form.draw_field(field, "x")).having("value")]
+    assert values == ["", "sft", "pretraining"]
+
+
+def test_every_setting_of_a_run_is_on_the_page_exactly_once(workspace):
+    read = Read(page(workspace))
+    drawn = [attributes["data-path"] for attributes in read.having("data-path")]
+    slots = [attributes["data-slot"] for attributes in read.having("data-slot")]
+    picked = [name for name in slots if name in ("dataset", "model")]
+    assert sorted(drawn + picked) == sorted(".".join(flag.path) for flag in flags(TrainSettings))
+    text = "".join(read.words)
+    for flag in flags(TrainSettings):
+        assert str(flag.field.title) in text and str(flag.field.description) in text
+
+
+def test_advice_names_fields_and_not_flags():
+    said = form.in_form_words("Raise it (`--cutoff`) or take `--template chatml`; never --force.", TrainSettings)
+    assert said == "Raise it (“Cut-off”) or take “Chat template” chatml; never --force."
+
+
+def test_a_problem_finds_its_field():
+    names = {
+        "cutoff": "cutoff",
+        "method.lora.rank": "method.rank",
+        "method": "method.name",
+        "objective.sft": "objective.name",
+    }
+    for name, path in {**names, "dataset": "dataset", "nonsense": ""}.items():
+        assert form.field_of(name, TrainSettings) == path
