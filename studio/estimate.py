@@ -149,7 +149,7 @@ def _seconds(settings: TrainSettings, shape: Shape, row_tokens: float, trained_s
         operations *= 4 / 3
     run_tokens = row_tokens * steps * (settings.batch_size or 1)
     threads = settings.threads or 1
-    return round(run_tokens * operations / (cpu_speed() * min(1.0, threads / _cores()) * EFFICIENCY), 1)
+    return round(run_tokens * operations / (cpu_speed() * min(1.0, threads / _cores()) * EFFICIENCY), 3)
 
 
 @functools.cache

@@ -146,25 +146,26 @@ class Workspace:
         key = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
         place = self.trash / key
         place.mkdir()
-        write_json(place / "trashed.json", {"folder": kind, "name": name, "deleted": round(time.time(), 3)})
+        write_json(place / "trashed.json", {"folder": kind, "name": name, "deleted": time.time()})
         os.rename(path, place / "item")
         return key
 
     def trashed(self) -> list[Trashed]:
         """What lies in the trash, latest first; what can't be read is passed over here and counted by `empty_trash`."""
         found = []
-        for place in sorted(self.trash.iterdir(), reverse=True):
+        for place in self.trash.iterdir():
             try:
                 note = read_json(place / "trashed.json")
                 found.append(Trashed(place.name, str(note["folder"]), str(note["name"]), float(note["deleted"])))
             except (OSError, Broken, KeyError, TypeError, ValueError):
                 continue
+        found.sort(key=lambda item: item.deleted, reverse=True)
         return [item for item in found if (self.trash / item.key / "item").exists()]
 
-    def restore(self, kind: str, name: str) -> Path:
-        """Takes the latest deleted item of that kind and name out of the trash."""
+    def restore(self, kind: str, name: str, key: str | None = None) -> Path:
+        """Takes a deleted item out of the trash: the latest of that kind and name, or the one with that key."""
         for item in self.trashed():
-            if (item.folder, item.name) == (kind, name):
+            if (item.folder, item.name) == (kind, name) and key in (None, item.key):
                 break
         else:
             raise NotFound(

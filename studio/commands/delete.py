@@ -24,6 +24,5 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> str:
     return (
-        f"{result['id']} is in the trash. "
-        f"Take it out again: launch.py restore {result['id']} --kind {result['kind']}"
+        f"{result['id']} is in the trash. Take it out again: launch.py restore {result['id']} --kind {result['kind']}"
     )

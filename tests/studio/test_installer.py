@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,8 @@ def test_a_silent_program_is_not_a_silent_progress(monkeypatch: pytest.MonkeyPat
             progress.beat()
             if "so far" in out.getvalue() and not child.stdin.closed:
                 child.stdin.close()
-    assert out.getvalue().startswith("one\none (0 s so far)\n")
+    # On a busy machine the child may take a while to write its first line.
+    assert re.search(r"^one\none \(\d+ s so far\)$", out.getvalue(), re.MULTILINE)
     assert progress.text == "two"
 
 

@@ -74,7 +74,8 @@ def test_swapping_base_and_tuned_swaps_the_verdict(scores: list[tuple[float, flo
     there, back = compare(base, tuned), compare(tuned, base)
     assert there.low <= there.difference + 1e-9 and there.difference - 1e-9 <= there.high
     assert there.difference == pytest.approx(-back.difference)
-    assert there.low == pytest.approx(-back.high, abs=0.05)
+    # With few rows the resampled means lie on a coarse grid, whose two ends are counted from different sides.
+    assert there.low == pytest.approx(-back.high, abs=0.05 + 1 / len(scores))
     assert {there.verdict, back.verdict} in ({"better", "worse"}, {"can't tell"}) or there.low * there.high < 1e-3
 
 

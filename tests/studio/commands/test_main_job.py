@@ -196,8 +196,8 @@ def test_killing_the_command_leaves_the_run_going(studio):
         run = next((item["id"] for item in studio("runs")["runs"] if item["name"] == "killed" and item["step"]), None)
     command.send_signal(signal.SIGKILL)
     command.communicate()
-    while studio.status(run) != "finished":
-        assert studio.status(run) == "running" and time.monotonic() < deadline + 60
+    while (status := studio.status(run)) != "finished":
+        assert status == "running" and time.monotonic() < deadline + 60
         time.sleep(0.1)
 
 
