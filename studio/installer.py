@@ -58,7 +58,7 @@ class Progress:
         quiet = time.monotonic() - self.written
         if self.pending and (self.live or quiet >= 1.0):
             self._write(self.text)
-        elif quiet >= QUIET_SECONDS:
+        elif self.text and quiet >= QUIET_SECONDS:
             self._write(f"{self.text} ({time.monotonic() - self.since:.0f} s so far)")
 
     def _write(self, text: str) -> None:
