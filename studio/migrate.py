@@ -22,6 +22,7 @@ FORMATS = {
     "checkpoint": 1,
     "password": 1,
     "note": 1,
+    "preferences": 1,
 }
 
 # (kind, format it starts from) -> the function that makes the next format of it

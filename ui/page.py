@@ -27,6 +27,7 @@ from ui import (
     home_feeds,
     import_feeds,
     run_feeds,
+    settings_feeds,
     train_feeds,
 )
 from ui.doorway import Doorway
@@ -45,6 +46,7 @@ SESSIONS = 200
 
 def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     """The ASGI app of one workspace."""
+    password = Password(workspace.root)
     app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(feeds.router(workspace))
     app.include_router(run_feeds.router(workspace))
@@ -55,6 +57,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(export_feeds.router(workspace))
     app.include_router(home_feeds.router(workspace))
     app.include_router(train_feeds.router(workspace))
+    app.include_router(settings_feeds.router(workspace, host, password))
     app.mount("/studio/assets", Assets(directory=ASSETS), name="assets")
     app.add_api_route("/studio/plotly.js", _plotly, methods=["GET"])
     app.add_exception_handler(StudioError, _in_words)
@@ -77,7 +80,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     calm(demo)
     app.add_middleware(Doorway)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
-    app.add_middleware(Guard, host=host, password=Password(workspace.root), largest=largest_upload)
+    app.add_middleware(Guard, host=host, password=password, largest=largest_upload)
     return app
 
 

@@ -8,9 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from studio import events
+from studio import events, preferences
 from studio.errors import JobFailed
 from studio.jobs import folder as job_folder
+from studio.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
@@ -37,7 +38,7 @@ def start(folder: Path) -> int:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment(),
+            env=environment(folder),
             **_detached(),  # type: ignore[call-overload]
         )
     reap()
@@ -68,8 +69,8 @@ def _detached() -> dict[str, object]:
     return {"start_new_session": True}
 
 
-def environment() -> dict[str, str]:
-    """The environment of every worker: nobody is called home, text is UTF-8, output is not held back.
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of a job's worker: nobody is called home, text is UTF-8, output is not held back.
 
     Threads of OpenMP that wait for one another sleep instead of spinning: on a machine that does other things besides,
     spinning was seen to make matrix products up to 20 times slower. Whoever sets the variable keeps their own way.
@@ -77,6 +78,7 @@ def environment() -> dict[str, str]:
     return (
         {"OMP_WAIT_POLICY": "PASSIVE"}
         | os.environ
+        | preferences.environment(Workspace(folder.parent.parent))
         | {
             "DO_NOT_TRACK": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
