@@ -64,7 +64,7 @@ class Given:
 
 def main(job: Job) -> dict[str, Any]:
     settings = check(PredictSettings, {key: value for key, value in job.settings.items() if key != "job"})
-    source, output = Path(settings.file), Path(settings.output)
+    source, output = job.folder / settings.file, job.folder / settings.output  # absolute ones stay what they are
     writer = _writer(source, output)
     tuned = open_tuned(job.workspace, settings.run)
     reader = open_reader(source)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,23 @@ class EngineClient:
         body = {"messages": messages, "options": options, "tools": tools, "weights": weights}
         return self._ask("/answer", body, on_text)[weights]
 
+    def open(self, path: str, body: dict[str, Any]) -> Stream:
+        """The engine's own lines of JSON as they come, for a page that reads them itself.
+
+        Args:
+            path: `/pair` or `/answer`.
+            body: as backend/engine/server.py describes it.
+
+        Raises:
+            JobFailed: the engine went away.
+        """
+        connection = self._connection()
+        try:
+            return Stream(self.folder, connection, self._send(connection, "POST", path, body))
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise _gone(self.folder) from None
+
     def unload(self) -> None:
         """Has the engine free its memory until it is asked again."""
         self._once("POST", "/unload")
@@ -139,6 +157,36 @@ class EngineClient:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         connection.request(method, path, json.dumps(body) if method == "POST" else None, headers)
         return connection.getresponse()
+
+
+class Stream:
+    """One question under way. Closing it hangs up, and the engine stops answering."""
+
+    def __init__(
+        self, folder: Path, connection: http.client.HTTPConnection, response: http.client.HTTPResponse
+    ) -> None:
+        self.folder = folder
+        self.connection = connection
+        self.response = response
+        self.socket = connection.sock
+
+    def line(self) -> bytes:
+        """The next line with its newline, b"" after the last one; waits for it.
+
+        Raises:
+            JobFailed: the engine went away.
+        """
+        try:
+            return self.response.readline()
+        except (OSError, http.client.HTTPException, ValueError, AttributeError):  # closed under a waiting reader
+            raise _gone(self.folder) from None
+
+    def close(self) -> None:
+        """May be called from another thread while `line` waits, which then ends."""
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+        self.connection.close()
 
 
 def _this_life(folder: Path) -> list[dict[str, Any]]:

@@ -141,6 +141,7 @@ class Engine:
         options: Generation | None = None,
         name: str | None = None,
         *,
+        tuned_prompts: Sequence[Prompt] | None = None,
         on_token: Callable[[int, str, str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
         cut: bool = False,
@@ -152,6 +153,8 @@ class Engine:
 
         Args:
             name: which adapter is the tuned side; may be left out when there is one.
+            tuned_prompts: what the tuned side is asked, where that differs: in a conversation each side goes on from
+                its own answers.
             on_token: called with (number of the prompt, `base` or `tuned`, new text).
 
         For the others see `answer`.
@@ -159,7 +162,7 @@ class Engine:
         options = options or Generation()
         name = name or next(iter(self.adapters), BASE)
         base = self._tasks(prompts, BASE, options, cut, on_token)
-        tuned = self._tasks(prompts, name, options, cut, on_token)
+        tuned = self._tasks(prompts if tuned_prompts is None else tuned_prompts, name, options, cut, on_token)
         self._run(base + tuned, options, should_stop)
         return [Pair(_done(one), _done(other)) for one, other in zip(base, tuned, strict=True)]
 

@@ -6,13 +6,15 @@ Requests need `Authorization: Bearer TOKEN`; the token is in the file `token` of
 can read. Bodies are JSON.
 
     GET  /health    {"loaded", "busy", "device", "weights", "sharing"}
-    POST /pair      {"messages", "tools"?, "options"?}                lines of JSON: {"side", "text"} as it is written,
-    POST /answer    {"messages", "tools"?, "options"?, "weights"?}    then {"answers": {side: the whole Answer}},
-                                                                      or {"error": {"what", "why", "next"}}
+    POST /pair      {"messages", "tuned_messages"?, "tools"?, "options"?}
+    POST /answer    {"messages", "tools"?, "options"?, "weights"?}
+                    lines of JSON: {"side", "text"} as it is written, then {"answers": {side: the whole Answer}}, or
+                    {"error": {"what", "why", "next"}}
     POST /unload    frees the weights' memory; the next question loads them again
     POST /stop      ends the job
 
-`options` are the fields of Generation. A client that hangs up stops its answers.
+`options` are the fields of Generation; `tuned_messages` is the conversation of the tuned side where it is another than
+the base's. A client that hangs up stops its answers.
 """
 
 from __future__ import annotations
@@ -238,17 +240,18 @@ class Handler(BaseHTTPRequestHandler):
         try:
             body = self._body()
             prompt = Prompt(messages_of(body), body.get("tools"))
+            other = Prompt(messages_of(body, "tuned_messages"), prompt.tools) if "tuned_messages" in body else prompt
             options = check(Generation, body.get("options") or {}, "These options can't be used.")
         except StudioError as error:
             self._json(400, {"error": error.as_dict()})
             return
         self.server.begin()
         try:
-            self._stream_answers(prompt, options, str(body.get("weights") or "base"))
+            self._stream_answers((prompt, other), options, str(body.get("weights") or "base"))
         finally:
             self.server.end()
 
-    def _stream_answers(self, prompt: Prompt, options: Generation, weights: str) -> None:
+    def _stream_answers(self, prompts: tuple[Prompt, Prompt], options: Generation, weights: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/x-ndjson")
         self.send_header("Transfer-Encoding", "chunked")
@@ -262,17 +265,24 @@ class Handler(BaseHTTPRequestHandler):
             return lost.is_set() or self.server.should_stop()
 
         try:
-            self._line(self._answers(prompt, options, weights, say, should_stop), lost)
+            self._line(self._answers(prompts, options, weights, say, should_stop), lost)
         except Exception as error:
             self._line({"error": explain(error).as_dict()}, lost)
         with suppress(OSError):
             self.wfile.write(b"0\r\n\r\n")
 
-    def _answers(self, prompt: Prompt, options: Generation, weights: str, say: Any, should_stop: Any) -> dict[str, Any]:
+    def _answers(
+        self, prompts: tuple[Prompt, Prompt], options: Generation, weights: str, say: Any, should_stop: Any
+    ) -> dict[str, Any]:
         engine = self.server.engine
+        prompt, other = prompts
         if self.path == "/pair":
             (pair,) = engine.pairs(
-                [prompt], options, on_token=lambda _, side, text: say(side, text), should_stop=should_stop
+                [prompt],
+                options,
+                tuned_prompts=[other],
+                on_token=lambda _, side, text: say(side, text),
+                should_stop=should_stop,
             )
             answers = asdict(pair)
         else:
@@ -324,9 +334,9 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(text)
 
 
-def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+def messages_of(body: dict[str, Any], key: str = "messages") -> list[dict[str, Any]]:
     """The turns of a question; BadInput when they are none."""
-    messages = body.get("messages")
+    messages = body.get(key)
     good = (
         isinstance(messages, list)
         and messages
@@ -338,7 +348,7 @@ def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
     if not good:
         raise BadInput(
             "The question can't be read.",
-            "“messages” must be a list of turns, each with “role” and “content”.",
+            f"“{key}” must be a list of turns, each with “role” and “content”.",
             'Give for example {"messages": [{"role": "user", "content": "Hello"}]}.',
         )
     return list(messages or [])

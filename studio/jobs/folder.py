@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,26 @@ def home(job: str) -> str:
     return HOMES.get(job, "jobs")
 
 
-def create(workspace: Workspace, job: str, settings: dict[str, Any], hint: str = "", **fields: Any) -> Path:
-    """A new job folder with its settings and its `created` event (and its further fields); nothing runs yet."""
+def create(
+    workspace: Workspace,
+    job: str,
+    settings: dict[str, Any],
+    hint: str = "",
+    *,
+    bring: dict[str, Path] | None = None,
+    **fields: Any,
+) -> Path:
+    """A new job folder with its settings and its `created` event (and its further fields); nothing runs yet.
+
+    Args:
+        bring: files of the workspace to move into it, by their new paths in it, before anybody can see the job.
+    """
     kind = home(job)
     folder = workspace.root / kind / workspace.new_id(kind, hint)
     with whole_folder(folder) as partial:
+        for name, path in (bring or {}).items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, partial / name)
         migrate.save(partial / SETTINGS, "settings", {"job": job, **settings})
         with Log(partial / events.EVENTS) as log:
             log.append("created", job=job, **fields)

@@ -6,8 +6,10 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,44 @@ def test_one_side_alone_answers_as_in_the_pair(serving: Path) -> None:
     pair = client.pair(ASK, {"max_new_tokens": 8})
     for side in ("base", "tuned"):
         assert client.answer(ASK, side, {"max_new_tokens": 8})["tokens"] == pair[side]["tokens"]
+
+
+def test_each_side_goes_on_from_its_own_answers(serving: Path) -> None:
+    client = EngineClient.wait(serving)
+    talks = {
+        side: [*ASK, {"role": "assistant", "content": said}, {"role": "user", "content": "And now?"}]
+        for side, said in (("base", "It is here."), ("tuned", "QUEUE: delivery"))
+    }
+    body = {"messages": talks["base"], "tuned_messages": talks["tuned"], "options": {"max_new_tokens": 8}}
+    stream = client.open("/pair", body)
+    lines = []
+    while line := stream.line():
+        lines.append(json.loads(line))
+    stream.close()
+    for side, talk in talks.items():
+        alone = client.answer(talk, side, {"max_new_tokens": 8})
+        assert lines[-1]["answers"][side]["tokens"] == alone["tokens"]
+        assert "".join(line["text"] for line in lines[:-1] if line["side"] == side) == alone["text"]
+    status, refused = request(client, "POST", "/pair", {"messages": ASK, "tuned_messages": "?"})
+    assert status == 400 and "“tuned_messages” must be" in json.loads(refused)["error"]["why"]
+
+
+def test_closing_a_stream_stops_its_answer_and_frees_its_reader(serving: Path) -> None:
+    client = EngineClient.wait(serving)
+    stream = client.open("/pair", {"messages": ASK, "options": {"max_new_tokens": 490, "temperature": 2.0}})
+    assert stream.line()
+    ended = threading.Event()
+
+    def read() -> None:
+        with suppress(JobFailed):
+            while stream.line():
+                pass
+        ended.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    stream.close()
+    assert ended.wait(10)
+    wait_for(lambda: not client.health()["busy"])
 
 
 def test_health_and_unloading(serving: Path) -> None:
