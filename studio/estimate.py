@@ -7,22 +7,26 @@ The counts follow the usual accounting of weights, gradients, Adam's two moments
 from __future__ import annotations
 
 import functools
-import time
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from studio.settings.train import TrainSettings
 
 GB = 1e9
 # Python, torch and the libraries, resident before the model is loaded.
 RUNTIME_GB = {"cpu": 0.55, "mps": 0.8, "cuda": 1.2}
-# Share of the machine's matrix-product speed that training reaches.
-EFFICIENCY = 0.33
+# Share of the cores' highest speed that training the starter reached. MEASURED.
+EFFICIENCY = 0.3
+# float32 operations a core does in one tick: two multiply-adds of that many numbers.
+VECTORS = (("avx512f", 64), ("avx2", 32), ("asimd", 16))
+NARROW = 8
+CLOCK = 3e9
 BYTES = {"float32": 4, "bfloat16": 2}
 NF4_BYTES = 0.53
-MEASURE_AGAIN = 60.0
+# A product too small for the library to share out among cores, and how much better large ones use a core (MEASURED:
+# 312 billion operations a second on two cores, where the small one makes 92 on one).
+SMALL = 64
+LARGE_GAIN = 1.7
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,13 @@ class Estimate:
 
 
 def estimate(
-    settings: TrainSettings, shape: Shape, row_tokens: float, trained_share: float, steps: int, device: str
+    settings: TrainSettings,
+    shape: Shape,
+    row_tokens: float,
+    trained_share: float,
+    steps: int,
+    device: str,
+    pace: float | None = None,
 ) -> Estimate:
     """What a run with resolved settings will take.
 
@@ -98,6 +108,7 @@ def estimate(
         row_tokens: tokens of a row, on average.
         trained_share: the share of them that is trained on, and so needs logits.
         steps: updates of the run.
+        pace: tokens a second of a like run on this machine, where there was one.
     """
     method = settings.method
     width = BYTES[_dtype(settings, device)]
@@ -119,7 +130,7 @@ def estimate(
     return Estimate(
         round(sum(parts.values()) / GB, 2),
         {name: round(value / GB, 3) for name, value in parts.items()},
-        _seconds(settings, shape, row_tokens, trained_share, steps) if device == "cpu" else None,
+        _seconds(settings, shape, row_tokens, trained_share, steps, pace) if device == "cpu" or pace else None,
     )
 
 
@@ -140,7 +151,9 @@ def _activation_bytes(settings: TrainSettings, shape: Shape, width: int) -> floa
     return per_layer * shape.layers
 
 
-def _seconds(settings: TrainSettings, shape: Shape, row_tokens: float, trained_share: float, steps: int) -> float:
+def _seconds(
+    settings: TrainSettings, shape: Shape, row_tokens: float, trained_share: float, steps: int, pace: float | None
+) -> float:
     body = sum(inputs * outputs for inputs, outputs in shape.linear) * shape.layers
     head = shape.embedding * trained_share
     # Forward and the gradients of the activations: 2 + 2 operations a weight; full training adds 2 for the weights.
@@ -148,38 +161,19 @@ def _seconds(settings: TrainSettings, shape: Shape, row_tokens: float, trained_s
     if settings.recompute:
         operations *= 4 / 3
     run_tokens = row_tokens * steps * (settings.batch_size or 1)
-    threads = settings.threads or 1
-    return round(run_tokens * operations / (cpu_speed() * min(1.0, threads / _cores()) * EFFICIENCY), 3)
+    speed = core_speed() * (settings.threads or 1) * EFFICIENCY
+    return round(run_tokens / (pace or speed / operations), 3)
 
 
 @functools.cache
-def _cores() -> int:
-    from studio.machine import cores
+def core_speed() -> float:
+    """Operations a second that one core of this CPU could do at most, by the width of its vector unit.
 
-    return cores()
-
-
-_measured = {"speed": 0.0, "until": 0.0}
-
-
-def cpu_speed() -> float:
-    """Operations a second of a float32 matrix product on this CPU: the best that was ever measured here.
-
-    A measurement takes a tenth of a second and is made again after a minute, as other work may have disturbed it.
+    A matrix product timed in a fifth of a second says more of what else the machine is doing than of the machine, so
+    nothing is measured here; runs that were made on it are what `preflight` goes by where there are some.
     """
-    if time.monotonic() >= _measured["until"]:
-        _measured["speed"] = max(_measured["speed"], _measure())
-        _measured["until"] = time.monotonic() + MEASURE_AGAIN
-    return _measured["speed"]
+    from studio.machine import cpu_flags
 
-
-def _measure() -> float:
-    left = np.ones((256, 576), dtype=np.float32)
-    right = np.ones((576, 1536), dtype=np.float32)
-    best = 0.0
-    deadline = time.perf_counter() + 0.1
-    while time.perf_counter() < deadline:
-        start = time.perf_counter()
-        left @ right
-        best = max(best, 2 * 256 * 576 * 1536 / (time.perf_counter() - start))
-    return best
+    flags = cpu_flags()
+    width = next((width for flag, width in VECTORS if flag in flags), NARROW)
+    return width * CLOCK

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from studio import wording
+from studio import runs, wording
 from studio.errors import BadInput, NotFound, Refused, StudioError
 from studio.machine import Machine, machine
 from studio.models import Model
@@ -126,7 +126,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
         found.add("error", _wrong_goal(rows_read.text))
     _rows(found, rows_read, rows, model)
     _steps(found)
-    _cost(found, model, device, here)
+    _cost(found, model, device, here, runs.usual_speed(workspace, found.settings))
     return found
 
 
@@ -296,7 +296,7 @@ def _steps(found: Preflight) -> None:
         )
 
 
-def _cost(found: Preflight, model: Model, device: str, here: Machine) -> None:
+def _cost(found: Preflight, model: Model, device: str, here: Machine, pace: float | None) -> None:
     from studio.estimate import Shape, estimate
 
     settings, facts = found.settings, found.facts
@@ -322,7 +322,7 @@ def _cost(found: Preflight, model: Model, device: str, here: Machine) -> None:
     sequences = max(1, facts.get("sequences") or facts["rows"])
     tokens = facts.get("tokens") or 0
     share = (facts.get("trained_tokens") or 0) / max(1, tokens)
-    cost = estimate(settings, shape, tokens / sequences, share, found.steps or 1, device)
+    cost = estimate(settings, shape, tokens / sequences, share, found.steps or 1, device, pace)
     free = (max(gpu.memory for gpu in here.gpus) if device == "cuda" else here.memory_available) / 1e9
     facts |= {"memory_gb": cost.memory_gb, "memory_parts_gb": cost.parts, "free_gb": round(free, 2)}
     facts["seconds"] = cost.seconds

@@ -204,6 +204,17 @@ def settings_of(folder: Path) -> TrainSettings:
     return check(TrainSettings, data, f"The settings of {folder.name} can't be used.")
 
 
+def usual_speed(workspace: Workspace, settings: TrainSettings) -> float | None:
+    """Tokens a second of the latest finished run with this model, method and recomputation; None when there is none."""
+    for run in list_runs(workspace):
+        speed = run.result.get("tokens_per_second")
+        if run.status != "finished" or not speed or (run.model, run.method) != (settings.model, settings.method.name):
+            continue
+        if job_folder.read_settings(workspace.runs / run.id).get("recompute") == settings.recompute:
+            return float(speed)
+    return None
+
+
 def weights(folder: Path) -> Path:
     """The folder of a run's trained weights.
 

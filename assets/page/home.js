@@ -135,7 +135,7 @@ class Home extends Part {
       <h3>The largest known model that fits</h3>
       <dl class="hm-fits">${fits.map((item) => html`<div><dt>${item.title}</dt><dd>${item.model ? html`<strong>${item.model}</strong>
         <span class="soft small num">${item.fit.needed_gb.toFixed(1)} of ${item.fit.free_gb.toFixed(0)} GB${item.fit.seconds ? html` · ${duration(item.fit.seconds)} for 1,000 rows` : ""}</span>`
-        : html`<span class="soft">none: memory is short</span>`}</dd></div>`)}</dl>`);
+        : html`<span class="soft">none fits in the memory that is free, in less than half a day</span>`}</dd></div>`)}</dl>`);
   }
 }
 customElements.define("ft-home", Home);

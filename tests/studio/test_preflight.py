@@ -192,7 +192,7 @@ def test_a_gpu_is_judged_by_its_own_memory(ready):
 
 
 def test_a_run_of_days(ready, monkeypatch):
-    monkeypatch.setattr("studio.estimate.cpu_speed", lambda: 1e4)  # operations a second
+    monkeypatch.setattr("studio.estimate.core_speed", lambda: 1e4)  # operations a second
     assert "will take about" in told(look(ready), "warning")["epochs"]
     assert "will take about" in told(look(ready, max_steps=100), "warning")["max_steps"]
 

@@ -13,9 +13,8 @@ from studio.models.fit import fit, known_shape, largest
 
 @pytest.fixture
 def laptop(workspace, monkeypatch):
-    """16 GB and four cores at 200 billion operations a second."""
-    monkeypatch.setattr("studio.estimate.cpu_speed", lambda: 200e9)
-    monkeypatch.setattr("studio.estimate._cores", lambda: 4)
+    """16 GB and four cores of at most 100 billion operations a second each."""
+    monkeypatch.setattr("studio.estimate.core_speed", lambda: 100e9)
     return replace(machine(workspace.root), gpus=(), apple_silicon=False, cores=4, memory_available=12 * 10**9)
 
 
