@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SHORT = 1500
 WHOLE = 200_000
-TURNS_SHORT = 8
+TURNS_SHORT = 4
 
 KINDS = {
     "chat": "Conversations",

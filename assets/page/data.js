@@ -55,7 +55,7 @@ class Datasets extends Part {
       href="?tab=data&dataset=${encodeURIComponent(item.name)}">${item.name}</a></th>`;
     if (item.error) return html`<tr>${name}<td colspan="5"><span class="chip broken">Broken</span> <span class="small">${item.error.what} ${item.error.why} ${item.error.next}</span></td></tr>`;
     const { train, validation, test } = item.counts;
-    return html`<tr>${name}<td>${item.kind_words}<div class="soft small">${item.format_words}</div></td><td class="right num">${number(item.rows)}</td>
+    return html`<tr>${name}<td>${item.kind_words}${item.format_words === item.kind_words ? "" : html`<div class="soft small">${item.format_words}</div>`}</td><td class="right num">${number(item.rows)}</td>
       <td>${shares(item.counts)}<div class="soft small num">${number(train)} · ${number(validation)} · ${number(test)}</div></td>
       <td class="right num">${item.version}${item.changes ? html`<div class="small"><span class="chip edited">${item.changes} changed</span></div>` : ""}</td>
       <td class="right soft num">${when(item.made)}</td></tr>`;

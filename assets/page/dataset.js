@@ -59,9 +59,9 @@ class Dataset extends Part {
   find() { go({ find: this.search.value, from: null }, { replace: true }); }
 
   async tick() {
-    const version = address().version ?? "";
+    const { version } = address();
     try {
-      this.info = await ask(`${at(this.name)}?version=${version}`);
+      this.info = await ask(`${at(this.name)}${version ? `?version=${encodeURIComponent(version)}` : ""}`);
     } catch (error) {
       if (error.why && !this.info) { await this.missing(error); return; }
       throw error;
@@ -112,7 +112,7 @@ class Dataset extends Part {
   }
   split() {
     const { counts } = this.info.version;
-    const use = { train: "the model learns from these", validation: "watch over the training", test: "kept for the score" };
+    const use = { train: "to learn from", validation: "to watch the training", test: "kept for the score" };
     return html`<h2>Split</h2>${shares(counts)}<dl class="ft-legend">${Object.entries(counts).map(([side, count]) =>
       html`<div><dt><i class="${side}"></i>${SIDES[side]}</dt><dd class="num">${number(count)}</dd><dd class="soft small">${use[side]}</dd></div>`)}</dl>`;
   }
@@ -205,7 +205,7 @@ class Dataset extends Part {
       ? html`<div class="empty"><h2>No row matches</h2><p>Search for other words, or look at all rows.</p><p><button type="button" class="ft-button" data-do="all">Show all rows</button></p></div>`
       : html`<div class="empty"><h2>This version has no rows</h2></div>`;
     this.draw(".list", page.rows.length ? html`${page.rows.map((row, place) => this.card(row, page.start + place + 1))}` : nothing);
-    this.draw(".count", html`${page.total === 1 ? "1 row" : `${number(page.total)} rows`}`);
+    this.draw(".count", !now.find ? html`` : html`${page.total === 1 ? "1 row" : `${number(page.total)} rows`}`);
     const last = Math.min(page.start + page.page, page.total);
     this.draw(".pager", page.total <= page.page ? html`` : html`<button type="button" class="ft-button" data-from="${page.start - page.page}" ${page.start ? "" : html`disabled`}>Previous</button>
       <span class="num soft">${number(page.start + 1)}–${number(last)} of ${number(page.total)}</span>

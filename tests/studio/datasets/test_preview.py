@@ -38,3 +38,15 @@ def test_what_the_import_refuses_the_preview_refuses(tmp_path):
     with pytest.raises(BadInput, match="--map"):
         preview(source)
     assert len(preview(source, ["user=left", "assistant=right"]).rows) == 1
+
+
+def test_with_time_it_looks_on_for_bad_rows_and_says_how_far(tmp_path):
+    source = tmp_path / "a.csv"
+    rows = "".join(f"q{n},{'' if n % 50 == 7 else 'a'},{'test' if n % 4 == 0 else 'train'}\n" for n in range(3000))
+    source.write_text("question,answer,split\n" + rows)
+    shown = preview(source, limit=5, seconds=60)
+    assert (shown.whole, shown.checked, shown.bad_count, len(shown.rows)) == (True, 3000, 60, 5)
+    assert shown.bad[:2] == [(9, "“answer” is empty"), (59, "“answer” is empty")]
+    assert sum(shown.sides.values()) == 2940 and shown.sides["test"] == 750
+    short = preview(source, limit=5)
+    assert (short.whole, short.checked, short.bad_count) == (False, 5, 0)

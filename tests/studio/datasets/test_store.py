@@ -107,3 +107,44 @@ def test_deleting_and_restoring_keeps_everything(dataset, workspace):
     assert list_datasets(workspace) == []
     workspace.restore("datasets", "set")
     assert list(Dataset.open(workspace, "set").rows()) == before
+
+
+@pytest.mark.parametrize("search", ["[.*(\\", "“x”", "a\0b", "x" * 5000, "\\n", "{}", "'; --", "\U0001f642"])
+def test_a_search_is_for_these_very_words(dataset, search):
+    assert dataset.page(None, 0, 9, search=search).total == 0
+
+
+def test_rows_by_their_ids_in_the_files_order(dataset):
+    rows = list(dataset.rows())
+    wanted = [rows[2999].row_id, rows[5].row_id, "none"]
+    assert list(dataset.find(None, wanted).values()) == [rows[5], rows[2999]]
+    assert dataset.row(1, rows[7].row_id) == rows[7]
+    with pytest.raises(NotFound, match="no row none"):
+        dataset.row(None, "none")
+    assert dataset.page(None, 1, 9, among=wanted).rows == [rows[2999]]
+
+
+def test_the_place_of_a_row_among_those_that_match(dataset):
+    rows = list(dataset.rows())
+    here = dataset.place(None, rows[0].row_id)
+    assert (here.number, here.total, here.previous, here.next) == (1, 3000, None, rows[1].row_id)
+    tests = [row for row in rows if row.split == "test"]
+    here = dataset.place(None, tests[4].row_id, split="test")
+    assert (here.number, here.total, here.previous, here.next) == (5, 1000, tests[3].row_id, tests[5].row_id)
+    found = dataset.page(None, 0, 99, search="number 77").rows
+    here = dataset.place(None, found[-1].row_id, search="number 77")
+    assert (here.number, here.total, here.previous, here.next) == (len(found), len(found), found[-2].row_id, None)
+
+
+def test_a_sample_is_spread_over_the_whole(dataset):
+    assert [row.source_line for row in dataset.sample(None, 3)] == [1, 1001, 2001]
+    assert len(dataset.sample(None, 5000)) == 3000 and len(dataset.sample(None, 2999)) == 1500
+
+
+def test_groups_by_label_and_tag(workspace, tmp_path):
+    source = tmp_path / "a.csv"
+    source.write_text("text,label,tone\n" + "".join(f"text {n},{'ab'[n % 4 == 0]},calm\n" for n in range(20)))
+    import_file(workspace, ImportSettings(source=str(source), name="labels"))
+    found = Dataset.open(workspace, "labels")
+    assert found.groups(None) == {"label": [("a", 15), ("b", 5)], "tone": [("calm", 20)]}
+    assert found.groups(None, most=1)["label"] == [("a", 15)]
