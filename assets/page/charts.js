@@ -63,9 +63,9 @@ export class Lines {
   }
   // After a zoom the part that is seen is drawn from all of its points.
   zoomed(change) {
-    if ("xaxis.range[0]" in change) this.range = [Number(change["xaxis.range[0]"]), Number(change["xaxis.range[1]"])];
-    else if (change["xaxis.autorange"]) this.range = null;
-    else return;
+    if (!Object.keys(change).some((key) => key.startsWith("xaxis."))) return;
+    const { autorange, range } = this.place.layout.xaxis;
+    this.range = autorange ? null : range.map(Number);
     this.draw();
   }
 }

@@ -43,7 +43,7 @@ class RunList extends Part {
     this.search.oninput = () => { go({ q: this.search.value }, { replace: true }); this.show(); };
     this.onclick = (event) => this.clicked(event);
     this.onchange = (event) => this.marked(event);
-    this.onkeydown = (event) => event.key === "Escape" && this.closeMenus();
+    this.onkeydown = (event) => { if (event.key === "Escape") this.closeMenus(); };
     this.outside = (event) => this.closeMenus(event.target.closest?.("details.menu"));
     document.addEventListener("pointerdown", this.outside);
     this.loop();

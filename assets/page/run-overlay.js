@@ -24,7 +24,7 @@ class Overlay extends Part {
     this.choices = new Choices(this.querySelector(".choices"), () => this.drawCurves());
     this.training = new Lines(this.querySelector("[data-chart=training]"), { height: 340 });
     this.validation = new Lines(this.querySelector("[data-chart=validation]"), { height: 240 });
-    this.onchange = (event) => event.target.name === "all" && this.drawSettings();
+    this.onchange = (event) => { if (event.target.name === "all") this.drawSettings(); };
     this.onclick = (event) => {
       const id = event.target.closest("[data-leave]")?.dataset.leave;
       if (id) go({ runs: this.ids.filter((one) => one !== id).join(",") || null });

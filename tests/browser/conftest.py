@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Request, expect, sync_playwright
 
 from studio import events, logs
 from studio.jobs import folder as job_folder
@@ -37,6 +37,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 START_SECONDS = 90.0
 WAIT_MS = 20_000
+
+expect.set_options(timeout=WAIT_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,11 +65,14 @@ class Studio:
             self.process = subprocess.Popen(
                 [*command, "--workspace", str(self.workspace.root)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
             )
-        try:
-            wait_until_ready(self.address, START_SECONDS)
-        except TimeoutError as error:
-            pytest.fail(f"{error}\n{self.output.read_text(encoding='utf-8', errors='replace')}")
-        return self
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                wait_until_ready(self.address, 0.5)
+                return self
+            except TimeoutError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"{error}\n{self.output.read_text(encoding='utf-8', errors='replace')}")
 
     def kill(self) -> None:
         """SIGKILL for the studio; workers live on."""

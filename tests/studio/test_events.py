@@ -38,3 +38,19 @@ def test_what_is_logged_again_after_a_resume_supersedes(tmp_path):
 
 def test_an_unknown_event_changes_nothing():
     assert events.fold(lines("created", "starting", "aurora")).phase == "working"
+
+
+def test_work_is_counted_without_the_pauses():
+    state = events.fold(lines("created", "starting", "stopped", "queued", "starting", "training"))
+    assert (state.worked, state.started) == (1.0, 5.0)
+    assert state.take({"type": "finished", "time": 9.0}).worked == 5.0
+    # A life that was killed counts until its last word.
+    killed = events.fold(lines("created", "starting", "training", "eval"))
+    assert killed.take({"type": "queued", "time": 99.0}).worked == 2.0
+
+
+def test_a_resumed_run_takes_back_what_it_will_do_again(tmp_path):
+    with Log(tmp_path / events.METRICS) as log:
+        for step in (1, 2, 3, 4, 5, 3):
+            log.append("step", step=step)
+    assert [line["step"] for line in events.steps(tmp_path)[0]] == [1, 2, 3]

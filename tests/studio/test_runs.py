@@ -5,7 +5,7 @@ import time
 import pytest
 
 from studio import migrate, runs
-from studio.errors import BadInput, NotFound, Refused
+from studio.errors import BadInput, NewerFormat, NotFound, Refused
 from studio.logs import Log
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
@@ -65,3 +65,48 @@ def test_the_cost_of_the_list_does_not_grow_with_the_steps(tmp_path, capsys):
         print(f"\n200 runs with 20,000 steps each listed in {seconds:.2f} s")
     assert {(item.status, item.step) for item in found} == {("finished", 20_000)} and len(found) == 200
     assert seconds < 10
+
+
+def test_a_run_has_a_name_and_notes_of_any_letters(tmp_path):
+    space = Workspace.open(tmp_path)
+    folder = runs.create(space, TrainSettings(dataset="letters", name="from the settings"))
+    assert runs.summary(folder).name == "from the settings"
+    runs.write_note(folder, "  نظرة / <b>..\\x\n ", "line 1\nline 2\n")
+    item = runs.summary(folder)
+    assert (item.name, item.notes) == ("نظرة / <b>..\\x", "line 1\nline 2")
+    for name, text, field in (("x" * 121, "", "name"), ("", "x" * 5001, "notes")):
+        with pytest.raises(BadInput) as caught:
+            runs.write_note(folder, name, text)
+        assert caught.value.field == field
+    assert runs.note(folder).name == "نظرة / <b>..\\x"
+
+
+def test_a_note_that_cannot_be_read_hides_no_run(tmp_path):
+    folder = runs.create(Workspace.open(tmp_path), TrainSettings(dataset="letters"))
+    (folder / runs.NOTE).write_text("{")
+    assert runs.summary(folder).status == "queued"
+    runs.write_note(folder, "new", "")
+    (folder / runs.NOTE).write_text('{"format": 99}')
+    with pytest.raises(NewerFormat):
+        runs.write_note(folder, "newer still", "")
+
+
+def test_the_pace_is_that_of_the_present_life(tmp_path):
+    folder = runs.create(Workspace.open(tmp_path), TrainSettings(dataset="letters"))
+    assert runs.pace(folder, 0.0) is None
+    lines = [(step, 1000.0 + step) for step in range(1, 500)] + [
+        (499 + step, 9000.0 + 3 * step) for step in range(1, 5)
+    ]
+    text = "".join(f'{{"type": "step", "time": {when}, "step": {step}, "loss": 1.23456789}}\n' for step, when in lines)
+    (folder / "metrics.jsonl").write_text(text)
+    assert runs.pace(folder, 9000.0) == 3.0
+
+
+def test_deleted_runs_are_listed_by_the_id_they_had(tmp_path):
+    space = Workspace.open(tmp_path)
+    folder = runs.create(space, TrainSettings(dataset="letters", name="gone"))
+    runs.delete(space, folder.name)
+    ((item, when),) = runs.deleted(space)
+    assert (item.id, item.name, item.dataset) == (folder.name, "gone", "letters") and when > 1e9
+    runs.restore(space, folder.name)
+    assert runs.deleted(space) == []
