@@ -167,7 +167,7 @@ export function fits(fit) {
 const rough = (seconds) => (seconds < 5400 ? `${Math.max(1, Math.round(seconds / 60))} min` : `${Math.round(seconds / 3600)} h`);
 function table(items, button) {
   return html`<div class="tr-scroll" tabindex="0"><table class="tr-table">
-    <colgroup>${[33, 9, 12, 13, 9, 14, 13].map((width) => html`<col style="width:${width}%">`)}</colgroup><thead><tr><th scope="col">Model</th><th scope="col">Size</th><th scope="col">Licence</th>
+    <colgroup>${[30, 9, 12, 13, 9, 13, 14].map((width) => html`<col style="width:${width}%">`)}</colgroup><thead><tr><th scope="col">Model</th><th scope="col">Size</th><th scope="col">Licence</th>
     <th scope="col">Languages</th><th scope="col">Reads</th><th scope="col">A usual run here</th><th scope="col"><span class="sr-only">Action</span></th></tr></thead>
     <tbody>${items.map((item) => html`<tr><td><strong>${item.id ?? item.name}</strong>
       ${item.description ? html`<span class="soft">${item.description}</span>` : ""}

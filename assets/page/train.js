@@ -184,7 +184,7 @@ class Train extends Part {
       <details><summary>The same as a command</summary><pre class="pf-command" tabindex="0"></pre>
         <button type="button" class="ft-button" data-copy>Copy</button></details>
       <details><summary>Settings file</summary><div class="pf-file"><button type="button" class="ft-button" data-save>Download</button>
-        <label class="ft-button" tabindex="0" role="button">Load from a file<input type="file" accept=".json,application/json" data-load hidden></label>
+        <button type="button" class="ft-button" data-pick>Load from a file</button><input type="file" accept=".json,application/json" data-load hidden>
         <label class="pf-reuse">Take over from a run<select class="ft-input" data-reuse></select></label></div></details>`);
   }
   showFound(found) {
@@ -230,6 +230,7 @@ class Train extends Part {
     else if (on("[data-to]")) this.to(on("[data-to]").dataset.to);
     else if (on("[data-copy]")) this.copy(on("[data-copy]"));
     else if (on("[data-save]")) this.save();
+    else if (on("[data-pick]")) this.querySelector("[data-load]").click();
   }
   to(path) {
     if (!this.form.go(path)) this.querySelector(`[data-slot="${path}"]`)?.scrollIntoView({ block: "center" });

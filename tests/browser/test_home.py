@@ -75,7 +75,7 @@ def test_the_sample_from_its_first_step_to_the_proof(mine, page):
 
 
 def test_the_sample_outlives_reload_and_studio_and_can_be_stopped(mine, page, page_faults):
-    page_faults.allow("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "Failed to fetch")
+    page_faults.allow("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "Failed to fetch", "503")
     folder = journey.start(mine.workspace, {**GIVEN, "max_steps": 100_000})
     mine.open(page)
     training = page.locator(".hm-steps li.running", has_text="Train on 240")
