@@ -31,7 +31,8 @@ from studio.workspace import Workspace
 KINDS = ("runs", "evaluations", "exports", "jobs")
 TAIL_BYTES = 400_000
 LAST_JOBS = 5
-SECRET_NAME = re.compile(r"token|secret|passw|api_?key|credential", re.IGNORECASE)
+SHORTEST_SECRET = 8
+SECRET_NAME = re.compile(r"(?:^|_)(?:token|secret|passw\w*|api_?key|key|credentials?)(?:_|$)", re.IGNORECASE)
 # What a secret looks like wherever it stands, and what stands there instead.
 SECRETS = (
     (re.compile(r"\b(?:hf|ghp|gho|ghs|glpat|pypi|sk|rk|xox[abps])[_-][A-Za-z0-9_\-]{12,}"), "‹token›"),
@@ -115,7 +116,12 @@ class Mask:
             str(Path.home()): "‹home›",
         }
         words = {_user(): "‹user›", socket.gethostname(): "‹machine›"}
-        secret = {value: "‹secret›" for name, value in os.environ.items() if SECRET_NAME.search(name)}
+        # A short value is no secret worth the name, and would be found in places that mean something else.
+        secret = {
+            value: "‹secret›"
+            for name, value in os.environ.items()
+            if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET
+        }
         self.plain = sorted(
             [(text, mark) for text, mark in (secret | places).items() if len(text) > 3], key=lambda pair: -len(pair[0])
         )

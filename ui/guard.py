@@ -6,8 +6,8 @@ import asyncio
 import base64
 import ipaddress
 import json
+import re
 import socket
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,7 +20,14 @@ from ui.password import LOOPBACK, Password, is_loopback
 # What any request may carry that is no upload: the longest pasted text and the largest form are far below.
 LARGEST_MESSAGE = 32 * 10**6
 UPLOADS = "/upload"
+# What our pages ask for. Gradio has more doors, for files, proxies, recordings and generated code, and looks up outside
+# hosts behind some of them; nothing of ours goes through those.
+DOORS = re.compile(
+    r"/|/studio/.*|/(?:assets|static|svelte)/.*|/(?:theme\.css|config|favicon\.ico|manifest\.json|robots\.txt)"
+    r"|/gradio_api/(?:(?:run|queue|heartbeat)/.*|startup-events|app_id|info|cancel|reset)/?"
+)
 GUESS_SECONDS = 0.5
+HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?", re.ASCII)
 POLICY_VIOLATED = 1008
 # For everything that is no page of ours: nothing in it may run, load or be framed, whatever a file says it is.
 HEADERS = {
@@ -104,12 +111,14 @@ class Guard:
         if not self.open and not await self.allowed(headers.get("authorization", "")):
             ask = 'Basic realm="FlexTune Studio", charset="UTF-8"'
             return Refusal(401, "A password is needed.", next="Reload the page and enter it.", WWW_Authenticate=ask)
+        if not DOORS.fullmatch(scope["path"]):
+            return Refusal(404, "There is nothing here.", next="Go back to the studio’s first page.")
         return None
 
     def foreign(self, headers: Headers, method: str) -> bool:
         """Whether another site's page sent it. Following a link to the studio is allowed, as it changes nothing."""
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
             return True
         if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
             return False
@@ -118,10 +127,10 @@ class Guard:
 
     def known_host(self, header: str) -> bool:
         """Loopback names always; beyond loopback this machine's, and plain addresses, which no name can stand for."""
-        try:
-            name = (urlsplit(f"//{header}").hostname or "").lower()
-        except ValueError:
+        parts = HOST.fullmatch(header.lower())
+        if parts is None:
             return False
+        name = parts[1].strip("[]")
         if name in LOOPBACK or name == self.host:
             return True
         if self.open:
