@@ -37,7 +37,7 @@ class Dataset extends Part {
     this.onclick = (event) => this.clicked(event);
     this.onsubmit = (event) => { event.preventDefault(); this.rename(event.target.elements.name.value); };
     this.onchange = (event) => {
-      if (event.target.matches(".versions")) go({ version: event.target.value === String(this.info.latest) ? null : event.target.value, from: null });
+      if (event.target.matches(".versions")) go({ version: event.target.value === String(this.info.latest) ? null : event.target.value, from: null, ...this.unchanged() });
       if (event.target.matches(".lengths select")) go({ model: event.target.value }, { replace: true });
     };
     this.unwatch = onTheme(() => this.histogram());
@@ -256,6 +256,7 @@ class Dataset extends Part {
       else if (deed === "undo") {
         await tell(`${at(this.name)}/undo`);
         toast("The last change is taken back.");
+        if (this.info.changes === 1) go(this.unchanged());
         this.refresh();
       }
     } catch (error) {
@@ -275,8 +276,11 @@ class Dataset extends Part {
     this.draw(".told", html`<div class="notice" role="status">Freezing version ${this.info.latest + 1}…<div class="bar unknown"><i></i></div></div>`);
     const { version } = await tell(`${at(this.name)}/freeze`);
     toast(`Version ${version} is frozen; training can use it.`);
+    go({ version: null, ...this.unchanged() });
     this.refresh();
   }
+  // Where nothing is pending, there are no changed rows to look at.
+  unchanged() { return address().side === "changed" ? { side: null } : {}; }
   async rename(name) {
     try {
       const made = await tell(`${at(this.name)}/rename`, { name });

@@ -50,9 +50,9 @@ class Import extends Part {
   choose() {
     this.draw(".step", html`<div class="card ft-drop"><div><h2>Drop a file here</h2><p class="soft">csv, tsv, xlsx, json, jsonl, parquet or txt</p></div>
         <label class="ft-button primary" for="ft-file">Choose a file</label><input class="unseen" id="ft-file" type="file" accept="${READABLE}"><div class="progress"></div></div>
-      <div class="grid2"><form class="card stack" data-form="path"><h2>A file on this machine</h2><label class="field">Its path<input name="path" placeholder="/home/me/mails.csv" autocomplete="off" spellcheck="false"></label>
+      <div class="grid2"><form class="card stack" data-form="path"><h2>A file on this machine</h2><div class="field"><label for="ft-path">Its path</label><input id="ft-path" name="path" placeholder="/home/me/mails.csv" autocomplete="off" spellcheck="false"></div>
           <div><button class="ft-button">Look at it</button></div></form>
-        <form class="card stack" data-form="paste"><h2>Paste</h2><label class="field">Rows with their header line, or JSON<textarea name="text" rows="3" spellcheck="false" placeholder="question,answer"></textarea></label>
+        <form class="card stack" data-form="paste"><h2>Paste</h2><div class="field"><label for="ft-paste">Rows with their header line, or JSON</label><textarea id="ft-paste" name="text" rows="3" spellcheck="false" placeholder="question,answer"></textarea></div>
           <div><button class="ft-button">Look at it</button></div></form></div>
       <div class="card"><h2>Sample data</h2><div class="grid3 ft-samples">${SAMPLES.map(([key, title, about]) => html`<a class="ft-choice" data-go="sample=${key}" href="?tab=data&import=1&sample=${key}">
         <strong>${title}</strong><span class="soft small">${about}</span></a>`)}</div></div>`);
@@ -153,12 +153,12 @@ class Import extends Part {
     const now = document.activeElement;
     const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
       ${this.mapping.form(this.found)}
-      <label class="field" for="ft-name">Name of the dataset<input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false"></label><p class="soft small exists"></p>
+      <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false"></div><p class="soft small exists"></p>
       <div class="consent"></div><div class="start-told"></div><div class="start"><button class="ft-button primary">Import</button></div><div class="job"></div>`;
     const place = this.querySelector(".ft-form");
     const key = this.mapping.shape(this.found) + file;
-    if (place.key !== key) {
-      place.key = key;
+    if (this.drawnForm !== key || !place.firstChild) {
+      this.drawnForm = key;
       place.innerHTML = markup;
       this.mapping.fill(place);
       place.querySelector("#ft-name").value = this.mapping.choices.name ?? this.found.suggested ?? "";

@@ -88,28 +88,28 @@ export class Mapping {
     if (!columns.length) return this.encoding();
     const options = (list, now) => html`${list.map(([value, words]) => html`<option value="${value}" ${value === now ? html`selected` : ""}>${words}</option>`)}`;
     return html`<fieldset><legend>Columns</legend>
-        <label class="field" for="ft-shape">Each row is<select id="ft-shape" name="shape">${options(Object.entries(SHAPES).map(([key, [words]]) => [key, words]), this.shapeNow)}</select></label>
+        <div class="field"><label for="ft-shape">Each row is</label><select id="ft-shape" name="shape">${options(Object.entries(SHAPES).map(([key, [words]]) => [key, words]), this.shapeNow)}</select></div>
         ${SHAPES[this.shapeNow][1].map((field) => this.role(field, columns))}</fieldset>
-      <label class="field" for="ft-system">System prompt for every row<textarea id="ft-system" name="system" rows="2" placeholder="None" dir="auto"></textarea></label>
-      <fieldset><legend>Split</legend><label class="field" for="ft-split">Which rows train, watch and are held out<select id="ft-split" name="split">
-        ${options([["shares", "Drawn by chance, in these shares"], ...columns.slice(0, 300).map((name) => [name, `As the column “${name}” says`])], this.usesShares ? "shares" : this.choices.split || this.guess.split)}</select></label>
-        ${this.usesShares ? html`<div class="ft-percent">${SIDES.map(([side, words], at) => html`<label class="field" for="ft-share-${at}">${words}, %<input id="ft-share-${at}" name="share-${at}" type="number" min="0" max="100" step="any"></label>`)}</div>` : ""}</fieldset>
+      <div class="field"><label for="ft-system">System prompt for every row</label><textarea id="ft-system" name="system" rows="2" placeholder="None" dir="auto"></textarea></div>
+      <fieldset><legend>Split</legend><div class="field"><label for="ft-split">Which rows train, watch and are held out</label><select id="ft-split" name="split">
+        ${options([["shares", "Drawn by chance, in these shares"], ...columns.slice(0, 300).map((name) => [name, `As the column “${name}” says`])], this.usesShares ? "shares" : this.choices.split || this.guess.split)}</select></div>
+        ${this.usesShares ? html`<div class="ft-percent">${SIDES.map(([side, words], at) => html`<div class="field"><label for="ft-share-${at}">${words}, %</label><input id="ft-share-${at}" name="share-${at}" type="number" min="0" max="100" step="any"></div>`)}</div>` : ""}</fieldset>
       <details class="fold soft" ${this.open ? html`open` : ""}><summary>More choices</summary><div class="stack">
-        <label class="field" for="ft-read">Format<select id="ft-read" name="read_as">${options(FORMATS, this.choices.read_as)}</select></label>${this.encoding()}
-        <label class="field" for="ft-key">Key: a column that names each row for good<select id="ft-key" name="key">${options([["", "None"], ...columns.map((name) => [name, name])], this.choices.key)}</select></label>
+        <div class="field"><label for="ft-read">Format</label><select id="ft-read" name="read_as">${options(FORMATS, this.choices.read_as)}</select></div>${this.encoding()}
+        <div class="field"><label for="ft-key">Key: a column that names each row for good</label><select id="ft-key" name="key">${options([["", "None"], ...columns.map((name) => [name, name])], this.choices.key)}</select></div>
         ${MORE.map(([role, words]) => this.role([role, words, false, true], columns))}</div></details>`;
   }
   encoding() {
-    return html`<label class="field" for="ft-encoding">Encoding<select id="ft-encoding" name="encoding">${ENCODINGS.map(([value, words]) =>
-      html`<option value="${value}" ${value === this.choices.encoding ? html`selected` : ""}>${words}</option>`)}</select></label>`;
+    return html`<div class="field"><label for="ft-encoding">Encoding</label><select id="ft-encoding" name="encoding">${ENCODINGS.map(([value, words]) =>
+      html`<option value="${value}" ${value === this.choices.encoding ? html`selected` : ""}>${words}</option>`)}</select></div>`;
   }
   role([role, words, templates, optional], columns) {
     const part = this.part(role);
     const id = `ft-role-${role}`;
     const option = (value, text, on) => html`<option value="${value}" ${on ? html`selected` : ""}>${text}</option>`;
     const template = part?.template !== undefined;
-    return html`<label class="field" for="${id}">${words}<select id="${id}" name="role-${role}">${option("", optional ? "None" : "Choose a column", !part)}${columns.map((name) =>
-        option(name, name, part?.column === name))}${templates || template ? option(TEMPLATE, "Several columns, by a template", template) : ""}</select></label>
+    return html`<div class="field"><label for="${id}">${words}</label><select id="${id}" name="role-${role}">${option("", optional ? "None" : "Choose a column", !part)}${columns.map((name) =>
+        option(name, name, part?.column === name))}${templates || template ? option(TEMPLATE, "Several columns, by a template", template) : ""}</select></div>
       ${template ? html`<div class="ft-template"><label class="unseen" for="${id}-text">Template for: ${words}</label><textarea id="${id}-text" name="template-${role}" rows="3" spellcheck="false" dir="auto"></textarea>
         <div class="row tight-row">${columns.slice(0, 12).map((name) => html`<button type="button" class="chip" data-insert="${name}" data-into="${id}-text" title="Put this column in">${name}</button>`)}</div></div>` : ""}`;
   }

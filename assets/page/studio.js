@@ -11,3 +11,6 @@ import "./data.js";
 import "./train.js";
 import "./home.js";
 import "./settings.js";
+import "./compare.js";
+import "./evaluate.js";
+import "./export.js";

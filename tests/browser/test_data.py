@@ -105,7 +105,6 @@ def test_a_file_that_can_t_be_read_says_why_and_leaves_nothing(studio, page, cas
     expect(page.get_by_text("Drop a file here")).to_be_visible()
     where(page, upload=None)
     kept = studio.workspace.jobs / ".uploads"
-    page.wait_for_function("true")
     _until(page, lambda: not any(kept.iterdir()))
 
 
@@ -194,7 +193,8 @@ def test_an_import_that_fails_keeps_the_form(studio, page, tmp_path):
     assert Dataset.open(studio.workspace, "later").version_info()["rows"] == 20
 
 
-def test_edit_exclude_undo_and_freeze(studio, page, tmp_path):
+def test_edit_exclude_undo_and_freeze(studio, page, tmp_path, page_faults):
+    page_faults.allow("409")
     dataset = put(studio, tmp_path, "reviewed")
     first, second = (row.row_id for row in dataset.page(None, 0, 2).rows)
     studio.open(page, tab="data", dataset="reviewed", row=first)
