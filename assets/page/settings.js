@@ -42,12 +42,14 @@ class Settings extends Part {
       if (link.dataset.go.endsWith(`part=${part ?? "workspace"}`)) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-    if (part && part !== this.part) {
-      const section = this.querySelector(`#settings-${part}`);
-      section.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-      section.focus({ preventScroll: true });
-    }
+    if (part && part !== this.part) this.show(part);
     this.part = part;
+  }
+  show(part) {
+    const section = this.querySelector(`#settings-${part}`);
+    const still = !this.support || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    section.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+    section.focus({ preventScroll: true });
   }
   async tick() {
     const [settings, disk, trash] = await Promise.all(["", "/disk", "/trash"].map((path) => ask(`/studio/settings${path}`)));
@@ -56,7 +58,9 @@ class Settings extends Part {
     this.disk = disk;
     this.trash = trash;
     this.drawAll();
-    if (!this.support) await this.lookAtSupport();
+    if (this.support) return;
+    await this.lookAtSupport();
+    if (this.part) this.show(this.part); // everything has its height now
   }
   drawAll() {
     this.drawWorkspace();

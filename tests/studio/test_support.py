@@ -69,7 +69,8 @@ def test_no_secret_is_in_it(workspace: Workspace, monkeypatch: pytest.MonkeyPatc
     Password(workspace.root).set("correct horse")
     text = "\n".join(
         [*TOKENS, "https://bob:hunter22@pypi.example/simple", "Authorization: Bearer abcdefgh1234",
-         'password="pa55word"',         "the environment says swordfish-of-the-environment", f"{Path.home()}/secret-project/file.csv",
+         'password="pa55word"',
+         "the environment says swordfish-of-the-environment", f"{Path.home()}/secret-project/file.csv",
          f"{workspace.root}/runs", f"on {socket.gethostname()}"]
     )  # fmt: skip
     job(workspace, output=text)
