@@ -68,9 +68,13 @@ export class Part extends HTMLElement {
   addressChanged() {}
   start() { this.loop(); }
   async tick() {}
+  // One tick at a time: asked for while one is under way, the next follows at once.
   async loop() {
     clearTimeout(this.timer);
     if (!this.alive) return;
+    if (this.ticking) { this.hurry = true; return; }
+    this.ticking = true;
+    const began = performance.now();
     if (!document.hidden && this.offsetParent !== null) {
       try {
         await this.tick();
@@ -79,7 +83,10 @@ export class Part extends HTMLElement {
         this.away(error);
       }
     }
-    if (this.alive) this.timer = setTimeout(() => this.loop(), this.every);
+    this.ticking = false;
+    const wait = this.hurry ? 0 : Math.max(this.every / 5, this.every - (performance.now() - began));
+    this.hurry = false;
+    if (this.alive) this.timer = setTimeout(() => this.loop(), wait);
   }
   // Shows or takes away the word that the studio does not answer; a part may do more.
   away(error) {

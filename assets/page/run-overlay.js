@@ -15,7 +15,7 @@ class Overlay extends Part {
     this.known = new Map(this.ids.map((id) => [id, { id, curves: new Curves(), at: { events: 0, steps: 0 }, next: 0 }]));
     this.draw(null, html`<div class="stack">
       <a class="back" href="?tab=runs" data-go="tab=runs&runs=">‹ All runs</a>
-      <h1>${this.ids.length} runs compared</h1><div class="trouble"></div>
+      <h1>${this.ids.length === 1 ? "1 run" : `${this.ids.length} runs compared`}</h1><div class="trouble"></div>
       <section class="card flush scroll" aria-label="Runs"><table class="overlaid"><thead><tr><th scope="col">Run</th><th scope="col">Status</th><th scope="col" class="right">Steps</th>
         <th scope="col" class="right">Training loss</th><th scope="col" class="right">Validation loss</th><th scope="col" class="right">Time</th><th scope="col"><span class="unseen">Leave out</span></th></tr></thead><tbody class="legend-rows"></tbody></table></section>
       <section class="card" aria-label="Training loss"><div class="spread chart-head"><h2>Training loss</h2><div class="row small choices"></div></div><div class="plot" data-chart="training"></div></section>

@@ -23,6 +23,7 @@ class Run extends Part {
   fresh() {
     this.at = { events: 0, steps: 0, samples: 0, log: 0 };
     this.events = [];
+    this.told = this.logged = this.drawnOnce = false;
     this.figures?.close();
     this.drawn = null;
     this.draw(null, html`<div class="stack run">
@@ -52,9 +53,16 @@ class Run extends Part {
   get logOpen() { return this.querySelector(".output").open; }
 
   async tick() {
-    const { events, steps, samples, log } = this.at;
+    const { curves, at: { events, steps, samples, log } } = this;
     const news = await ask(`${this.path}/news?events=${events}&steps=${steps}&samples=${samples}${this.logOpen ? `&log=${log}` : ""}`);
+    if (curves !== this.curves) return; // the page began anew meanwhile
     if (news.gone) return this.showGone(news);
+    if (this.wasGone) {
+      this.wasGone = false;
+      this.fresh();
+      this.hurry = true;
+      return;
+    }
     this.draw(".gone", "");
     this.querySelector(".known").hidden = false;
     this.run = news.run;
@@ -84,7 +92,6 @@ class Run extends Part {
   }
   showState() {
     const { run } = this;
-    if (this.wasGone) { this.wasGone = false; this.fresh(); this.querySelector(".known").hidden = false; this.loop(); return; }
     this.draw(".title", html`<div class="row name"><h1><bdi>${words.nameOf(run)}</bdi></h1><span role="status">${words.chip(run)}</span>
         ${words.can.note(run) && html`<button type="button" class="ft-button quiet small" data-deed="note">Name and notes</button>`}</div>
       <p class="soft">${words.lineage(run)}${run.created ? html` · started ${when(run.started ?? run.created)}` : ""}</p>
