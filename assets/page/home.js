@@ -112,7 +112,7 @@ class Home extends Part {
         <div class="hm-figure ${side}"><span>${name}</span><div class="hm-track"><i style="width:${Math.max(0.5, 100 * exact[side])}%"></i></div>
         <strong class="num">${number(100 * exact[side])} %</strong></div>`)}</div>
       <p class="soft small">Answers that are exactly right, out of ${number(result.rows)} messages that were kept aside and not trained on.</p>
-      <div class="hm-pairs">${result.pairs.map((pair) => html`<figure><blockquote dir="auto">${pair.asked}</blockquote>
+      <div class="hm-pairs">${result.pairs.map((pair) => html`<figure><p class="asked" dir="auto">${pair.asked}</p>
         <dl><div><dt>Wanted</dt><dd dir="auto">${pair.expected}</dd></div><div class="base"><dt>Base</dt><dd dir="auto">${pair.base || "(no answer)"}</dd></div>
         <div class="tuned"><dt>Tuned</dt><dd dir="auto">${pair.tuned || "(no answer)"}</dd></div></dl></figure>`)}</div>
       <p class="row"><a class="ft-button primary" href="?tab=compare&run=${result.run}" data-go="tab=compare&run=${result.run}">Compare side by side</a>

@@ -167,14 +167,14 @@ export function fits(fit) {
 const rough = (seconds) => (seconds < 5400 ? `${Math.max(1, Math.round(seconds / 60))} min` : `${Math.round(seconds / 3600)} h`);
 function table(items, button) {
   return html`<div class="tr-scroll" tabindex="0"><table class="tr-table">
-    <colgroup>${[30, 9, 12, 13, 9, 13, 14].map((width) => html`<col style="width:${width}%">`)}</colgroup><thead><tr><th scope="col">Model</th><th scope="col">Size</th><th scope="col">Licence</th>
-    <th scope="col">Languages</th><th scope="col">Reads</th><th scope="col">A usual run here</th><th scope="col"><span class="sr-only">Action</span></th></tr></thead>
+    <colgroup>${["", "4.2rem", "7.5rem", "5rem", "7.5rem", "6.8rem"].map((width) => html`<col ${width ? html`style="width:${width}"` : ""}>`)}</colgroup><thead><tr><th scope="col">Model</th><th scope="col">Size</th><th scope="col">Licence, languages</th>
+    <th scope="col">Reads</th><th scope="col">A usual run here</th><th scope="col"><span class="sr-only">Action</span></th></tr></thead>
     <tbody>${items.map((item) => html`<tr><td><strong>${item.id ?? item.name}</strong>
       ${item.description ? html`<span class="soft">${item.description}</span>` : ""}
       ${item.error ? html`<span>${item.error.what} ${item.error.why}</span>` : ""}
       ${item.gated ? html`<span class="soft">Asks for an account and consent first.</span>` : ""}</td>
-      <td class="num">${item.parameters ? millions(item.parameters) : "–"}</td><td>${item.licence || "–"}</td>
-      <td>${item.languages?.length ? spoken(item.languages) : "–"}</td><td class="num">${item.context ? number(item.context) : "–"}</td>
+      <td class="num">${item.parameters ? millions(item.parameters) : "–"}</td><td>${item.licence || "–"}
+      ${item.languages?.length ? html`<span class="soft">${spoken(item.languages)}</span>` : ""}</td><td class="num">${item.context ? number(item.context) : "–"}</td>
       <td>${fits(item.fit)}</td><td>${button(item)}</td></tr>`)}</tbody></table></div>`;
 }
 function put(place, markup) {
