@@ -26,7 +26,14 @@ class Train extends Part {
     this.addEventListener("change", (event) => this.changedFile(event.target));
     this.querySelector(".tr-search").addEventListener("input", (event) => this.search(event.target.value));
     this.panel();
+    // Whoever comes back from another tab sees at once what was imported or downloaded there.
+    this.watch = new IntersectionObserver(([seen]) => seen.isIntersecting && this.loop());
+    this.watch.observe(this);
     this.loop();
+  }
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.watch?.disconnect();
   }
   addressChanged() {
     if (address().tab !== "train") return;

@@ -220,3 +220,14 @@ def test_something_deleted_is_said_beside_its_choice(ready, studio, page):
     studio.open(page, tab="train", dataset="gone")
     expect(page.locator("[data-slot=dataset] + .tr-beside")).to_contain_text("There is no dataset “gone”.")
     expect(page.locator(".pf-start")).to_be_disabled()
+
+
+def test_what_came_meanwhile_is_there_on_return(train, studio):
+    train.get_by_role("tab", name="Home").click()
+    expect(train.get_by_role("heading", name="Recent runs")).to_be_visible()
+    add_rows(studio.workspace, "later", 60)
+    train.get_by_role("tab", name="Train").click()
+    train.locator("[data-slot=dataset] [data-change]").click()
+    train.locator("[data-name=later]").click()
+    expect(train.locator(".pf-figures")).to_contain_text("48")
+    expect(train).to_have_url(re.compile("dataset=later"))
