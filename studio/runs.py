@@ -91,13 +91,21 @@ def summary(folder: Path) -> RunSummary:
         created=state.created,
         started=state.started,
         ended=state.ended,
-        worked=state.worked,
+        worked=_worked(state, status, last),
         pace=pace(folder, state.started or 0.0) if status == "running" else None,
         loss=last.get("loss"),
         validation_loss=list(state.evals.values())[-1] if state.evals else None,
         error=state.error,
         result=state.result,
     )
+
+
+def _worked(state: State, status: str, last: dict[str, Any]) -> float:
+    """Seconds of work in the lives that are over; one that was killed lasted until its last word."""
+    if status != "interrupted" or state.started is None:
+        return state.worked
+    heard = max(float((line or {}).get("time") or 0.0) for line in (state.last_event, last))
+    return state.worked + max(0.0, heard - state.started)
 
 
 def pace(folder: Path, since: float) -> float | None:

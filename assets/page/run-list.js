@@ -92,7 +92,7 @@ class RunList extends Part {
     const cells = COLUMNS.map((one) => html`<th scope="col" class="${one.wide && "wide"} ${one.right && "right"}"
       aria-sort="${one.key !== key ? "none" : down ? "descending" : "ascending"}"><button type="button" data-sort="${one.key}"
       >${one.title}<span aria-hidden="true">${one.key !== key ? "" : down ? " ↓" : " ↑"}</span></button></th>`);
-    const place = this.querySelector("thead"), text = String(html`<tr><th scope="col" class="pick"><span class="unseen">Select</span></th>${cells}<th scope="col"><span class="unseen">Actions</span></th></tr>`);
+    const place = this.querySelector("thead"), text = String(html`<tr><th scope="col" class="tick"><span class="unseen">Select</span></th>${cells}<th scope="col"><span class="unseen">Actions</span></th></tr>`);
     if (place.drawn === text) return;
     const focused = place.contains(document.activeElement) && document.activeElement.dataset.sort;
     place.drawn = text;
@@ -133,7 +133,7 @@ class RunList extends Part {
     const link = `tab=runs&run=${encodeURIComponent(run.id)}&runs=`;
     const broken = run.status === "broken", under = broken ? run.error?.what : run.notes.split("\n")[0] || run.id;
     return [
-      ["td", "pick", run.status !== "broken" && html`<input type="checkbox" aria-label="Select ${words.nameOf(run)}" ${this.chosen.has(run.id) ? html`checked` : ""}>`],
+      ["td", "tick", run.status !== "broken" && html`<input type="checkbox" aria-label="Select ${words.nameOf(run)}" ${this.chosen.has(run.id) ? html`checked` : ""}>`],
       ["th", "name", html`<a class="clip" href="?${link}" data-go="${link}" title="${words.nameOf(run)}"><bdi>${words.nameOf(run)}</bdi></a>
         <div class="narrow soft small clip">${[run.dataset, run.model, words.method(run)].filter(Boolean).join(" · ")}</div>
         <div class="soft small ${broken ? "" : "clip"}" title="${broken ? run.error?.why : under}"><bdi>${under}</bdi></div>`],

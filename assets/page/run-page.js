@@ -94,7 +94,7 @@ class Run extends Part {
     const { run } = this;
     this.draw(".title", html`<div class="row name"><h1><bdi>${words.nameOf(run)}</bdi></h1><span role="status">${words.chip(run)}</span>
         ${words.can.note(run) && html`<button type="button" class="ft-button quiet small" data-deed="note">Name and notes</button>`}</div>
-      <p class="soft">${words.lineage(run)}${run.created ? html` · started ${when(run.started ?? run.created)}` : ""}</p>
+      <p class="soft">${words.lineage(run)}${run.dataset && run.created ? " · " : ""}${run.created && (run.started ? html`started ${when(run.started)}` : html`created ${when(run.created)}`)}</p>
       ${run.notes && html`<p class="notes" dir="auto">${run.notes}</p>`}`);
     this.draw(".deeds", this.deeds(run));
     this.draw(".trouble", this.trouble(run));

@@ -110,3 +110,10 @@ def test_deleted_runs_are_listed_by_the_id_they_had(tmp_path):
     assert (item.id, item.name, item.dataset) == (folder.name, "gone", "letters") and when > 1e9
     runs.restore(space, folder.name)
     assert runs.deleted(space) == []
+
+
+def test_a_killed_run_worked_until_its_last_word(tmp_path):
+    folder = runs.create(Workspace.open(tmp_path), TrainSettings(dataset="letters"))
+    (folder / "events.jsonl").write_text('{"type": "created", "time": 1}\n{"type": "starting", "time": 10}\n')
+    (folder / "metrics.jsonl").write_text('{"type": "step", "time": 25, "step": 1}\n')
+    assert (runs.summary(folder).status, runs.summary(folder).worked) == ("interrupted", 15.0)
