@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ from ui import row_pictures
 from ui.telling import words
 
 PAGE = 20
+LONGEST_TEXT = 200_000  # characters of a text shown in tokens
 Words = dict[str, Any]
 Form = Literal["jsonl", "csv", "parquet"]
 
@@ -133,15 +135,18 @@ def router(workspace: Workspace) -> APIRouter:
         dataset = _open(workspace, name)
         row = dataset.row(version, row_id)
         change = _changes_of(dataset, version).get(row_id)
+        row = change.applied(row) if change else row
+        part = len(row.text or "") > LONGEST_TEXT
         try:
             tokenizer = _tokenizer(workspace, model, template)
-            pieces = token_view(tokenizer, change.applied(row) if change else row, loss_on=learn, cutoff=max(1, cutoff))
+            seen = replace(row, text=(row.text or "")[:LONGEST_TEXT]) if part else row
+            pieces = token_view(tokenizer, seen, loss_on=learn, cutoff=max(1, cutoff))
         except StudioError as error:
             advice = {"template": "Choose one of the studio’s own templates beside the model."}
             return {"error": words(error, advice), "templates": built_in_templates() if error.field else []}
         return {
             "pieces": pieces,
-            "longest": tokenizer.max_length,
+            "part": part,
             "templates": built_in_templates() if template else [],
         }
 

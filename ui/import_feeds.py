@@ -1,5 +1,6 @@
 """What the import form reads and asks for. A file is an upload, a path on this machine, or a sample of the studio.
 
+GET  /studio/imports                  how many bytes an upload may have
 POST /studio/imports/upload?name=     the file itself as the body, written as it comes
 POST /studio/imports/preview          what the file would become: format, mapping, first rows, bad rows
 POST /studio/imports/start            starts the import as a job
@@ -23,22 +24,15 @@ from ui.telling import words
 
 STARTER = Path(__file__).resolve().parents[1] / "assets" / "starter"
 SAMPLES = {
-    "support-desk": (
-        "support-desk.csv",
-        "Support desk",
-        "400 messages to a shop, each sorted into one of eight queues",
-    ),
-    "house-style": (
-        "house-style.jsonl",
-        "House style",
-        "Conversations of a library that answers in a style of its own",
-    ),
-    "preferences": ("preferences.jsonl", "Preferences", "Questions with a better and a worse answer"),
+    "support-desk": "support-desk.csv",
+    "house-style": "house-style.jsonl",
+    "preferences": "preferences.jsonl",
 }
 SHOWN_ROWS = 5
 SHOWN_BAD = 50
 SHOWN_COLUMNS = 1000
-SECONDS = 1.2
+# How long bad rows are looked for before the first rows are shown, and when somebody waits for them.
+QUICK, PATIENT = 0.2, 2.0
 SPARE_BYTES = 64 << 20
 # What to do next at the form, by the field that is wrong.
 ADVICE = {
@@ -99,10 +93,9 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
         uploads.discard(str(body.get("upload", "")))
         return {}
 
-    @api.get("/samples")
-    def samples() -> Words:
-        shown = [{"sample": key, "title": title, "about": about} for key, (_, title, about) in SAMPLES.items()]
-        return {"samples": shown, "largest": largest}
+    @api.get("")
+    def limits() -> dict[str, int]:
+        return {"largest": largest}
 
     return api
 
@@ -112,7 +105,7 @@ def _source(uploads: Any, body: Words) -> Path:
         path: Path = uploads.path(str(body["upload"]))
         return path
     if body.get("sample") in SAMPLES:
-        return STARTER / SAMPLES[body["sample"]][0]
+        return STARTER / SAMPLES[body["sample"]]
     given = str(body.get("path") or "").strip().strip('"')
     if not given:
         raise BadInput("No file is named.", "", "Choose a file, or write its path.", field="source")
@@ -131,15 +124,15 @@ def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
     known |= {"suggested": free_name(workspace, source.name), "datasets": workspace.names("datasets")}
     encoding, read_as = str(body.get("encoding") or "auto"), str(body.get("read_as") or "auto")
     try:
-        return known | _look(source, list(body.get("mapping") or []), encoding, read_as)
+        return known | _look(source, list(body.get("mapping") or []), encoding, read_as, bool(body.get("patient")))
     except (StudioError, OSError) as error:
         return known | {"error": words(error, ADVICE)} | _columns(source, encoding)
 
 
-def _look(source: Path, mapping: list[str], encoding: str, read_as: str) -> Words:
+def _look(source: Path, mapping: list[str], encoding: str, read_as: str, patient: bool) -> Words:
     from studio.datasets.preview import preview
 
-    found = preview(source, mapping, SHOWN_ROWS, encoding, read_as, SECONDS)
+    found = preview(source, mapping, SHOWN_ROWS, encoding, read_as, PATIENT if patient else QUICK)
     guess = found.guess.mapping
     return {
         "format": found.guess.format,

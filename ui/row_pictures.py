@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from studio.datasets.rows import Row
 
 SHORT = 1500
-WHOLE = 200_000
+WHOLE = 4 << 20  # what is longer can't be edited either
 TURNS_SHORT = 4
 
 KINDS = {

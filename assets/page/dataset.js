@@ -41,12 +41,17 @@ class Dataset extends Part {
       if (event.target.matches(".lengths select")) go({ model: event.target.value }, { replace: true });
     };
     this.unwatch = onTheme(() => this.histogram());
+    this.outside ??= (event) => {
+      for (const menu of this.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
+    };
+    document.addEventListener("click", this.outside);
     this.loop();
     this.rows();
   }
   disconnectedCallback() {
     super.disconnectedCallback();
     this.unwatch?.();
+    document.removeEventListener("click", this.outside);
     if (this.plotted) window.Plotly.purge(this.querySelector(".chart"));
   }
   addressChanged() {
@@ -67,17 +72,17 @@ class Dataset extends Part {
       throw error;
     }
     if (!this.isConnected || this.gone) return;
-    const { head, told, split, groups } = this.parts();
-    this.draw(head, this.head());
-    this.draw(told, this.told());
-    this.draw(split, this.split());
-    this.querySelector(groups).hidden = !Object.keys(this.info.groups).length;
-    this.draw(groups, this.groups());
+    this.draw(".head", this.head());
+    this.draw(".told", this.told());
+    this.draw(".split", this.split());
+    this.querySelector(".groups").hidden = !Object.keys(this.info.groups).length;
+    this.draw(".groups", this.groups());
     this.draw(".sides", this.sides());
     this.lengths();
+    const state = `${this.info.latest} ${this.info.changes}`;
+    if (this.state && this.state !== state) this.rows(); // somebody, here or elsewhere, changed rows
+    this.state = state;
   }
-  parts() { return { head: ".head", told: ".told", split: ".split", groups: ".groups" }; }
-
   head() {
     const { name, version, latest, versions } = this.info;
     const title = this.renaming
@@ -300,9 +305,9 @@ class Dataset extends Part {
     this.alive = false;
     const { deleted } = await ask("/studio/datasets").catch(() => ({ deleted: [] }));
     const there = deleted.some((item) => item.name === this.name);
-    this.draw(null, html`${link(`tab=data&dataset=&${OUT}`, "‹ All datasets", html`class="back"`)}<div class="card empty"><h2 class="anywhere">${there ? `“${this.name}” was deleted` : error.what}</h2>
+    this.draw(null, html`<div class="stack">${link(`tab=data&dataset=&${OUT}`, "‹ All datasets", html`class="back"`)}<div class="card empty"><h2 class="anywhere">${there ? `“${this.name}” was deleted` : error.what}</h2>
       <p class="anywhere">${there ? "It lies in the trash with all its versions." : `${error.why} ${error.next}`}</p><p class="row center">${there
-        ? html`<button type="button" class="ft-button primary" data-back>Restore it</button>` : link(`tab=data&dataset=&${OUT}`, "All datasets", html`class="ft-button primary"`)}</p></div>`);
+        ? html`<button type="button" class="ft-button primary" data-back>Restore it</button>` : link(`tab=data&dataset=&${OUT}`, "All datasets", html`class="ft-button primary"`)}</p></div></div>`);
     this.querySelector("[data-back]")?.addEventListener("click", async () => {
       await tell(`${at(this.name)}/restore`).catch((failed) => toast(`${failed.what} ${failed.why} ${failed.next}`));
       this.gone = false;

@@ -80,7 +80,7 @@ class Import extends Part {
   }
   async upload(file, name) {
     this.draw(".told", html``);
-    const { largest } = await ask("/studio/imports/samples").catch(() => ({ largest: Infinity }));
+    const { largest } = await ask("/studio/imports").catch(() => ({ largest: Infinity }));
     if (file.size > largest) {
       this.fault({ what: `${name} is too large to upload.`, why: `It has ${size(file.size)}; uploads are limited to ${size(largest)}.`, next: "Put it on the machine the studio runs on and give its path." });
       return;
@@ -111,13 +111,13 @@ class Import extends Part {
 
   // ---- What it is taken for ----
 
-  async look() {
+  async look(patient = false) {
     const asked = (this.asked = (this.asked ?? 0) + 1);
     const source = this.showing;
     const slow = setTimeout(() => this.querySelector(".ft-looking")?.removeAttribute("hidden"), 200);
     let found;
     try {
-      found = await tell("/studio/imports/preview", { ...this.source, ...this.mapping.asked() });
+      found = await tell("/studio/imports/preview", { ...this.source, ...this.mapping.asked(), patient });
     } catch (error) {
       found = { error };
     }
@@ -129,6 +129,7 @@ class Import extends Part {
     this.found = { ...this.found, rows: null, bad_count: 0, first: null, error: null, ...found };
     this.mapping.take(this.found);
     this.render();
+    if (found.rows && !found.whole && !patient) this.look(true); // the first rows are shown; now for the bad ones among many
   }
   // Nothing can be made of the file: back to the choice, with what was typed.
   unreadable(error) {
@@ -279,6 +280,8 @@ class Import extends Part {
   }
   ended({ status, result, events }) {
     if (status === "finished") {
+      const { upload } = address();
+      if (upload) tell("/studio/imports/discard", { upload }).catch(() => null);
       go({ ...CLEAR, dataset: result.name });
       toast(`${number(result.rows)} rows are in “${result.name}”${result.version > 1 ? `, version ${result.version}` : ""}.`);
       return;

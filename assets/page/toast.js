@@ -3,15 +3,13 @@
 import { html } from "./base.js";
 
 const SECONDS = 10;
-let place, timer;
+let timer;
+const place = document.createElement("div"); // there from the beginning, so that what is put in is read out
+place.className = "ft ft-toast";
+place.setAttribute("role", "status");
+document.body.append(place);
 
 export function toast(text, { button = "Undo", run = null } = {}) {
-  if (!place) {
-    place = document.createElement("div");
-    place.className = "ft ft-toast";
-    place.setAttribute("role", "status");
-    document.body.append(place);
-  }
   const close = () => { clearTimeout(timer); place.innerHTML = ""; };
   place.innerHTML = html`<div><span>${text}</span>${run && html`<button type="button" class="ft-button">${button}</button>`}</div>`;
   place.querySelector("button")?.addEventListener("click", async () => { close(); await run(); });

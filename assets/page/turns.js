@@ -11,8 +11,8 @@ export function rowBody(row, edit = false) {
   const asked = turns(row.messages, "messages", edit);
   if (row.kind === "preference") {
     return html`${asked}<div class="ft-pair">
-      <section aria-label="Better answer"><h3>Better</h3>${turns(row.chosen, "chosen", edit)}</section>
-      <section aria-label="Worse answer"><h3>Worse</h3>${turns(row.rejected, "rejected", edit)}</section></div>`;
+      <div class="side" role="group" aria-label="Better answer"><h3>Better</h3>${turns(row.chosen, "chosen", edit)}</div>
+      <div class="side" role="group" aria-label="Worse answer"><h3>Worse</h3>${turns(row.rejected, "rejected", edit)}</div></div>`;
   }
   if (row.kind === "label") return html`${asked}${turn({ role: "assistant", content: row.label }, "Label", "label", null, edit)}`;
   if (row.kind === "feedback") {
@@ -48,8 +48,8 @@ export function texts(place) {
     .map((field) => ({ of: field.dataset.of, at: field.dataset.at === undefined ? null : Number(field.dataset.at), text: field.value }));
 }
 
-export function chips(row, { side = true } = {}) {
-  return html`${side ? html`<span class="chip">${SIDES[row.split] ?? row.split}</span>` : ""}${row.excluded ? html`<span class="chip excluded">Excluded</span>` : ""}${row.edited
+export function chips(row) {
+  return html`<span class="chip">${SIDES[row.split] ?? row.split}</span>${row.excluded ? html`<span class="chip excluded">Excluded</span>` : ""}${row.edited
     ? html`<span class="chip edited">Edited</span>` : ""}${Object.entries(row.tags ?? {}).map(([name, value]) =>
       html`<span class="chip tag" title="${name}">${value}</span>`)}${row.tools?.length ? html`<span class="chip" title="${row.tools.join(", ")}">${row.tools.length} tool${row.tools.length > 1 ? "s" : ""}</span>` : ""}`;
 }

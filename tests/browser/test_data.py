@@ -319,3 +319,19 @@ def test_an_empty_page_says_what_to_do(start_studio, page):
     page.get_by_role("button", name="Import", exact=True).click()
     where(page, dataset="house-style", sample=None)
     expect(page.locator(".lengths .words")).to_contain_text("in the tokens of a model, and there is none yet")
+
+
+def test_an_import_is_seen_after_a_reload_and_can_be_stopped(studio, page, tmp_path):
+    source = tmp_path / "long.csv"
+    with open(source, "w") as file:
+        file.write("question,answer\n")
+        file.writelines(f"Where is parcel {n} now?,It is on its way with number {n}.\n" for n in range(400_000))
+    studio.open(page, tab="data", path=str(source), **{"import": "1"})
+    expect(page.locator(".ft-guess")).to_contain_text("the import reads them all")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_role("progressbar", name="Importing long.csv")).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".start-told")).to_contain_text("Nothing was imported.")
+    assert "long" not in studio.workspace.names("datasets")
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_enabled()

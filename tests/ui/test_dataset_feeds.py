@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 
 from studio.datasets.importing import import_file
 from studio.errors import StudioError
+from studio.jobs import local
 from studio.settings.importing import ImportSettings
 from ui import dataset_feeds, import_feeds
 from ui.telling import words
@@ -22,12 +23,16 @@ LARGEST = 1 << 20
 
 @pytest.fixture
 def page(workspace):
+    """The routes as the studio serves them; workers they start are waited for."""
     app = FastAPI()
     app.include_router(dataset_feeds.router(workspace))
     app.include_router(import_feeds.router(workspace, LARGEST))
     for kind in (StudioError, OSError):
         app.add_exception_handler(kind, lambda _, error: JSONResponse({"error": words(error)}, status_code=409))
-    return TestClient(app)
+    yield TestClient(app)
+    for child in local._children:
+        child.wait(60)
+    local.reap()
 
 
 @pytest.fixture
