@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Any
 
@@ -29,12 +28,3 @@ def words(error: BaseException, by_field: dict[str, str] | None = None) -> dict[
     for pattern, instead in INSTEAD:
         told["next"] = pattern.sub(instead, told["next"])
     return told
-
-
-def notice(error: BaseException) -> str:
-    """The same as a block for gr.HTML; every text in it is shown as text."""
-    told = {key: html.escape(str(value)) for key, value in words(error).items()}
-    return (
-        f'<div class="ft"><div class="notice error" role="alert"><strong>{told["what"]}</strong> {told["why"]} '
-        f'<span class="soft">{told["next"]}</span></div></div>'
-    )

@@ -6,7 +6,7 @@ import pytest
 
 from studio.datasets.preview import preview
 from studio.errors import BadInput, StudioError
-from ui.telling import notice, words
+from ui.telling import words
 
 
 def test_advice_of_the_command_line_names_no_flag_on_the_page(tmp_path):
@@ -26,8 +26,3 @@ def test_advice_of_the_command_line_names_no_flag_on_the_page(tmp_path):
 def test_any_error_has_the_three_words():
     told = words(PermissionError(13, "Permission denied", "/secret"))
     assert all(told[key] for key in ("what", "why", "next"))
-
-
-def test_a_notice_shows_text_and_runs_nothing():
-    made = notice(BadInput("<img src=x onerror=alert(1)>", "why & how", "next"))
-    assert "<img" not in made and "&lt;img" in made and "why &amp; how" in made and 'role="alert"' in made
