@@ -192,14 +192,15 @@ def test_an_event_reaches_the_page_soon(studio, page, capsys):
 
 
 def test_a_failed_run_says_what_why_and_next(studio, page):
-    folder = ended(studio, "broken off", how="failed")
+    folder = ended(studio, "broken off", how="failed", learning_rate=7e-4)
     studio.open(page, tab="runs", run=folder.name)
     alert = page.get_by_role("alert")
     for words in ("It broke.", "A reason.", "Mend it."):
         expect(alert).to_contain_text(words)
     expect(page.get_by_role("button", name="Resume")).to_be_enabled()
     page.get_by_role("button", name="Change the settings").click()
-    expect(page).to_have_url(re.compile(f"tab=train.*from={folder.name}"))
+    expect(page).to_have_url(re.compile("tab=train"))
+    expect(page.get_by_role("textbox", name="Learning rate")).to_have_value("0.0007")
 
 
 def test_the_list_is_searched_sorted_and_overlaid(studio, page):
