@@ -132,7 +132,7 @@ class Compare extends Part {
           <div class="unseen" role="status" data-said></div>
           <form class="card composer">
             <label class="unseen" for="compare-prompt">What to ask</label>
-            <textarea id="compare-prompt" name="prompt" rows="2" dir="auto" placeholder="Ask both…  (Ctrl+Enter sends)"></textarea>
+            <textarea id="compare-prompt" name="prompt" rows="1" dir="auto" placeholder="Ask both…  (Ctrl+Enter sends)"></textarea>
             <div class="spread"><div class="row">
               <button type="submit" class="ft-button primary" data-send>Send</button>
               <button type="button" class="ft-button" data-stop hidden>Stop</button>
@@ -245,19 +245,19 @@ class Compare extends Part {
     field.value = "";
     this.send({ prompt });
   }
-  askRow({ messages: asked, expected, row, tools, number: place }) {
+  askRow({ messages: asked, expected, row, tools }) {
     if (this.busy) return;
     const before = this.talk;
     const typed = before.turns.length > 1 || before.turns.some((turn) => !turn.row);
     this.talk = { system: before.system, turns: [] };
     if (typed) toast("A new conversation was begun.", { run: () => { this.abort?.abort(); this.talk = before; this.keepAll(); this.drawTalk(); } });
-    this.send({ prompt: asked.at(-1).content, given: asked.slice(0, -1), expected, row, tools, place });
+    this.send({ prompt: asked.at(-1).content, given: asked.slice(0, -1), expected, row, tools });
   }
   send(asked) {
     const turn = { ...asked, answers: this.sides.map(empty) };
     this.talk.turns.push(turn);
     this.drawTalk();
-    this.querySelector(".talk > :last-child")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    this.show(turn);
     return this.answerTurn(turn);
   }
   async answerTurn(turn) {
@@ -289,8 +289,17 @@ class Compare extends Part {
     this.loading = false;
     this.busy = null;
     if (this.key !== key || this.talk !== talk) return this.buttons();
+    const seen = this.isSeen(turn);
     this.drawTalk();
+    if (seen) this.show(turn);
     this.look().catch(() => {});
+  }
+  place(turn) { return this.querySelector(`[data-turn="${this.talk.turns.indexOf(turn)}"]`); }
+  show(turn) { this.place(turn)?.scrollIntoView({ block: "nearest", behavior: "smooth" }); }
+  // Whether somebody who reads elsewhere would be pulled away.
+  isSeen(turn) {
+    const box = this.place(turn)?.getBoundingClientRect();
+    return box && box.bottom > 0 && box.top < innerHeight;
   }
   // One question for base and tuned of a run together, one for each run else.
   questions(talk, turn) {
@@ -382,13 +391,12 @@ class Compare extends Part {
     const right = turn.expected === undefined || one.finish === "error" ? "" : same(one.text, turn.expected)
       ? html`<span class="mark good">✓ as expected</span>` : html`<span class="mark soft">✗ not as expected</span>`;
     const facts = [one.tokens !== undefined && `${number(one.tokens)} tokens`, one.seconds !== undefined && `${one.seconds.toFixed(1)} s`, FINISH[one.finish], one.cut && "the beginning of the conversation did not fit"].filter(Boolean);
-    return html`<footer class="small soft">${one.weights ? stamp(one.weights) : ""}<span class="num" title="${one.first === undefined ? "" : `First word after ${one.first.toFixed(2)} s`}">${facts.join(" · ")}</span>${right}
-      <button type="button" class="ft-button quiet small" data-copy="${side}" aria-label="Copy the answer of ${this.sides[side].title}">Copy</button></footer>`;
+    return html`<div class="foot small soft">${one.weights ? stamp(one.weights) : ""}<span class="num" title="${one.first === undefined ? "" : `First word after ${one.first.toFixed(2)} s`}">${facts.join(" · ")}</span>${right}
+      <button type="button" class="ft-button quiet small" data-copy="${side}" aria-label="Copy the answer of ${this.sides[side].title}">Copy</button></div>`;
   }
   // While it is written only the text changes.
   drawText(turn, side) {
-    const at = this.talk.turns.indexOf(turn);
-    const place = this.querySelector(`[data-turn="${at}"] [data-words="${side}"]`);
+    const place = this.place(turn)?.querySelector(`[data-words="${side}"]`);
     if (!place) return;
     place.textContent = turn.answers[side].text;
     const waiting = place.parentElement.querySelector(".waiting");

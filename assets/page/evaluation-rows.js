@@ -67,8 +67,9 @@ class EvaluationRows extends Part {
     const texts = this.marks ? differences(row.base, row.tuned).map(marked) : [row.base, row.tuned];
     const cell = (side, at) => {
       const right = row[`${side}_exact_match`] === 1, f1 = row[`${side}_token_f1`];
-      return html`<td class="side ${side}"><div class="words" dir="auto">${texts[at]}</div><div class="small mark ${right ? "good" : "soft"}">${right ? "✓ right" : "✗ not the expected one"}
-        <span class="soft num">${metric === "token_f1" || !right ? `F1 ${Math.round(100 * f1)} %` : ""}${row[`${side}_finish`] === "length" ? " · cut off" : ""}</span></div></td>`;
+      const facts = [(metric === "token_f1" || !right) && `F1 ${Math.round(100 * f1)} %`, row[`${side}_finish`] === "length" && "cut off"].filter(Boolean);
+      return html`<td class="side ${side}"><div class="words" dir="auto">${texts[at]}</div><div class="small mark ${right ? "good" : "soft"}">${right ? "✓ right" : "✗ not exact"}
+        ${facts.length ? html`<span class="soft num">· ${facts.join(" · ")}</span>` : ""}</div></td>`;
     };
     return html`<tr><td>${earlier.length ? html`<details><summary class="soft small">${earlier.length} ${earlier.length === 1 ? "turn" : "turns"} before</summary>${earlier.map((turn) => html`<p class="small" dir="auto"><b class="soft">${turn.role}</b> ${turn.content}</p>`)}</details>` : ""}
       <div class="words" dir="auto">${last.content}</div></td><td><div class="words" dir="auto">${row.expected}</div></td>${cell("base", 0)}${cell("tuned", 1)}</tr>`;
