@@ -23,10 +23,6 @@ NARROW = 8
 CLOCK = 3e9
 BYTES = {"float32": 4, "bfloat16": 2}
 NF4_BYTES = 0.53
-# A product too small for the library to share out among cores, and how much better large ones use a core (MEASURED:
-# 312 billion operations a second on two cores, where the small one makes 92 on one).
-SMALL = 64
-LARGE_GAIN = 1.7
 
 
 @dataclass(frozen=True)
