@@ -245,7 +245,7 @@ def _emptied(buffer: io.StringIO) -> bytes:
 def _all(folder: Path) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(_predictions(folder)) as file:
+    with pq.ParquetFile(predictions(folder)) as file:
         for batch in file.iter_batches(batch_size=256, columns=list(FIELDS)):
             yield from batch.to_pylist()
 
@@ -255,10 +255,11 @@ def _query(folder: Path, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
 
     with connect() as connection:
         table = "read_parquet(?, file_row_number = true)"
-        return connection.execute(sql.format(table), [str(_predictions(folder)), *values]).fetchall()
+        return connection.execute(sql.format(table), [str(predictions(folder)), *values]).fetchall()
 
 
-def _predictions(folder: Path) -> Path:
+def predictions(folder: Path) -> Path:
+    """The file of all rows; NotFound while there is none."""
     path = folder / PREDICTIONS
     if not path.is_file():
         raise NotFound(

@@ -73,10 +73,11 @@ def router(workspace: Workspace) -> APIRouter:
     @api.get("/{name}/download")
     def download(name: str, form: Literal["csv", "jsonl"] = "csv") -> Response:
         folder = workspace.folder("evaluations", name)
+        evaluations.predictions(folder)  # refused before the answer begins
         stream = (evaluations.table if form == "csv" else evaluations.jsonl)(folder)
         kind = "text/csv; charset=utf-8" if form == "csv" else "application/jsonl"
         headers = {"Content-Disposition": f'attachment; filename="{folder.name}.{form}"'}
-        return StreamingResponse(_begun(stream), 200, headers, kind)
+        return StreamingResponse(stream, 200, headers, kind)
 
     @api.post("/{name}/{deed}")
     def act(name: str, deed: str) -> Words:
@@ -100,11 +101,3 @@ def refuse_if_alive(folder: Any) -> None:
     status = job_folder.status(folder)
     if status in ("running", "stopping", "queued"):
         raise Refused(f"{folder.name} can't be deleted.", f"It is {status}.", "Stop it first.")
-
-
-def _begun(stream: Any) -> Any:
-    """The stream with its first block made already, so that an error is told before the answer begins."""
-    import itertools
-
-    first = next(stream, b"")
-    return itertools.chain([first], stream)
