@@ -164,13 +164,26 @@ def _prompt_completion(table: Table) -> Found | None:
 
 
 def _label(table: Table) -> Found | None:
-    text, label = table.find(*LABELLED), table.find(*LABELS)
+    text, label = table.find(*LABELLED) or _only_text(table), table.find(*LABELS)
     if text and not label and (label := _repeating(table, text)):
         return "label", {"user": text, "label": label}, f"“{text}” is a text; “{label}” has few values that come again"
     short = table.share(label, lambda value: not isinstance(value, (list, dict)) and len(str(value)) <= 100)
     if not text or not label or text == label or short < 0.9:
         return None
     return "label", {"user": text, "label": label}, f"“{text}” is a text and “{label}” its label"
+
+
+def _only_text(table: Table) -> str | None:
+    """The one column of texts that hardly come again, whatever it is called."""
+    found = [name for name in table.columns[:200] if _is_texts(table.values(name))]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_texts(values: list[Any]) -> bool:
+    if len(values) < LABELLED_ROWS or not all(isinstance(value, str) for value in values):
+        return False
+    spaced = sum(" " in value.strip() for value in values)
+    return spaced >= 0.9 * len(values) and len(set(values)) >= 0.8 * len(values)
 
 
 def _repeating(table: Table, text: str) -> str | None:
