@@ -81,15 +81,6 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "record", "wanted"), CASES)
-def test_a_text_and_few_repeating_values_are_known_whatever_they_are_called():
-    records = [{"note": f"patient {n} coughs", "triage": f"AMBER {n % 3}", "ward": f"W{n}"} for n in range(12)]
-    guess = recognise(["note", "triage", "ward"], records)
-    assert guess.format == "label" and guess.mapping.roles["user"].columns == ("note",)
-    two_texts = [record | {"ward": f"ward {n} east"} for n, record in enumerate(records)]
-    with pytest.raises(BadInput):
-        recognise(["note", "triage", "ward"], two_texts)
-
-
 def test_each_format(name, record, wanted):
     guess = recognise(list(record), [record])
     assert guess.format == name
@@ -152,6 +143,15 @@ def test_a_column_of_few_values_that_come_again_is_a_label():
     assert recognise(["message", "queue"], records).mapping.roles["label"].columns == ("queue",)
     with pytest.raises(BadInput):
         recognise(["message", "queue"], records[:5] + [{"message": "x" * 60, "queue": f"{n}" * 60} for n in range(9)])
+
+
+def test_a_text_and_few_repeating_values_are_known_whatever_they_are_called():
+    records = [{"note": f"patient {n} coughs", "triage": f"AMBER {n % 3}", "ward": f"W{n}"} for n in range(12)]
+    guess = recognise(["note", "triage", "ward"], records)
+    assert guess.format == "label" and guess.mapping.roles["user"].columns == ("note",)
+    two_texts = [record | {"ward": f"ward {n} east"} for n, record in enumerate(records)]
+    with pytest.raises(BadInput):
+        recognise(["note", "triage", "ward"], two_texts)
 
 
 def test_a_split_column_counts_only_when_all_of_it_names_sides():
