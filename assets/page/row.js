@@ -125,7 +125,7 @@ class Row extends Part {
       ${found.templates?.length ? html`<label class="pick">Chat template <select class="ft-select" name="template">${option("", "the model’s own", this.template ?? "")}${found.templates.map((each) => option(each, each, this.template))}</select></label>` : ""}
       <label class="pick">Learn from <select class="ft-select" name="learn">${option("all", "all answers", this.learn)}${option("last", "the last answer", this.learn)}</select></label>
       <label class="pick">Cut off after <input class="ft-select" name="cutoff" type="number" min="8" max="1000000" value="${this.cutoff}"> tokens</label></div>`);
-    this.part = found.part;
+    this.begins = found.part;
     this.draw(".result", found.error ? notice(found.error) : this.pieces(found.pieces));
   }
   pieces(pieces) {
@@ -133,7 +133,7 @@ class Row extends Part {
     for (const [, kind] of pieces) counts[kind] += 1;
     const shown = pieces.slice(0, 20000);
     const text = (piece) => piece.replaceAll("\n", "↵\n");
-    const part = this.part ? html`<p class="soft small">This text is long; its beginning is shown.</p>` : "";
+    const part = this.begins ? html`<p class="soft small">This text is long; its beginning is shown.</p>` : "";
     return html`${part}<p>Of <b class="num">${number(pieces.length)}</b> tokens the model learns <b class="num">${number(counts.trained)}</b>.
         ${counts.cut ? html`<b class="num">${number(counts.cut)}</b> are cut off.` : ""}${counts.trained ? "" : " This row teaches nothing."}</p>
       <div class="ft-tokenlegend row">${KINDS.map(([kind, name, about]) => html`<span title="${about}"><i class="${kind}"></i>${name} <span class="soft num">${number(counts[kind])}</span></span>`)}</div>

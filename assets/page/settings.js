@@ -42,8 +42,8 @@ class Settings extends Part {
       if (link.dataset.go.endsWith(`part=${part ?? "workspace"}`)) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-    if (part && part !== this.part) this.show(part);
-    this.part = part;
+    if (part && part !== this.shownPart) this.show(part);
+    this.shownPart = part;
   }
   show(part) {
     const section = this.querySelector(`#settings-${part}`);
@@ -60,7 +60,7 @@ class Settings extends Part {
     this.drawAll();
     if (this.support) return;
     await this.lookAtSupport();
-    if (this.part) this.show(this.part); // everything has its height now
+    if (this.shownPart) this.show(this.shownPart); // everything has its height now
   }
   drawAll() {
     this.drawWorkspace();
