@@ -176,7 +176,8 @@ def _meaning(word: str, exact: dict[str, Any], near: dict[str, Any], rows: int) 
 def page(
     folder: Path, metric: Metric = "exact_match", show: Show = "all", find: str = "", start: int = 0, limit: int = 25
 ) -> Rows:
-    """Rows that match, those on which base and tuned differ most first, then in the dataset's order.
+    """Rows that match, those on which base and tuned differ most first and of these the worse ones, then in the
+    dataset's order.
 
     Args:
         metric: which score says better, worse or same.
@@ -194,7 +195,7 @@ def page(
         folder,
         f"SELECT {', '.join(columns)}, len(base_tokens), len(tuned_tokens) FROM {{}} "
         f"WHERE {where} AND {outcomes[show]} "
-        f"ORDER BY abs({change}) DESC, abs(tuned_token_f1 - base_token_f1) DESC, file_row_number LIMIT ? OFFSET ?",
+        f"ORDER BY abs({change}) DESC, {change}, abs(tuned_token_f1 - base_token_f1) DESC, file_row_number LIMIT ? OFFSET ?",
         [*values, max(1, limit), max(0, start)],
     )
     rows = [_row(dict(zip((*columns, "base_tokens", "tuned_tokens"), line, strict=True))) for line in found]

@@ -30,7 +30,7 @@ from studio.jobs import queue
 from studio.machine import machine
 from studio.settings.answering import Generation
 from studio.workspace import Workspace
-from ui.telling import words
+from ui.telling import plainly, words
 
 PROMPTS = 20
 Words = dict[str, Any]
@@ -91,7 +91,8 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
     def files(run: str) -> Words:
         from studio.applied import list_applied
 
-        return {"files": list_applied(workspace, runs.open_run(workspace, run).name)}
+        found = list_applied(workspace, runs.open_run(workspace, run).name)
+        return {"files": [one | {"messages": list(map(plainly, one.get("messages", [])))} for one in found]}
 
     @api.post("/{run}/files/{job}/resume")
     def resume(run: str, job: str) -> Words:
@@ -180,7 +181,7 @@ async def relay(stream: Stream) -> AsyncIterator[bytes]:
     """The engine's lines as they come; a browser that goes away hangs up at once, and so stops the answer."""
     try:
         while line := await anyio.to_thread.run_sync(stream.line, abandon_on_cancel=True):
-            yield line
+            yield plainly(line.decode()).encode() if line.startswith(b'{"error"') else line
     except StudioError as error:
         yield json.dumps({"error": words(error)}, ensure_ascii=False).encode() + b"\n"
     finally:

@@ -22,6 +22,7 @@ from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.workspace import Workspace
 from ui.answer_feeds import trained_runs
+from ui.telling import plainly
 
 PAGE = 25
 Words = dict[str, Any]
@@ -57,7 +58,8 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}")
     def one(name: str) -> Words:
-        return evaluations.summary(workspace, workspace.folder("evaluations", name))
+        told = evaluations.summary(workspace, workspace.folder("evaluations", name))
+        return told | {"messages": list(map(plainly, told.get("messages", [])))}
 
     @api.get("/{name}/rows")
     def rows(

@@ -22,6 +22,7 @@ from studio.jobs import queue
 from studio.machine import machine
 from studio.workspace import KINDS, Workspace
 from ui.run_feeds import QueueClerk
+from ui.telling import plainly
 
 
 def router(workspace: Workspace) -> APIRouter:
@@ -50,10 +51,10 @@ def router(workspace: Workspace) -> APIRouter:
         return {
             "status": status,
             "offset": end,
-            "events": [line | {"text": wording.event(line)} for line in lines],
+            "events": [line | {"text": plainly(wording.event(line) or "") or None} for line in lines],
             "progress": last if last.get("type") == "progress" else None,
             "text": wording.metric(last),
-            "error": state.error,
+            "error": state.error and state.error | {"next": plainly(state.error["next"])},
             "result": state.result,
         }
 

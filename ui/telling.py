@@ -13,6 +13,8 @@ INSTEAD = (
     (re.compile(r"Leave --(?:format|encoding) out"), "Choose “Find out by itself”"),
     (re.compile(r"name its encoding, for Windows files often --encoding (\w+)"), r"choose its encoding, often \1"),
     (re.compile(r"Try again with --encoding ([\w-]+)"), r"Choose the encoding \1"),
+    (re.compile(r"(Allow longer answers|allow more) with --max-new-tokens"), r"\1 under “Longest answer”"),
+    (re.compile(r"allow a shorter answer \(--max-new-tokens\)"), "allow a shorter one under “Longest answer”"),
 )
 
 
@@ -25,6 +27,11 @@ def words(error: BaseException, by_field: dict[str, str] | None = None) -> dict[
     told = explain(error).as_dict()
     if advice := (by_field or {}).get(told.get("field", "")):
         told["next"] = advice
+    return told | {"next": plainly(told["next"])}
+
+
+def plainly(text: str) -> str:
+    """What a worker or a command says, with boxes named instead of flags."""
     for pattern, instead in INSTEAD:
-        told["next"] = pattern.sub(instead, told["next"])
-    return told
+        text = pattern.sub(instead, text)
+    return text

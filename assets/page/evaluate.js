@@ -9,7 +9,7 @@ const LIVE = ["queued", "running", "stopping"];
 const WORDS = { better: "Better", worse: "Worse", mixed: "Mixed", "can't tell": "Can’t tell" };
 const CHIPS = { better: "finished", worse: "failed", mixed: "interrupted", "can't tell": "" };
 const SIDES = { test: "test rows", validation: "validation rows", train: "training rows" };
-export const share = (value) => `${(100 * value).toFixed(value > 0 && value < 0.1 ? 1 : 0)} %`;
+const share = (value) => (value > 0 && value < 0.0005 ? "< 0.1 %" : `${(100 * value).toFixed(value > 0 && value < 0.1 ? 1 : 0)} %`);
 const points = (value) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${Math.abs(100 * value).toFixed(Math.abs(value) < 0.1 ? 1 : 0)}`;
 const verdictChip = (one) => html`<span class="chip ${CHIPS[one.verdict.word]}">${WORDS[one.verdict.word]}</span>`;
 
@@ -95,6 +95,7 @@ class Evaluate extends Part {
     return html`${none}<form class="card stack" data-run="${about.run}">
       <div class="row fields-row"><label class="field"><span>Rows to ask</span><select name="split">${sides.map((side) => html`<option value="${side}">${number(held[side])} ${SIDES[side]}${side === "train" ? " (what it memorised)" : ""}</option>`)}</select></label>
       <label class="field"><span>At most rows</span><input type="number" name="limit" min="1" placeholder="all" title="Asks only the first so many rows, for a quick look"></label>
+      <label class="field"><span>Longest answer</span><input type="number" name="longest" min="1" max="32768" placeholder="by itself" title="Tokens after which an answer is cut off; left empty, the longest expected answer and a quarter more, at most 512"></label>
       <button type="submit" class="ft-button primary">Evaluate</button></div>
       <p class="soft small">It runs when no training has the device. A small model on a CPU answers some two or three rows a second.</p></form>`;
   }
@@ -102,7 +103,8 @@ class Evaluate extends Part {
     const button = form.querySelector("[type=submit]");
     button.disabled = true;
     try {
-      const { evaluation } = await tell("/studio/evaluations", { run: form.dataset.run, split: form.split.value, limit: form.limit.value ? Number(form.limit.value) : null });
+      const { evaluation } = await tell("/studio/evaluations", { run: form.dataset.run, split: form.split.value, limit: form.limit.value ? Number(form.limit.value) : null,
+        max_new_tokens: form.longest.value ? Number(form.longest.value) : null });
       this.draw(".trouble", "");
       go({ evaluation, run: null, again: null }, { replace: true });
     } catch (error) {

@@ -62,14 +62,14 @@ def ids(found: evaluations.Rows) -> list[str]:
 
 def test_rows_come_with_the_differing_ones_first_and_are_counted_as_the_verdict_counts_them(evaluation: Path) -> None:
     found = evaluations.page(evaluation)
-    assert ids(found) == ["r1", "r4", "r2", "r3", "r0"]
+    assert ids(found) == ["r2", "r1", "r4", "r3", "r0"]
     assert found.counts == {"all": 5, "better": 2, "worse": 1, "same": 2}
     figures = migrate.load(evaluation / "verdict.json", "verdict")["metrics"]
     for name in ("exact_match", "token_f1"):
         counts = evaluations.page(evaluation, name).counts
         assert (counts["better"], counts["worse"]) == (figures[name]["better_rows"], figures[name]["worse_rows"])
-    assert found.rows[0]["prompt"] == [{"role": "user", "content": "Where is “1”?\nThanks"}]
-    assert found.rows[0]["tuned_tokens"] == 2
+    assert found.rows[1]["prompt"] == [{"role": "user", "content": "Where is “1”?\nThanks"}]
+    assert found.rows[1]["tuned_tokens"] == 2
 
 
 def test_rows_are_filtered_searched_and_paged(evaluation: Path) -> None:
@@ -80,7 +80,7 @@ def test_rows_are_filtered_searched_and_paged(evaluation: Path) -> None:
     assert ids(evaluations.page(evaluation, find="r3")) == ["r3"]
     assert evaluations.page(evaluation, find="100%_").total == 0
     second = evaluations.page(evaluation, start=2, limit=2)
-    assert (ids(second), second.total) == (["r2", "r3"], 5)
+    assert (ids(second), second.total) == (["r4", "r3"], 5)
 
 
 def test_thousands_of_rows_are_paged(workspace: Workspace) -> None:

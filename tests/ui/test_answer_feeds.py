@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from studio import events, migrate
 from studio.errors import JobFailed, StudioError
@@ -99,6 +99,8 @@ def test_a_question_streams_from_the_engine_to_the_page(page, run):
     wrong = page.post(path, json={"messages": ASK, "options": {"temperature": 9}}).text
     assert "temperature" in json.loads(wrong)["error"]["why"]
     assert page.post(path, json={"messages": ASK, "weights": "both of them"}).status_code == 409
+    long = page.post(path, json={"messages": [{"role": "user", "content": "parcel " * 900}]}).text
+    assert "under “Longest answer”" in json.loads(long)["error"]["next"]
     page.post(f"{path}/engine/stop")
     wait_for(lambda: page.get(f"{path}/engine").json()["phase"] == "off")
 
@@ -117,14 +119,9 @@ def test_an_engine_that_dies_in_an_answer_is_told_on_the_stream():
         def close(self):
             self.closed = True
 
-    import anyio
-
-    stream = Dying()
-
-    async def read():
-        return [line async for line in answer_feeds.relay(stream)]
-
-    lines = anyio.run(read)
+    stream, app = Dying(), FastAPI()
+    app.add_api_route("/said", lambda: StreamingResponse(answer_feeds.relay(stream)))
+    lines = TestClient(app).get("/said").text.splitlines()
     assert json.loads(lines[0])["text"] == "Hel"
     assert json.loads(lines[1])["error"]["what"] == "The engine does not answer."
     assert stream.closed

@@ -1,0 +1,351 @@
+"""The Compare page in a real browser, with the tiny model and two runs that answer differently."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from studio import engines, events, logs
+from studio.jobs import folder as job_folder
+from studio.jobs import queue
+from tests import adapters
+from tests.backend.conftest import dataset
+from tests.browser.conftest import WAIT_MS
+
+ASK = "Where is my parcel?"
+BLOCKED = """for (const kind of ['localStorage', 'sessionStorage'])
+  Object.defineProperty(window, kind, { get() { throw new Error('blocked'); } });"""
+# How often each side was seen to grow.
+COUNT_PIECES = """() => {
+  window.seen = { base: 0, tuned: 0 };
+  const count = (one, at) => { if (one.textContent) window.seen[at ? 'tuned' : 'base'] += 1; };
+  new MutationObserver(() => document.querySelectorAll('.answer-card .writing').forEach(count))
+    .observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
+LOADING_MS = 90_000
+
+
+@pytest.fixture(scope="module")
+def runs(studio_of_file, tiny, tmp_path_factory) -> list[str]:
+    """Two runs on a dataset with 20 held-out rows."""
+    workspace = studio_of_file.workspace
+    model = adapters.install(tiny, workspace)
+    dataset(workspace, tmp_path_factory.mktemp("rows"))
+    made = []
+    for seed in (1, 2):
+        folder = adapters.run(workspace, "desk", "tiny")
+        adapters.adapter(model, folder / "adapter", seed=seed)
+        made.append(folder.name)
+    return made
+
+
+@pytest.fixture
+def studio(chromium, studio_of_file):
+    """The file's studio; engines stay warm from test to test, as they do for people."""
+    return studio_of_file
+
+
+def opened(studio, page, **query):
+    studio.open(page, tab="compare", **query)
+    expect(page.locator("#compare-prompt")).to_be_visible()
+    return page
+
+
+def longest(page, tokens):
+    if not page.locator("[name=max_new_tokens]").is_visible():
+        page.locator(".options > summary").click()
+    page.locator("[name=max_new_tokens]").fill(str(tokens))
+    page.locator(".options > summary").click()
+
+
+def ask(page, prompt=ASK):
+    page.locator("#compare-prompt").fill(prompt)
+    page.keyboard.press("Control+Enter")
+
+
+def answered(page):
+    """Waits until both sides have ended; the engine may have to load first."""
+    expect(page.locator("[data-said]")).to_have_text("Both have answered.", timeout=LOADING_MS)
+    expect(page.locator("[data-stop]")).to_be_hidden()
+
+
+def words(page, turn=-1):
+    return page.locator(".turn").nth(turn).locator(".answer-card .words").all_inner_texts()
+
+
+def test_an_empty_workspace_says_what_to_do(start_studio, page):
+    studio = start_studio()
+    studio.open(page, tab="compare")
+    expect(page.get_by_role("heading", name="No trained model yet")).to_be_visible()
+    page.locator("ft-compare").get_by_role("link", name="Train a model").click()
+    expect(page).to_have_url(re.compile("tab=train"))
+
+
+def test_both_sides_stream_and_end_stamped_by_their_weights(runs, studio, page):
+    opened(studio, page, run=runs[0])
+    longest(page, 30)
+    page.evaluate(COUNT_PIECES)
+    ask(page)
+    expect(page.locator(".engine .chip")).to_have_text(re.compile("Loading|Ready"))
+    answered(page)
+    assert all(count > 3 for count in page.evaluate("window.seen").values()), "nothing was seen while it was written"
+    stamps = page.locator(".stamp").evaluate_all("all => all.map((one) => one.dataset.weights)")
+    assert stamps[1].startswith(f"{stamps[0]}+")
+    assert stamps == list(engines.state(studio.workspace, runs[0]).weights.values())
+    expect(page.locator(".foot").first).to_contain_text(re.compile(r"\d+ tokens · \d+\.\d s"))
+    base, tuned = words(page)
+    assert base != tuned
+    first = page.locator(".foot .num").first.get_attribute("title")
+    print(f"tiny model: {first}")
+
+
+def test_each_side_goes_on_from_its_own_answer_and_a_reload_keeps_it(runs, studio, page):
+    opened(studio, page, run=runs[0])
+    longest(page, 12)
+    ask(page)
+    answered(page)
+    with page.expect_request(lambda request: request.url.endswith(runs[0]) and request.method == "POST") as asked:
+        ask(page, "<b>And</b> now?")
+    body = asked.value.post_data_json
+    answered(page)
+    first = [turn for turn in body["messages"] if turn["role"] == "assistant"]
+    other = [turn for turn in body["tuned_messages"] if turn["role"] == "assistant"]
+    shown = page.locator(".turn").first.locator(".answer-card .words").all_text_contents()
+    assert [first[0]["content"], other[0]["content"]] == shown
+    expect(page.locator(".asked .words").last).to_have_text("<b>And</b> now?")
+    before = page.locator(".talk").inner_text()
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(2)
+    assert page.locator(".talk").inner_text() == before
+    ask(page, "Go on")
+    answered(page)
+    expect(page.locator(".turn")).to_have_count(3)
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_role("heading", name="Nothing asked yet")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".turn")).to_have_count(3)
+
+
+def test_stop_ends_the_answer_in_the_engine_too(runs, studio, page):
+    opened(studio, page, run=runs[0])
+    longest(page, 450)
+    page.locator(".options > summary").click()
+    page.locator("[name=temperature]").fill("2")
+    page.locator(".options > summary").click()
+    ask(page)
+    page.wait_for_function("document.querySelector('.writing')?.textContent.length > 3", timeout=LOADING_MS)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".foot").first).to_contain_text("stopped")
+    expect(page.locator(".stamp")).to_have_count(2)
+    page.wait_for_function(
+        """async (run) => !(await (await fetch(`/studio/answers/${run}/engine`)).json()).busy""", arg=runs[0]
+    )
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+
+
+def test_at_a_temperature_regenerate_takes_another_seed(runs, studio, page):
+    opened(studio, page, run=runs[0])
+    longest(page, 12)
+    page.locator(".options > summary").click()
+    page.locator("[name=temperature]").fill("1.5")
+    ask(page)
+    answered(page)
+    before = words(page)
+    page.locator("form").get_by_role("button", name="Regenerate").click()
+    expect(page.locator(".writing").first).to_be_attached()
+    answered(page)
+    assert words(page) != before
+    expect(page.locator("[data-changed]")).to_contain_text("answer seed 1")
+
+
+def test_held_out_rows_are_asked_with_a_click_and_the_expected_answer_stands_beside(runs, studio, page):
+    opened(studio, page, run=runs[0])
+    longest(page, 6)
+    expect(page.locator("[data-count]")).to_have_text("20 held-out rows")
+    row = page.locator(".ask-row").nth(1)
+    prompt = row.locator(".two-lines").inner_text()
+    row.click()
+    answered(page)
+    expect(page.locator(".asked .words")).to_have_text(prompt)
+    expect(page.locator(".expected .words")).to_have_text(re.compile("^QUEUE: "))
+    expect(page.locator(".foot .mark").first).to_have_text("✗ not as expected")
+    expect(page.locator("[data-count]")).to_have_text("2 of 20")
+    page.get_by_role("button", name="Ask the next row").click()
+    expect(page.locator("[data-count]")).to_have_text("3 of 20")
+    answered(page)
+    page.locator("#held-find").fill("number 7?")
+    expect(page.locator(".ask-row")).to_have_count(1)
+    page.locator("#held-find").fill("nowhere to be found")
+    expect(page.locator("[data-list]")).to_contain_text("No row holds these words.")
+
+
+def test_differing_words_are_marked_on_demand_and_answers_copied(runs, studio, open_page):
+    page = open_page(permissions=["clipboard-read", "clipboard-write"])
+    opened(studio, page, run=runs[0])
+    longest(page, 10)
+    ask(page)
+    answered(page)
+    expect(page.locator("mark")).to_have_count(0)
+    page.get_by_label("Mark differing words").check()
+    expect(page.locator(".answer-card").nth(1).locator("mark").first).to_be_visible()
+    text = page.locator(".answer-card .words").nth(1).text_content()
+    page.get_by_role("button", name="Copy the answer of Tuned").click()
+    expect(page.get_by_role("button", name="Copy the answer of Tuned")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == text
+
+
+def test_words_that_differ(runs, studio, page):
+    """The comparison itself: words, punctuation, scripts without spaces, long texts."""
+    opened(studio, page, run=runs[0])
+    own = """([one, other]) => import('/studio/assets/differences.js').then(({ differences }) =>
+      differences(one, other).map((side) => side.filter(([, own]) => own).map(([text]) => text)))"""
+    assert page.evaluate(own, ["the quick brown fox", "the slow brown fox!"]) == [["quick"], ["slow", "!"]]
+    assert page.evaluate(own, ["same  words", "same\nwords"]) == [[], []]
+    assert page.evaluate(own, ["", "new"]) == [[], ["new"]]
+    assert page.evaluate(own, ["你好世界", "你好地界"]) == [["世"], ["地"]]
+    assert page.evaluate(own, ["a b c", "c a b"]) == [["c"], ["c"]]
+    long = ["word " * 3000 + "end", "word " * 2999 + "other end"]
+    assert page.evaluate(own, long) == [["word"], ["other"]]
+
+
+def test_scripts_in_answers_are_shown_and_not_run(runs, studio, page):
+    evil = '<img src=x onerror="window.ran = true"><script>window.ran = true</script> مرحبا'
+    opened(studio, page, run=runs[0])
+    pieces = [{"side": side, "text": evil} for side in ("base", "tuned")]
+    whole = {"text": evil, "tokens": [1], "seconds": 0.1, "weights": "abc", "finish": "stop", "cut": 0}
+    page.route(
+        f"**/studio/answers/{runs[0]}",
+        lambda route: route.fulfill(
+            content_type="application/x-ndjson",
+            body="".join(f"{line}\n" for line in map(_json, [*pieces, {"answers": {"base": whole, "tuned": whole}}])),
+        ),
+    )
+    page.get_by_label("Mark differing words").check()
+    ask(page, evil)
+    answered(page)
+    assert words(page) == [evil, evil]
+    page.reload()
+    expect(page.locator(".answer-card .words").first).to_have_text(evil)
+    assert page.evaluate("window.ran") is None
+
+
+def _json(data):
+    import json
+
+    return json.dumps(data)
+
+
+def test_two_runs_answer_side_by_side(runs, studio, page):
+    opened(studio, page, run=runs[0])
+    page.get_by_label("Against").select_option(runs[1])
+    expect(page).to_have_url(re.compile(f"left={runs[0]}&right={runs[1]}|right={runs[1]}&left={runs[0]}"))
+    expect(page.locator(".engine")).to_contain_text("Two runs need an engine each")
+    longest(page, 8)
+    ask(page)
+    answered(page)
+    stamps = page.locator(".stamp").evaluate_all("all => all.map((one) => one.dataset.weights)")
+    assert len(set(stamps)) == 2 and all("+" in stamp for stamp in stamps)
+    page.go_back()
+    expect(page.locator(".side-head").first).to_contain_text("Base")
+
+
+def test_links_to_runs_that_can_not_answer_say_so(runs, studio, page, page_faults):
+    page_faults.allow("409")
+    studio.open(page, tab="compare", run="20200101-000000-gone-0000")
+    expect(page.locator("ft-compare .notice")).to_contain_text("There is no run “20200101-000000-gone-0000”")
+    page.locator("ft-compare [name=run]").select_option(runs[0])
+    expect(page.locator("#compare-prompt")).to_be_visible()
+    bare = adapters.run(studio.workspace, "desk", "tiny").name
+    studio.open(page, tab="compare", run=bare)
+    expect(page.locator("ft-compare .notice")).to_contain_text("no trained weights yet")
+
+
+def test_a_training_that_shares_the_machine_is_told(runs, studio, page):
+    other = job_folder.create(studio.workspace, "train", {"dataset": "desk", "model": "tiny"})
+    with queue.take_device(studio.workspace, other):
+        opened(studio, page, run=runs[0])
+        expect(page.locator(".engine .warning")).to_contain_text(f"“{other.name}” is being trained now.")
+        expect(page.locator(".engine .warning")).to_contain_text("answers take longer")
+    with logs.Log(other / events.EVENTS) as log:
+        log.append("stopped")
+    expect(page.locator(".engine .warning")).to_have_count(0)
+
+
+def test_the_engine_outlives_the_studio_and_the_page_goes_on(runs, studio, page, page_faults):
+    page_faults.allow("ERR_CONNECTION", "Failed to fetch", "ERR_EMPTY_RESPONSE", "Failed to load resource")
+    opened(studio, page, run=runs[0])
+    longest(page, 6)
+    ask(page)
+    answered(page)
+    folder = engines.find(studio.workspace, runs[0])
+    life = engines.this_life(folder)[0]["pid"]
+    studio.kill()
+    ask(page, "Still there?")
+    expect(page.locator(".turn .notice")).to_contain_text("The studio does not answer.")
+    studio.start()
+    page.locator(".turn").get_by_role("button", name="Try again").click()
+    answered(page)
+    assert engines.this_life(folder)[0]["pid"] == life
+    page.get_by_role("button", name="Free the memory").click()
+    expect(page.locator(".engine .chip")).to_have_text("Not loaded", timeout=WAIT_MS)
+
+
+def test_without_storage_everything_works_but_the_reload(runs, studio, open_page):
+    page = open_page()
+    page.add_init_script(BLOCKED)
+    opened(studio, page, run=runs[0])
+    longest(page, 5)
+    ask(page)
+    answered(page)
+    expect(page.locator(".stamp")).to_have_count(2)
+
+
+def test_a_model_is_applied_to_a_file(runs, studio, page, page_faults, tmp_path):
+    page_faults.allow("409")
+    opened(studio, page, run=runs[0])
+    page.locator("[data-file] > summary").click()
+    page.locator("[data-apply]").click()
+    expect(page.locator("ft-answer-file .notice")).to_contain_text("No file is named.")
+    file = tmp_path / "mails.csv"
+    file.write_text("number,message\n1,Where is it?\n2,<b>Hello</b>\n", encoding="utf-8")
+    page.locator("[name=file]").set_input_files(file)
+    page.locator("[name=longest]").fill("5")
+    page.locator("[data-apply]").click()
+    link = page.get_by_role("link", name="Download mails.answers.csv")
+    expect(link).to_be_visible(timeout=LOADING_MS)
+    expect(page.locator("ul.files")).to_contain_text("2 of 2 rows answered")
+    with page.expect_download() as download:
+        link.click()
+    path = Path(tmp_path / "out.csv")
+    download.value.save_as(path)
+    with open(path, encoding="utf-8", newline="") as out:
+        rows = list(csv.DictReader(out))
+    assert [row["message"] for row in rows] == ["Where is it?", "<b>Hello</b>"]
+    assert all(re.fullmatch(r"\w{12}\+\w{12}", row["weights"]) for row in rows)
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("other\nx\n", encoding="utf-8")
+    page.locator("[name=path]").fill(str(wrong))
+    page.locator("[data-apply]").click()
+    expect(page.locator("ul.files")).to_contain_text("wrong.csv has nothing to ask.", timeout=LOADING_MS)
+
+
+def test_a_file_stopped_half_way_goes_on(runs, studio, page, tmp_path):
+    file = tmp_path / "many.csv"
+    file.write_text("message\n" + "".join(f"Where is {n}?\n" for n in range(200)), encoding="utf-8")
+    opened(studio, page, run=runs[0])
+    page.locator("[data-file] > summary").click()
+    page.locator("[name=path]").fill(str(file))
+    page.locator("[name=longest]").fill("250")
+    page.locator("[data-apply]").click()
+    expect(page.locator("ft-job")).to_contain_text(re.compile(r"Answering \d+ of 200"), timeout=LOADING_MS)
+    page.locator("ft-job").get_by_role("button", name="Stop").click()
+    item = page.locator("ul.files > li").first
+    expect(item).to_contain_text("Stopped", timeout=LOADING_MS)
+    item.get_by_role("button", name="Go on").click()
+    expect(item.get_by_role("link", name="Download many.answers.csv")).to_be_visible(timeout=LOADING_MS)
+    expect(item).to_contain_text("answered before; going on with the others")
+    expect(item).to_contain_text("200 of 200 rows answered")
