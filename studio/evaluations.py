@@ -195,7 +195,8 @@ def page(
         folder,
         f"SELECT {', '.join(columns)}, len(base_tokens), len(tuned_tokens) FROM {{}} "
         f"WHERE {where} AND {outcomes[show]} "
-        f"ORDER BY abs({change}) DESC, {change}, abs(tuned_token_f1 - base_token_f1) DESC, file_row_number LIMIT ? OFFSET ?",
+        f"ORDER BY abs({change}) DESC, {change}, abs(tuned_token_f1 - base_token_f1) DESC, file_row_number "
+        "LIMIT ? OFFSET ?",
         [*values, max(1, limit), max(0, start)],
     )
     rows = [_row(dict(zip((*columns, "base_tokens", "tuned_tokens"), line, strict=True))) for line in found]
