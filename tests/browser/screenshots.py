@@ -51,11 +51,11 @@ def main(argv: list[str]) -> int:
 
 @contextmanager
 def workspace_at(given: str | None) -> Iterator[Path]:
-    """The workspace to be shown, under a path that says nothing of this machine."""
+    """A workspace to be shown, a copy of the one given, under a path that says nothing of this machine."""
     with tempfile.TemporaryDirectory(prefix="flextune-") as folder:
         root = Path(folder) / "workspace"
         if given:
-            root.symlink_to(Path(given).resolve(), target_is_directory=True)
+            shutil.copytree(given, root)
         else:
             subprocess.run([sys.executable, "launch.py", "demo", "--workspace", str(root)], cwd=ROOT, check=True)
         yield root
