@@ -52,3 +52,11 @@ def test_its_map_names_files_that_exist():
                 folder = name if name.endswith("/") else ""
             path = ROOT / name if top else ROOT / folder / name
             assert path.exists(), path
+
+
+def test_its_pictures_exist_for_both_themes_of_every_tab():
+    named = set(re.findall(r"assets/screenshots/[\w-]+\.png", README))
+    assert len(named) >= 12 and all((ROOT / name).exists() for name in named)
+    for tab in ("home", "data", "train", "runs", "compare", "evaluate", "export", "settings"):
+        for theme in ("light", "dark"):
+            assert (ROOT / "assets" / "screenshots" / f"{tab}-{theme}.png").exists()
