@@ -30,6 +30,7 @@ from studio.machine import Machine, machine
 from studio.models import BrokenModel, Model, catalogue, list_models
 from studio.models.fit import fit, known_shape
 from studio.models.search import search
+from studio.preferences import check_online
 from studio.settings.base import check
 from studio.settings.models import AddModel
 from studio.settings.train import TrainSettings
@@ -83,6 +84,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/models/search")
     def look_for(words: str) -> dict[str, Any]:
+        check_online(workspace, "The hub can't be searched.")
         return {"found": [item.as_dict() for item in search(words.strip()[:200])]}
 
     @api.post("/models/add")
