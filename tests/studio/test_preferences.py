@@ -66,4 +66,6 @@ def test_a_job_started_from_a_page_says_the_same(workspace: Workspace) -> None:
     while job_folder.status(job) != "failed":
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    while local._children:
+        local.reap()
     assert (events.read_state(job).error or {})["why"] == "The studio is told to stay offline."
