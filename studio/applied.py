@@ -53,6 +53,20 @@ def start(workspace: Workspace, run: str, file: Path, form: Form, *, bring: bool
     return job
 
 
+def asked_columns(workspace: Workspace, run: str) -> list[str]:
+    """The columns a file must have, as the run's dataset had them; [] when the dataset can't be read."""
+    from studio.datasets.mapping import Mapping
+    from studio.datasets.prompts import Asker
+    from studio.datasets.store import Dataset
+
+    try:
+        settings = runs.settings_of(runs.open_run(workspace, run))
+        entry = Dataset.open(workspace, settings.dataset).version_info(settings.version)
+        return Asker(Mapping.model_validate(entry["mapping"])).asked_columns
+    except (StudioError, OSError, KeyError, ValueError):
+        return []
+
+
 def list_applied(workspace: Workspace, run: str) -> list[dict[str, Any]]:
     """The files a run answered, newest first."""
     found = []

@@ -6,7 +6,7 @@ POST /studio/answers/RUN/engine/start|stop      {"beside": RUN}
 POST /studio/answers/RUN                        a question; its answers as lines of JSON while they are written
 GET  /studio/answers/RUN/prompts?find=&start=   held-out rows: the conversation to answer, and the answer expected
 POST /studio/answers/RUN/file?name=&form=       a file as the body, or {"path"}: answered row by row in a job
-GET  /studio/answers/RUN/files                  the files answered so far
+GET  /studio/answers/RUN/files                  the files answered so far, and the columns a file must have
 POST /studio/answers/RUN/files/JOB/resume
 GET  /studio/answers/files/JOB/download
 """
@@ -89,10 +89,14 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
 
     @api.get("/{run}/files")
     def files(run: str) -> Words:
-        from studio.applied import list_applied
+        from studio.applied import asked_columns, list_applied
 
         found = list_applied(workspace, runs.open_run(workspace, run).name)
-        return {"files": [one | {"messages": list(map(plainly, one.get("messages", [])))} for one in found]}
+        columns = asked_columns(workspace, run)
+        return {
+            "columns": columns,
+            "files": [one | {"messages": list(map(plainly, one.get("messages", [])))} for one in found],
+        }
 
     @api.post("/{run}/files/{job}/resume")
     def resume(run: str, job: str) -> Words:

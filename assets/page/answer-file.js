@@ -12,7 +12,7 @@ class AnswerFile extends Part {
     this.path = `/studio/answers/${encodeURIComponent(this.dataset.run)}`;
     this.draw(null, html`<form class="stack">
       <p class="soft">The tuned model of <bdi>${this.dataset.name}</bdi> answers every row; the file keeps its columns and gets one with the answer.
-        It needs the columns that the prompts of its dataset are made of.</p>
+        <span data-columns></span></p>
       <div class="row fields-row">
         <label class="field"><span>File from your computer</span><input type="file" name="file" accept=".csv,.tsv,.json,.jsonl,.parquet,.xlsx,.txt"></label>
         <label class="field grow"><span>or a path on this machine</span><input name="path" placeholder="/home/me/mails.csv" autocomplete="off"></label>
@@ -26,7 +26,8 @@ class AnswerFile extends Part {
     this.loop();
   }
   async tick() {
-    const { files } = await ask(`${this.path}/files`);
+    const { files, columns } = await ask(`${this.path}/files`);
+    this.draw("[data-columns]", columns.length ? html`It needs ${columns.length > 1 ? "the columns" : "the column"} ${columns.map((name, at) => html`${at ? ", " : ""}<b>${name}</b>`)}, as the data it learned from.` : "");
     this.draw(".done", files.length ? html`<ul class="plain files">${files.map((one) => this.line(one))}</ul>` : "");
   }
   line(one) {

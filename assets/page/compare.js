@@ -270,9 +270,11 @@ class Compare extends Part {
     try {
       this.loading = Object.values(this.engines).some((one) => one.phase !== "ready") || !Object.keys(this.engines).length;
       this.drawEngine();
+      this.drawTalk();
       await ready(this.engineRuns, abort.signal, (run, engine) => { this.engines[run] = { ...this.engines[run], ...engine }; });
       this.loading = false;
       this.drawEngine();
+      this.drawTalk();
       await Promise.all(this.questions(talk, turn).map(({ run, body, at }) => this.follow(run, body, at, turn, abort.signal, performance.now())));
       this.say(turn.answers.some((one) => one.finish === "stopped") ? "Stopped." : "Both have answered.");
     } catch (error) {

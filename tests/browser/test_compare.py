@@ -103,6 +103,22 @@ def test_both_sides_stream_and_end_stamped_by_their_weights(runs, studio, page):
     print(f"tiny model: {first}")
 
 
+def test_the_first_word_of_the_starter_comes_at_once(studio, starter, page):
+    """A real model: 135 million weights, and a random adapter on it."""
+    model = adapters.install(starter, studio.workspace, "starter")
+    run = adapters.run(studio.workspace, "desk", "starter")
+    adapters.adapter(model, run / "adapter", size=0.01)
+    opened(studio, page, run=run.name)
+    longest(page, 4)
+    ask(page)
+    answered(page)
+    ask(page, "And when will it come?")
+    answered(page)
+    said = page.locator(".foot .num").last.get_attribute("title")
+    print(f"starter, warm: {said}")
+    assert float(re.search(r"([\d.]+) s", said)[1]) < 20  # under 1 s on a machine with nothing else to do
+
+
 def test_each_side_goes_on_from_its_own_answer_and_a_reload_keeps_it(runs, studio, page):
     opened(studio, page, run=runs[0])
     longest(page, 12)
