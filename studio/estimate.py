@@ -120,7 +120,7 @@ def estimate(
         "weights": weights,
         "trained": trained * (4 + moments) + (0 if method.name == "full" else trained * 4),
         "activations": at_once * _activation_bytes(settings, shape, width),
-        "logits": at_once * trained_share * shape.vocabulary * (width + 8),
+        "logits": at_once * trained_share * shape.vocabulary * width,  # one copy: the gradient is written over it
         "runtime": RUNTIME_GB.get(device, 1.2) * GB,
     }
     return Estimate(

@@ -15,6 +15,8 @@ FULL_SHARE = 0.1
 MAX_CUTOFF = 1024
 ENOUGH_UPDATES = 90
 CHECKS = 8
+# Below this, twice as many updates of half the rows learned more on the starter data (0.92 against 0.87 exact match).
+SMALL_SET = 500
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _cutoff(facts: Facts) -> tuple[int, str]:
 
 
 def _batch_size(facts: Facts) -> tuple[int, str]:
-    if facts.rows < 200:
+    if facts.rows < SMALL_SET:
         return 4, f"With {facts.rows} rows a small batch makes more updates."
     if facts.rows > 5000 and facts.device != "cpu":
         return 16, f"With {facts.rows} rows there are enough updates."

@@ -164,7 +164,7 @@ class TrainSettings(Settings):
 
     tokens_per_pass: int | None = setting(
         None, ge=8, le=10_000_000, title="Tokens at once", group="Speed and memory", level="advanced", unit="tokens",
-        auto="2048, or the cut-off if that is more",
+        auto="1024 on a CPU, 8192 on a GPU, or the cut-off if that is more",
         help="How many tokens go through the model at once; lower it when memory runs out, the result stays the same.",
     )  # fmt: skip
     recompute: bool = setting(
