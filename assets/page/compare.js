@@ -1,9 +1,10 @@
 // The Compare tab: base and tuned of a run (?run=ID), or the tuned models of two runs (?left=A&right=B), side by side.
 
-import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
+import { Part, address, ask, go, html, notice, tell } from "./base.js";
+import { turnCard } from "./answer-card.js";
 import { answer, keepTalk, messages, ready, recallTalk } from "./chat.js";
 import { copy } from "./copy.js";
-import { differences, marked } from "./differences.js";
+import { engineWords, sharerWords } from "./engine-line.js";
 import { keep, recall } from "./remember.js";
 import { pens } from "./run-words.js";
 import { toast } from "./toast.js";
@@ -11,8 +12,6 @@ import "./answer-file.js";
 import "./held-out.js";
 
 const LOOK_EVERY = 5; // ticks between two looks at the list of runs
-const SHARED = { train: "is being trained", evaluate: "is being evaluated", predict: "answers a file", rehearsal: "is being rehearsed" };
-const FINISH = { length: "cut off at the longest answer", stopped: "stopped" };
 const fresh = () => ({ system: "", turns: [] });
 const empty = () => ({ text: "", state: "waiting" });
 
@@ -176,34 +175,7 @@ class Compare extends Part {
   drawEngine() {
     const states = Object.values(this.engines);
     const sharer = states.find((one) => one.sharer)?.sharer;
-    this.draw(".engine", html`${this.engineWords(states)}${sharer ? this.sharerWords(sharer) : ""}`);
-  }
-  engineWords(states) {
-    const failed = states.find((one) => one.phase === "failed");
-    if (failed) return html`${notice(failed.error ?? { what: "The models could not be loaded.", why: "", next: "" })}
-      <p class="after"><button type="button" class="ft-button" data-load>Try again</button></p>`;
-    const line = (chip, words, button) => html`<div class="spread engine-line"><span role="status">${chip}<span class="soft small">${words}</span></span>${button}</div>`;
-    const two = this.engineRuns.length > 1 ? " Two runs need an engine each, so twice the memory." : "";
-    if (this.loading || states.some((one) => one.phase === "loading")) {
-      return html`${line(html`<span class="chip">Loading</span>`, `Base and tuned model are read into memory: some seconds for a small model.${two}`, "")}
-        <div class="bar unknown" role="progressbar" aria-label="Loading the models"><i></i></div>`;
-    }
-    if (states.length && states.every((one) => one.phase === "ready")) {
-      const where = states[0].device === "cpu" ? "the CPU" : "the GPU";
-      const words = states.every((one) => one.loaded)
-        ? `On ${where}. ${two ? two.trim() : states[0].sharing} They leave the memory when nobody asks for a quarter of an hour.`
-        : states.find((one) => one.told)?.told ?? "They load again when you ask.";
-      return line(html`<span class="chip finished">Ready</span>`, words, html`<button type="button" class="ft-button small" data-unload>Free the memory</button>`);
-    }
-    return line(html`<span class="chip">Not loaded</span>`, `The models load when you ask.${two}`, html`<button type="button" class="ft-button small" data-load>Load now</button>`);
-  }
-  sharerWords(sharer) {
-    const does = SHARED[sharer.job] ?? "is at work";
-    const means = sharer.device === "cpu"
-      ? "Both share the processor: answers take longer meanwhile, and so does that."
-      : "It has the GPU: until it ends answers are computed on the CPU, which takes longer.";
-    return html`<div class="notice warning after" role="status"><strong>“${sharer.id}” ${does} now.</strong> ${means}
-      <a href="?tab=runs&run=${sharer.id}" data-go="tab=runs&run=${encodeURIComponent(sharer.id)}" ${sharer.job === "train" ? "" : html`hidden`}>See it</a></div>`;
+    this.draw(".engine", html`${engineWords(states, this.loading)}${sharer ? sharerWords(sharer) : ""}`);
   }
   async warm() {
     if (this.loading || !this.sides) return;
@@ -365,36 +337,10 @@ class Compare extends Part {
 
   drawTalk() {
     const turns = this.talk.turns;
-    this.draw(".talk", turns.length ? html`${turns.map((turn, at) => this.turn(turn, at))}` : html`<div class="card empty quiet-empty"><h2>Nothing asked yet</h2>
+    this.draw(".talk", turns.length ? html`${turns.map((turn, at) => turnCard(turn, at, this))}` : html`<div class="card empty quiet-empty"><h2>Nothing asked yet</h2>
       <p>Write a question below, or click a row that the model has never seen: its expected answer is shown beside.</p></div>`);
     this.querySelector("ft-held-out")?.setAttribute("data-row", turns[0]?.row ?? "");
     this.buttons();
-  }
-  turn(turn, at) {
-    const before = at === 0 && turn.given?.length ? html`<details class="given"><summary class="small soft">${turn.given.length === 1 ? "One turn" : `${turn.given.length} turns`} before it</summary>
-      ${turn.given.map((one) => html`<p dir="auto"><b class="small soft">${one.role}</b> ${one.content}</p>`)}</details>` : "";
-    const expected = turn.expected ? html`<div class="expected"><span class="small soft">Expected answer</span><div class="words" dir="auto">${turn.expected}</div></div>` : "";
-    return html`<article class="turn" data-turn="${at}">
-      <div class="asked"><span class="small soft">${turn.row ? "Held-out row" : "You"}</span>${before}<div class="words" dir="auto">${turn.prompt}</div></div>${expected}
-      ${turn.error ? html`${notice(turn.error)}<p><button type="button" class="ft-button small" data-again>Try again</button></p>` : ""}
-      <div class="pair">${turn.answers.map((one, side) => this.answerCard(turn, one, side))}</div></article>`;
-  }
-  answerCard(turn, one, side) {
-    const told = this.sides[side];
-    const done = one.state === "done";
-    const words = !done ? html`<div class="words writing" data-words="${side}" dir="auto">${one.text}</div>`
-      : html`<div class="words" data-words="${side}" dir="auto">${this.marks && turn.answers.every((other) => other.state === "done")
-        ? marked(differences(turn.answers[0].text, turn.answers[1].text)[side]) : one.text}</div>`;
-    const nothing = done && !one.text.trim() && one.finish !== "error" ? html`<p class="soft small">${one.finish === "stopped" ? "Stopped before its first word." : "The model said nothing."}</p>` : "";
-    return html`<section class="answer-card" style="--side:var(${told.colour})" aria-label="Answer of ${told.title}" aria-busy="${done ? "false" : "true"}">
-      ${words}${nothing}${done ? this.foot(turn, one, side) : html`<p class="soft small waiting">${one.state === "writing" ? "Writing…" : this.loading ? "Waiting for the models to load…" : "Thinking…"}</p>`}</section>`;
-  }
-  foot(turn, one, side) {
-    const right = turn.expected === undefined || one.finish === "error" ? "" : same(one.text, turn.expected)
-      ? html`<span class="mark good">✓ as expected</span>` : html`<span class="mark soft">✗ not as expected</span>`;
-    const facts = [one.tokens !== undefined && `${number(one.tokens)} tokens`, one.seconds !== undefined && `${one.seconds.toFixed(1)} s`, FINISH[one.finish], one.cut && "the beginning of the conversation did not fit"].filter(Boolean);
-    return html`<div class="foot small soft">${one.weights ? stamp(one.weights) : ""}<span class="num" title="${one.first === undefined ? "" : `First word after ${one.first.toFixed(2)} s`}">${facts.join(" · ")}</span>${right}
-      <button type="button" class="ft-button quiet small" data-copy="${side}" aria-label="Copy the answer of ${this.sides[side].title}">Copy</button></div>`;
   }
   // While it is written only the text changes.
   drawText(turn, side) {
@@ -464,14 +410,3 @@ class Compare extends Part {
   }
 }
 customElements.define("ft-compare", Compare);
-
-// As studio/scores.py compares: in the composed form, white space as single blanks.
-const plain = (text) => text.normalize("NFC").split(/\s+/).filter(Boolean).join(" ");
-const same = (one, other) => plain(one) === plain(other);
-
-// Which weights made an answer: the base's hash, and behind the + that of what was trained.
-export function stamp(weights) {
-  const [base, tuned] = weights.split("+");
-  const words = `Made by the weights ${weights}. ${tuned ? "Before the + stands the hash of the base, behind it that of what was trained." : "This is the hash of the base model, nothing trained on it."} The same stamp is always the same weights.`;
-  return html`<code class="stamp ${tuned ? "tuned" : "base"}" title="${words}" tabindex="0" data-weights="${weights}">${tuned ? `${base.slice(0, 6)}+${tuned.slice(0, 6)}` : base.slice(0, 6)}<span class="unseen"> ${words}</span></code>`;
-}

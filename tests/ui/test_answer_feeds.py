@@ -169,6 +169,7 @@ def test_a_file_is_answered_row_by_row_and_downloaded(page, run):
         lambda: [one for one in page.get(f"{path}/files").json()["files"] if one["status"] == "finished"]
     )
     assert (told["id"], told["file"], told["rows"], told["answered"]) == (job, "mails.csv", 2, 2)
+    assert page.get(f"{path}/files").json()["columns"] == ["message"]
     answer = page.get(f"/studio/answers/files/{job}/download")
     assert 'filename="mails.answers.jsonl"' in answer.headers["content-disposition"]
     rows = [json.loads(line) for line in answer.text.splitlines()]
