@@ -154,7 +154,8 @@ def test_stop_ends_the_answer_in_the_engine_too(runs, studio, page):
     page.locator(".options > summary").click()
     ask(page)
     page.wait_for_function("document.querySelector('.writing')?.textContent.length > 3", timeout=LOADING_MS)
-    page.get_by_role("button", name="Stop").click()
+    # By key: below an answer that is being written the button moves, and a click by the mouse waits until it rests.
+    page.get_by_role("button", name="Stop").press("Enter")
     expect(page.locator(".foot").first).to_contain_text("stopped")
     expect(page.locator(".stamp")).to_have_count(2)
     page.wait_for_function(
