@@ -7,6 +7,7 @@ COMMANDS = {
     "check": "say what this machine has and what will work; changes nothing",
     "import": "turn a file of examples into a dataset",
     "datasets": "list the datasets",
+    "freeze": "make a new version of a dataset with what people changed in it",
     "models": "list the models; `models add starter|FOLDER|HUB_ID` adds one",
     "train": "fine-tune a model on a dataset",
     "runs": "list the runs",
@@ -18,6 +19,7 @@ COMMANDS = {
     "chat": "ask base and tuned the same question",
     "predict": "let the tuned model answer each row of a file",
     "export": "write the adapter or the merged model, checked by replay",
+    "benchmark": "measure speed and memory here, and against other trainers; prints the ratios",
     "demo": "the whole way on the starter data: import, train, evaluate",
 }
 

@@ -21,7 +21,7 @@ from studio.logs import Log
 from studio.workspace import Workspace
 
 # Jobs that need the whole device, in the order in which they are served.
-DEVICE_JOBS = ("train", "rehearsal", "evaluate", "predict")
+DEVICE_JOBS = ("train", "rehearsal", "evaluate", "predict", "benchmark")
 HOLDER = "device.json"
 DEVICE_LOCK = "device.lock"
 QUEUE_LOCK = "queue.lock"

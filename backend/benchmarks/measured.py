@@ -1,0 +1,95 @@
+"""A process run to its end, with how long it took and how much memory it held at most."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from studio.errors import StudioError
+
+LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one process took.
+
+    Attributes:
+        seconds: from its start to its end, imports and loading included.
+        peak: bytes, its highest resident size; the same figure for every program that is compared.
+        output: what it printed.
+    """
+
+    seconds: float
+    peak: int
+    output: str
+
+
+def run(
+    command: list[str],
+    output: Path,
+    *,
+    cwd: Path,
+    env: dict[str, str],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Measured:
+    """Runs `command`, its output into a file.
+
+    Raises:
+        StudioError: it ended with another code than 0, or somebody asked to stop.
+    """
+    start = time.perf_counter()
+    with open(output, "wb") as out:
+        child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    peak = 0
+    while child.poll() is None:
+        peak = max(peak, _peak(child.pid))
+        if should_stop():
+            child.terminate()
+            child.wait()
+        time.sleep(LOOK_SECONDS)
+    seconds = time.perf_counter() - start
+    text = output.read_text(encoding="utf-8", errors="replace")
+    if child.returncode:
+        print(text, flush=True)  # what it printed lies in a folder that goes
+        raise StudioError(
+            f"{Path(command[0]).name} ended with code {child.returncode}.",
+            " ".join(text.strip().splitlines()[-3:])[-600:],
+            "All that it printed is in the benchmark's output.log.",
+        )
+    return Measured(seconds, peak, text)
+
+
+def _peak(pid: int) -> int:
+    """Bytes of the highest resident size so far of a process and those it started; 0 when it is gone."""
+    try:
+        process = psutil.Process(pid)
+        return max(_own_peak(one) for one in (process, *process.children(recursive=True)))
+    except psutil.Error:
+        return 0
+
+
+def _own_peak(process: psutil.Process) -> int:
+    """Linux and Windows keep the highest; elsewhere it is the size at this moment."""
+    if sys.platform == "linux":
+        try:
+            for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        except OSError:
+            return 0
+    info = process.memory_info()
+    return int(getattr(info, "peak_wset", info.rss))
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours, without what would lead another Python astray."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    return kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"} | more
