@@ -88,7 +88,7 @@ export class ModelPicker {
     put(this.place, html`<div class="tr-chosen"><div class="tr-words">
         <strong>${here?.name ?? away?.id ?? this.host.picked.model}</strong>${about(here ?? away)}
         ${!here ? html`<span class="tr-missing small">${away ? "Not on this machine yet." : "There is no model of this name here."}</span>` : ""}</div>
-        <div class="row">${!here && away && !this.coming(away) ? html`<button type="button" class="ft-button primary" data-fetch="${away.id}">Download
+        <div class="row">${!here && away && !this.coming(away) ? html`<button type="button" class="ft-button" data-fetch="${away.id}">Download
           ${away.id === "starter" ? "(93 MB)" : html`(about ${size(away.parameters * 2)})`}</button>` : ""}
         <button type="button" class="ft-button" data-change aria-expanded="${String(this.open)}">${this.open ? "Close" : "Change"}</button></div></div>
       <div class="tr-problem" role="status"></div>

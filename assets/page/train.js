@@ -45,7 +45,9 @@ class Train extends Part {
     const first = this.choices === NOWHERE;
     this.choices = await ask("/studio/train/choices");
     for (const job of this.choices.adding) this.follows(job);
+    if (!this.jobs.includes(this.after)) this.after = ""; // it ended while no page was open
     if (first) await this.follow();
+    if (!this.picked.model) this.choose("model", this.usual(), { replace: true });
     if (!this.picked.dataset) this.choose("dataset", this.choices.datasets.find((item) => !item.error)?.name ?? "", { replace: true });
     this.datasets.draw();
     this.models.draw();
@@ -60,8 +62,9 @@ class Train extends Part {
   restore() {
     let kept = memory;
     try { kept = JSON.parse(localStorage.getItem(this.key)) ?? memory; } catch { /* storage is blocked or holds something else */ }
-    this.picked = { dataset: typeof kept.dataset === "string" ? kept.dataset : "", model: "starter" };
-    if (typeof kept.model === "string" && kept.model) this.picked.model = kept.model;
+    const name = (value) => (typeof value === "string" ? value : "");
+    this.picked = { dataset: name(kept.dataset), model: name(kept.model) };
+    this.after = name(kept.after);
     this.preset = typeof kept.preset === "string" ? kept.preset : "balanced";
     this.form.fill(kept.settings ?? {});
     if (kept.all) this.showAll(true);
@@ -70,10 +73,20 @@ class Train extends Part {
     memory = { ...this.draft(), all: this.form.all };
     try { localStorage.setItem(this.key, JSON.stringify(memory)); } catch { /* it lives in `memory` then */ }
   }
-  draft() { return { ...this.picked, preset: this.preset, settings: this.form.values() }; }
+  draft() { return { ...this.picked, preset: this.preset, settings: this.form.values(), after: this.after }; }
   settings() {
     const picked = Object.entries(this.picked).filter(([, name]) => name);
     return { ...Object.fromEntries(picked), ...this.form.values() };
+  }
+  // The model to begin with: the starter, or where it is not here the only other one that is.
+  usual() {
+    const here = this.choices.models.filter((item) => !item.error);
+    return here.length === 1 ? here[0].name : "starter";
+  }
+  // The chosen model where it is known and not on this machine: Start fetches it first.
+  get missing() {
+    const { models, known } = this.choices, name = this.picked.model;
+    return models.some((item) => item.name === name) ? null : known.find((item) => item.name === name || item.id === name) ?? null;
   }
   // What the address asks for: a dataset, or the settings of an old run, which are filled in once.
   async follow() {
@@ -85,6 +98,7 @@ class Train extends Part {
   }
   choose(kind, name, { replace = false } = {}) {
     const other = this.picked[kind] !== name;
+    if (other && kind === "model") this.after = "";
     this.picked[kind] = name;
     if (other && kind === "dataset") {
       const version = this.form.fields.get("version");
@@ -195,7 +209,8 @@ class Train extends Part {
         <label class="pf-reuse">Take over from a run<select class="ft-input" data-reuse></select></label></div></details>`);
   }
   showFound(found) {
-    const { facts, problems } = found;
+    const { facts } = found;
+    const problems = found.problems.filter((problem) => !(this.missing && problem.field === "model"));
     const free = facts.free_gb === undefined ? "" : ` of ${facts.free_gb.toFixed(1)} GB free`;
     const rows = [
       ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
@@ -212,12 +227,19 @@ class Train extends Part {
     this.draw(".pf-problems", html`${problems.map((problem) => html`<button type="button" class="pf-problem ${problem.level}" data-to="${problem.field}">
       <span>${problem.level === "error" ? "Stops the run" : "Look at this"}</span>${problem.what}${problem.field ? "" : html` ${problem.why} ${problem.next}`}</button>`)}
       ${problems.length ? "" : html`<p class="pf-good">Nothing stands in the way.</p>`}`);
-    const errors = problems.filter((problem) => problem.level === "error").length;
-    this.querySelector(".pf-start").disabled = errors > 0;
-    this.querySelector(".pf-hint").textContent = errors ? "Correct what stops the run first." : "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
+    this.errors = problems.filter((problem) => problem.level === "error").length;
+    this.drawStart();
     this.draw(".pf-error", "");
     this.querySelector(".pf-command").textContent = found.command ?? "";
     for (const button of this.querySelectorAll("[data-copy], [data-save]")) button.disabled = !found.command;
+  }
+  drawStart() {
+    const button = this.querySelector(".pf-start"), coming = Boolean(this.after);
+    button.disabled = this.errors > 0 || coming;
+    button.textContent = this.starting ? "Starting …" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
+    this.querySelector(".pf-hint").textContent = this.errors ? "Correct what stops the run first."
+      : coming || this.missing ? "The run starts by itself when the model is here, as long as this page is open. From then on you can close it."
+      : "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
   }
   beside(kind, problems) {
     const slot = this.querySelector(`[data-slot=${kind}]`);
@@ -246,17 +268,26 @@ class Train extends Part {
     const button = this.querySelector(".pf-start");
     if (this.starting || button.disabled) return;
     this.starting = true;
-    button.textContent = "Starting …";
+    this.drawStart();
     try {
-      const { id } = await tell("/studio/train/start", { settings: this.settings() });
-      go({ tab: "runs", run: id, dataset: null, from: null });
+      if (this.missing) await this.fetchFirst(this.missing);
+      else {
+        const { id } = await tell("/studio/train/start", { settings: this.settings() });
+        go({ tab: "runs", run: id, dataset: null, from: null });
+      }
     } catch (error) {
       this.say(error);
       this.soon(0);
     } finally {
       this.starting = false;
-      button.textContent = "Start training";
+      this.drawStart();
     }
+  }
+  async fetchFirst(model) {
+    const job = this.choices.adding.find((item) => item.source === model.id) ?? await tell("/studio/models/add", { source: model.id });
+    this.adding(job, model.id);
+    this.after = job.id;
+    this.keep();
   }
   async copy(button) {
     try {
@@ -306,13 +337,17 @@ class Train extends Part {
   }
   async added(event) {
     const { status, result } = event.detail;
+    const starts = this.after === event.target.dataset.id;
+    if (starts) this.after = "";
+    this.drawStart();
     if (status === "finished") {
       event.target.remove();
       if (result?.name) this.picked.model = result.name;
       this.keep();
     }
     await this.tick();
-    this.soon(0);
+    if (starts && status === "finished") await this.begin();
+    else this.soon(0);
   }
 }
 customElements.define("ft-train", Train);
