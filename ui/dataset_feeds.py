@@ -79,9 +79,10 @@ def router(workspace: Workspace) -> APIRouter:
     def one_dataset(name: str, version: int | None = None) -> Words:
         dataset = _open(workspace, name)
         entry = dataset.version_info(version)
-        changes = _reviews(dataset).pending()
+        reviews = _reviews(dataset)
+        changes = reviews.pending()
         kept = ("version", "made", "rows", "counts", "format", "kind", "source", "notes", "bad_rows", "made_from",
-                "edited", "excluded")  # fmt: skip
+                "edited", "excluded", "moved", "tagged", "added", "orphaned")  # fmt: skip
         return {
             "name": dataset.name,
             "asked": name,
@@ -89,7 +90,10 @@ def router(workspace: Workspace) -> APIRouter:
             "versions": [_short(each) for each in dataset.info["versions"]],
             "version": {key: entry[key] for key in kept if key in entry} | _named(entry),
             "groups": _groups(dataset, entry["version"]),
+            "reviews": reviews.last(),
             "changes": len(changes),
+            "added": len(reviews.accepted()),
+            "waiting": len(reviews.additions.rows()),
             "models": models(workspace),
         }
 
@@ -193,15 +197,21 @@ def router(workspace: Workspace) -> APIRouter:
 
 def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
     from studio.datasets import freezing, names
+    from studio.jobs import folder as job_folder
+    from studio.jobs import local
 
     if deed == "restore":
         return {"name": workspace.restore("datasets", name).name}
     dataset = _open(workspace, name)
     if deed == "undo":
         taken_back = _reviews(dataset).undo(body.get("row"))
-        return {"row": taken_back["row"], "type": taken_back["type"]}
+        return {name: taken_back[name] for name in ("row", "type", "count")}
     if deed == "freeze":
-        return {"version": freezing.freeze(workspace, dataset.name)}
+        reviews = _reviews(dataset)
+        freezing.check(dataset.version_info(), reviews.pending(), reviews.accepted())  # said here, not by a failed job
+        folder = job_folder.create(workspace, "freeze", {"dataset": dataset.name}, dataset.name)
+        local.start(folder)
+        return {"job": folder.name}
     if deed == "rename":
         return {"name": names.rename(workspace, dataset.name, str(body.get("name", "")).strip()).name}
     if deed == "delete":
@@ -232,9 +242,12 @@ def _changes_of(dataset: Any, version: int | None) -> dict[str, Any]:
 
 def _changes(workspace: Workspace, item: Words) -> int:
     """How many changes of a listed dataset are in no version yet."""
-    if "error" in item or not (workspace.datasets / item["name"] / "reviews.jsonl").exists():
+    if "error" in item or not any(
+        (workspace.datasets / item["name"] / log).exists() for log in ("reviews.jsonl", "additions.jsonl")
+    ):
         return 0
-    return len(_reviews(_open(workspace, item["name"])).pending())
+    found: int = _reviews(_open(workspace, item["name"])).unfrozen()
+    return found
 
 
 def _named(entry: Words) -> Words:

@@ -46,14 +46,16 @@ def picture(row: Row, change: Change | None = None, short: bool = False) -> dict
     drawn: dict[str, Any] = {
         "id": row.row_id,
         "kind": row.kind,
-        "split": row.split,
-        "tags": row.tags,
+        "split": shown.split,
+        "tags": shown.tags,
         "file": row.source_file,
         "line": row.source_line,
         "label": shown.label,
         "tools": [tool.get("function", tool).get("name", "?") for tool in row.tools or []],
         "excluded": bool(change and change.excluded),
         "edited": bool(change and change.content),
+        "moved": bool(change and change.split),
+        "tagged": bool(change and change.tags),
         "changed": change is not None,
     }
     for name in ("messages", "chosen", "rejected"):

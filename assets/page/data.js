@@ -2,12 +2,14 @@
 //
 //   ?tab=data                          all datasets
 //   ?tab=data&import=1                 importing a file
-//   ?tab=data&dataset=NAME             one dataset; &version= &find= &side= &from=
+//   ?tab=data&dataset=NAME             one dataset: its rows; &version= &find= &side= &from=
+//   ?tab=data&dataset=NAME&part=PART   another part of it (parts.js)
 //   ?tab=data&dataset=NAME&row=ID      one row; &view=tokens|stored &model=
 
 import { Part, address, ask, go, html, number, tell, when } from "./base.js";
 import { SAMPLES } from "./import.js";
-import { shares } from "./dataset.js";
+import "./dataset.js";
+import { shares } from "./dataset-links.js";
 import { toast } from "./toast.js";
 import "./row.js";
 

@@ -1,7 +1,8 @@
 // One row: read as a conversation, in the tokens of a model, or as it is stored; edited, excluded, taken back.
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
-import { OUT, leftRow } from "./dataset.js";
+import { OUT } from "./dataset-links.js";
+import { leftRow } from "./dataset-rows.js";
 import { toast } from "./toast.js";
 import { chips, rowBody, texts } from "./turns.js";
 

@@ -155,6 +155,16 @@ class Dataset:
         found = self._query("SELECT file_row_number FROM {} WHERE list_contains(?, row_id)", version, [row_ids])
         return {row.row_id: row for row in self._at(version, sorted(number for (number,) in found))}
 
+    def has(self, version: int | None, row_ids: list[str]) -> set[str]:
+        """Those of these ids that the version has."""
+        found = self._query("SELECT row_id FROM {} WHERE row_id IN (SELECT unnest(?))", version, [row_ids])
+        return {row_id for (row_id,) in found}
+
+    def written_by_models(self, version: int | None = None) -> list[Row]:
+        """The rows that a model wrote: those with the tag `synthetic`."""
+        found = self._query("SELECT file_row_number FROM {} WHERE contains(tags, ?)", version, ['"synthetic"'])
+        return self._at(version, sorted(number for (number,) in found))
+
     def row(self, version: int | None, row_id: str) -> Row:
         """One row; NotFound when the version has none of that id."""
         try:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from studio.datasets.importing import import_file
 from studio.errors import StudioError
-from studio.jobs import local
+from studio.jobs import follow, local
 from studio.settings.importing import ImportSettings
 from ui import dataset_feeds, import_feeds
 from ui.telling import words
@@ -52,6 +52,11 @@ QUESTIONS = "question,answer,split\n" + "".join(
 
 def rows(page, name="set", **query):
     return page.get(f"/studio/datasets/{name}/rows", params=query).json()
+
+
+def ended(workspace, job):
+    """What a job came to."""
+    return follow.result(workspace.jobs / job, follow.follow(workspace, workspace.jobs / job))
 
 
 def test_the_list_shows_broken_and_deleted_ones_too(page, put, workspace):
@@ -101,7 +106,7 @@ def test_long_texts_are_cut_in_lists_only(page, put):
     assert whole["text"].strip() == ("w " * 5000).strip()
 
 
-def test_changes_are_shown_frozen_and_taken_back(page, put):
+def test_changes_are_shown_frozen_and_taken_back(page, put, workspace):
     put(QUESTIONS)
     one, other = (row["id"] for row in rows(page)["rows"][:2])
     edit = {"texts": [{"of": "messages", "at": 1, "text": "Better."}]}
@@ -113,8 +118,9 @@ def test_changes_are_shown_frozen_and_taken_back(page, put):
         (other, False, True),
     ]
     assert changed[0]["messages"][1]["content"] == "Better."
-    assert page.post("/studio/datasets/set/undo").json() == {"row": other, "type": "exclude"}
-    assert page.post("/studio/datasets/set/freeze").json() == {"version": 2}
+    assert page.post("/studio/datasets/set/undo").json() == {"row": other, "type": "exclude", "count": 1}
+    job = page.post("/studio/datasets/set/freeze").json()["job"]
+    assert ended(workspace, job)["version"] == 2
     assert rows(page, side="changed")["total"] == 0
     assert rows(page)["rows"][0]["messages"][1]["content"] == "Better."
     assert rows(page, version=1)["rows"][0]["messages"][1]["content"] == "Answer 0."

@@ -1,0 +1,104 @@
+// The rows of a dataset, twenty a page, searched and filtered.
+
+import { Part, address, ask, go, html, notice, number } from "./base.js";
+import { at } from "./dataset-links.js";
+import { SIDES, chips, rowBody } from "./turns.js";
+
+let lastRow = null; // the row that was looked at, to come back to its place in the list
+export function leftRow(id) { lastRow = id; }
+
+class Rows extends Part {
+  start() {
+    this.name = address().dataset;
+    this.draw(null, html`<div class="stack"><div class="ft-tools"><input class="search" type="search" placeholder="Search the rows" aria-label="Search the rows" maxlength="500">
+        <div class="sides" role="group" aria-label="Which rows"></div><span class="soft small num count" role="status"></span></div>
+      <div class="bar unknown busy" hidden><i></i></div><div class="list stack"></div><nav class="pager" aria-label="Pages"></nav></div>`);
+    this.search = this.querySelector(".search");
+    this.search.value = address().find ?? "";
+    this.search.oninput = () => { clearTimeout(this.typing); this.typing = setTimeout(() => go({ find: this.search.value, from: null }, { replace: true }), 250); };
+    this.onclick = (event) => this.clicked(event);
+    this.rows();
+  }
+  addressChanged() {
+    const now = address();
+    if (now.tab !== "data" || now.dataset !== this.name || now.row || now.part) return;
+    if ((now.find ?? "") !== this.search.value && document.activeElement !== this.search) this.search.value = now.find ?? "";
+    this.rows();
+  }
+  // What the studio says of the version; told again when somebody, here or elsewhere, changed rows.
+  show(info) {
+    const state = `${info.version.version} ${info.reviews}`;
+    this.info = info;
+    this.name = info.name;
+    this.draw(".sides", this.sides());
+    if (this.state && this.state !== state) this.rows();
+    this.state = state;
+  }
+  sides() {
+    const { counts } = this.info.version;
+    const now = address().side ?? "";
+    const all = [["", "All", this.info.version.rows], ...Object.entries(counts).map(([side, count]) => [side, SIDES[side], count])];
+    if (this.info.changes) all.push(["changed", "Changed", this.info.changes]);
+    return html`${all.map(([side, words, count]) => html`<button type="button" data-side="${side}" aria-pressed="${side === now}">${words} <span class="num">${number(count)}</span></button>`)}`;
+  }
+
+  async rows() {
+    const now = address();
+    const query = new URLSearchParams({ version: now.version ?? "", start: now.from ?? "0", find: now.find ?? "", side: now.side ?? "" });
+    for (const [key, value] of [...query]) if (!value) query.delete(key);
+    const mine = (this.asked = (this.asked ?? 0) + 1);
+    const busy = this.querySelector(".busy");
+    const slow = setTimeout(() => { busy.hidden = false; }, 200);
+    try {
+      const page = await ask(`${at(this.name)}/rows?${query}`);
+      if (mine === this.asked) this.list(page);
+    } catch (error) {
+      if (mine === this.asked && this.info) this.draw(".list", notice(error));
+    } finally {
+      clearTimeout(slow);
+      if (mine === this.asked) busy.hidden = true;
+    }
+  }
+  list(page) {
+    const now = address();
+    this.page = page;
+    const nothing = now.find || now.side
+      ? html`<div class="empty"><h2>No row matches</h2><p>Search for other words, or look at all rows.</p><p><button type="button" class="ft-button" data-do="all">Show all rows</button></p></div>`
+      : html`<div class="empty"><h2>This version has no rows</h2></div>`;
+    this.draw(".list", page.rows.length ? html`${page.rows.map((row, place) => this.card(row, page.start + place + 1))}` : nothing);
+    this.draw(".count", !now.find ? html`` : html`${page.total === 1 ? "1 row" : `${number(page.total)} rows`}`);
+    const last = Math.min(page.start + page.page, page.total);
+    this.draw(".pager", page.total <= page.page ? html`` : html`<button type="button" class="ft-button" data-from="${page.start - page.page}" ${page.start ? "" : html`disabled`}>Previous</button>
+      <span class="num soft">${number(page.start + 1)}–${number(last)} of ${number(page.total)}</span>
+      <button type="button" class="ft-button" data-from="${page.start + page.page}" ${last < page.total ? "" : html`disabled`}>Next</button>`);
+    this.draw(".sides", this.info ? this.sides() : html``);
+    if (lastRow) {
+      const card = this.querySelector(`[data-row="${CSS.escape(lastRow)}"]`);
+      lastRow = null;
+      card?.scrollIntoView({ block: "center" });
+      card?.querySelector("a").focus({ preventScroll: true });
+    }
+  }
+  card(row, place) {
+    const cut = row.more ? html`<p class="soft small">${row.more === 1 ? "and one more turn" : `and ${row.more} more turns`}</p>` : "";
+    return html`<article class="card ft-rowcard ${row.excluded ? "out" : ""}" data-row="${row.id}"><header>
+      <a class="open" data-go="row=${row.id}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&row=${row.id}">Row ${number(place)}</a>${chips(row)}
+      <span class="soft small where">${row.file ? `line ${number(row.line)}` : ""}</span></header>${rowBody(row)}${cut}</article>`;
+  }
+
+  clicked(event) {
+    const target = event.target;
+    const side = target.closest("[data-side]");
+    if (side) { go({ side: side.dataset.side, from: null }); return; }
+    const page = target.closest("[data-from]");
+    if (page) {
+      go({ from: Number(page.dataset.from) > 0 ? page.dataset.from : null });
+      this.querySelector(".ft-tools").scrollIntoView();
+      return;
+    }
+    const card = target.closest("[data-row]");
+    if (card && !target.closest("a, button, textarea, select") && !String(getSelection())) { go({ row: card.dataset.row }); return; }
+    if (target.closest("[data-do=all]")) { this.search.value = ""; go({ find: null, side: null, from: null }); }
+  }
+}
+customElements.define("ft-rows", Rows);

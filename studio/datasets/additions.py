@@ -1,0 +1,109 @@
+"""Rows that are in no version yet: written by a model or a person, they wait for the review queue.
+
+additions.jsonl: `add` {rows, why} brings rows, `frozen` {rows, version} says that a version has them. What is decided
+on them stands in reviews.jsonl like that on any other row; freezing takes the accepted ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from studio import logs
+from studio.datasets.rows import Row, content_hash
+from studio.errors import BadInput
+from studio.logs import Log
+
+ADDITIONS = "additions.jsonl"
+PATIENCE = 10.0
+# The tag of a row that a model wrote, and the fields of `extra` that say from which rows and by what.
+SYNTHETIC = "synthetic"
+PARENTS = "parents"
+MADE_BY = "made_by"
+
+
+class Additions:
+    """The added rows of one dataset's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / ADDITIONS
+
+    def add(self, rows: Iterable[Row], why: str) -> list[str]:
+        """Puts rows in; those that wait there already are passed over.
+
+        Args:
+            rows: with ids, as `new_id` gives them.
+            why: where they come from, in a few words.
+
+        Returns:
+            The ids of the rows that are new.
+
+        Raises:
+            BadInput: a row that a model wrote is meant for another side than training.
+        """
+        with self._lock():
+            known = {line_row["row_id"] for line in self._lines("add") for line_row in line["rows"]}
+            new = {row.row_id: row for row in rows if row.row_id not in known}
+            for row in new.values():
+                if SYNTHETIC in row.tags and row.split != "train":
+                    raise BadInput(
+                        "A row that a model wrote can't be held out.",
+                        "What a model made can't show how good a model is.",
+                        "Put it on the side of training.",
+                    )
+            if new:
+                with Log(self.path) as log:
+                    log.append("add", why=why, rows=[asdict(row) for row in new.values()])
+        return list(new)
+
+    def rows(self) -> dict[str, Row]:
+        """The rows that are in no version yet, by row id, in the order in which they came."""
+        if not self.path.exists():
+            return {}
+        gone = {row for line in self._lines("frozen") for row in line["rows"]}
+        return {
+            row["row_id"]: Row(**row)
+            for line in self._lines("add")
+            for row in line["rows"]
+            if row["row_id"] not in gone
+        }
+
+    def frozen(self, rows: Iterable[str], version: int) -> None:
+        """Says that a version has these rows."""
+        with self._lock(), Log(self.path) as log:
+            log.append("frozen", rows=list(rows), version=version)
+
+    def _lines(self, kind: str) -> list[dict[str, Any]]:
+        return [line for line in _read(self.path) if line["type"] == kind]
+
+    def _lock(self) -> FileLock:
+        name = f".{self.folder.name}.additions.lock"
+        return FileLock(self.folder.parent / name, timeout=PATIENCE, is_singleton=False)
+
+
+def new_id(row: Row) -> str:
+    """An id for a row that no file brought: of its contents, and `a` in front."""
+    learned = [row.kind, row.messages, row.chosen, row.rejected, row.label, row.text]
+    return "a" + content_hash(json.loads(json.dumps(learned, default=str))).hex()
+
+
+_kept: dict[Path, tuple[int, list[dict[str, Any]]]] = {}
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """The lines of one log, read again only where it grew."""
+    size = path.stat().st_size if path.exists() else 0
+    offset, lines = _kept.get(path, (0, []))
+    if size < offset:
+        offset, lines = 0, []
+    if size > offset:
+        new, offset = logs.read(path, offset)
+        lines = [*lines, *new]
+        _kept[path] = (offset, lines)
+    return lines
