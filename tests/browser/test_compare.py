@@ -89,10 +89,12 @@ def test_both_sides_stream_and_end_stamped_by_their_weights(runs, studio, page):
     opened(studio, page, run=runs[0])
     longest(page, 30)
     page.evaluate(COUNT_PIECES)
+    place = page.locator(".composer").bounding_box()
     ask(page)
     expect(page.locator(".engine .chip")).to_have_text(re.compile("Loading|Ready"))
     answered(page)
     assert all(count > 3 for count in page.evaluate("window.seen").values()), "nothing was seen while it was written"
+    assert page.locator(".composer").bounding_box() == place, "the place to write moved"
     stamps = page.locator(".stamp").evaluate_all("all => all.map((one) => one.dataset.weights)")
     assert stamps[1].startswith(f"{stamps[0]}+")
     assert stamps == list(engines.state(studio.workspace, runs[0]).weights.values())
@@ -154,8 +156,7 @@ def test_stop_ends_the_answer_in_the_engine_too(runs, studio, page):
     page.locator(".options > summary").click()
     ask(page)
     page.wait_for_function("document.querySelector('.writing')?.textContent.length > 3", timeout=LOADING_MS)
-    # By key: below an answer that is being written the button moves, and a click by the mouse waits until it rests.
-    page.get_by_role("button", name="Stop").press("Enter")
+    page.get_by_role("button", name="Stop").click()  # which waits until the button rests: it does not move at all
     expect(page.locator(".foot").first).to_contain_text("stopped")
     expect(page.locator(".stamp")).to_have_count(2)
     page.wait_for_function(
