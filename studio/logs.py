@@ -94,6 +94,31 @@ def read(path: Path, offset: int = 0) -> tuple[list[Line], int]:
     return [line for raw in data[:end].splitlines() if (line := _parse(raw)) is not None], offset + end
 
 
+class Tail:
+    """Reads a log as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self.inode = 0
+
+    def more(self) -> tuple[list[Line], bool]:
+        """The whole lines since the last call, and whether they are all there are: another file may stand there now."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            anew = self.offset > 0
+            self.offset = self.inode = 0
+            return [], anew
+        anew = found.st_ino != self.inode or found.st_size < self.offset
+        if anew:
+            self.offset, self.inode = 0, found.st_ino
+        if found.st_size == self.offset:
+            return [], anew
+        lines, self.offset = read(self.path, self.offset)
+        return lines, anew
+
+
 def last(path: Path) -> Line | None:
     """The last whole line that is a JSON object, found from the end: the cost does not grow with the log."""
     for raw in _backwards(path):

@@ -7,6 +7,7 @@ on them stands in reviews.jsonl like that on any other row; freezing takes the a
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -93,17 +94,16 @@ def new_id(row: Row) -> str:
     return "a" + content_hash(json.loads(json.dumps(learned, default=str))).hex()
 
 
-_kept: dict[Path, tuple[int, list[dict[str, Any]]]] = {}
+_kept: dict[Path, tuple[logs.Tail, list[dict[str, Any]]]] = {}
+_guard = threading.Lock()
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
     """The lines of one log, read again only where it grew."""
-    size = path.stat().st_size if path.exists() else 0
-    offset, lines = _kept.get(path, (0, []))
-    if size < offset:
-        offset, lines = 0, []
-    if size > offset:
-        new, offset = logs.read(path, offset)
-        lines = [*lines, *new]
-        _kept[path] = (offset, lines)
-    return lines
+    with _guard:
+        tail, lines = _kept.setdefault(path, (logs.Tail(path), []))
+        new, anew = tail.more()
+        if anew:
+            lines.clear()
+        lines += new
+        return list(lines)

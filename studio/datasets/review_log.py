@@ -27,26 +27,24 @@ class ReviewLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.tail = logs.Tail(path)
         self.guard = threading.RLock()
         self._forget()
 
     def _forget(self) -> None:
-        self.offset = 0
         self.last = 0
         self.standing: dict[int, list[Line]] = {}  # number → its deeds, in the order of the log
         self.by_row: dict[str, list[Line]] = {}
         self.folds: dict[Any, Fold] = {}
 
     def read(self) -> ReviewLog:
-        """Takes in what was written since; a log that was replaced by a shorter one is read anew."""
+        """Takes in what was written since."""
         with self.guard:
-            size = self.path.stat().st_size if self.path.exists() else 0
-            if size < self.offset:
+            lines, anew = self.tail.more()
+            if anew:
                 self._forget()
-            if size > self.offset:
-                lines, self.offset = logs.read(self.path, self.offset)
-                for line in lines:
-                    self._take(line)
+            for line in lines:
+                self._take(line)
         return self
 
     def _take(self, line: Line) -> None:

@@ -109,3 +109,22 @@ def test_a_killed_writer_leaves_whole_lines_only(tmp_path):
     raw = path.read_bytes().splitlines()
     assert all(isinstance(json.loads(line), dict) for line in raw)
     assert json.loads(raw[-1])["type"] == "end"
+
+
+def test_a_tail_gives_each_line_once_and_notices_another_file(tmp_path):
+    path = tmp_path / "events.jsonl"
+    tail = logs.Tail(path)
+    assert tail.more() == ([], False)
+    with Log(path) as log:
+        log.append("one")
+        assert [line["type"] for line in tail.more()[0]] == ["one"]
+        log.append("two")
+    with open(path, "ab") as file:
+        file.write(b'{"type": "torn')
+    assert [line["type"] for line in tail.more()[0]] == ["two"] and tail.more() == ([], False)
+    path.rename(tmp_path / "old")
+    assert tail.more() == ([], True)
+    with Log(path) as log:
+        log.append("other", words="x" * 1000)
+    lines, anew = tail.more()
+    assert anew and [line["type"] for line in lines] == ["other"]

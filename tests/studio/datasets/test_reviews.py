@@ -10,7 +10,7 @@ import pytest
 
 from studio.datasets.freezing import freeze
 from studio.datasets.importing import import_file
-from studio.datasets.reviews import REVIEWS, Reviews
+from studio.datasets.reviews import REVIEWS, Conflict, Reviews
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, NotFound, Refused
 from studio.settings.importing import ImportSettings
@@ -157,3 +157,81 @@ def test_a_torn_or_strange_line_hides_no_other(dataset):
     assert set(reviews.pending()) == {one}
     reviews.exclude(other)
     assert set(reviews.pending()) == {one, other}
+
+
+def test_many_at_once_are_one_line_and_one_undo(dataset, workspace):
+    reviews, rows = Reviews(dataset), ids(dataset)
+    reviews.exclude(rows[0])
+    number = reviews.apply(
+        [
+            {"type": "exclude", "row": rows[1]},
+            {"type": "move", "row": rows[2], "split": "test"},
+            {"type": "tag", "row": rows[3], "tags": {"domain": "law", "tone": None}},
+            {"type": "edit", "row": rows[4], "content": {"messages": [{"role": "user", "content": "q"}]}},
+        ],
+        by="Ada",
+        why="a fix",
+    )
+    assert number == 2 and len(reviews.path.read_text().splitlines()) == 2
+    pending = reviews.pending()
+    assert set(pending) == set(rows[:5]) and pending[rows[2]].split == "test"
+    assert pending[rows[3]].applied(dataset.row(None, rows[3])).tags == {"domain": "law"}
+    assert reviews.undo(rows[1])["count"] == 1 and set(reviews.pending()) == {rows[0], *rows[2:5]}
+    assert reviews.undo()["count"] == 3 and set(reviews.pending()) == {rows[0]}
+    assert reviews.undo()["type"] == "exclude" and reviews.pending() == {}
+
+
+def test_a_version_has_moves_and_tags(dataset, workspace):
+    reviews, rows = Reviews(dataset), ids(dataset)
+    deeds = [{"type": "move", "row": row, "split": "validation"} for row in rows[:9]]
+    reviews.apply([*deeds, {"type": "tag", "row": rows[0], "tags": {"tone": "kind"}}])
+    assert freeze(workspace, "set") == 2
+    new = Dataset.open(workspace, "set")
+    assert {new.row(2, row).split for row in rows[:9]} == {"validation"} and new.row(2, rows[0]).tags == {
+        "tone": "kind"
+    }
+    assert (new.version_info()["moved"], new.version_info()["tagged"]) == (9, 1)
+    assert sum(new.counts(2).values()) == 30
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        {"type": "move", "row": "a", "split": "elsewhere"},
+        {"type": "judge", "row": "a", "status": "fine"},
+        {"type": "edit", "row": "a"},
+        {"type": "undo", "row": "a", "of": 1},
+        {"type": "exclude"},
+    ],
+)
+def test_a_deed_that_is_none_is_refused_with_all_of_its_batch(dataset, deed):
+    reviews = Reviews(dataset)
+    with pytest.raises(BadInput, match="can't be read"):
+        reviews.apply([{"type": "exclude", "row": ids(dataset)[0]}, deed])
+    with pytest.raises(BadInput, match="nothing to change"):
+        reviews.apply([])
+    assert reviews.last() == 0
+
+
+def test_nobody_overwrites_what_they_have_not_seen(dataset):
+    reviews, row = Reviews(dataset), ids(dataset)[0]
+    reviews.edit(row, answer("mine"), by="Ada", seen=0)
+    with pytest.raises(Conflict) as caught:
+        reviews.edit(row, answer("yours"), by="Bob", seen=0)
+    assert (caught.value.row, caught.value.number) == (row, 1)
+    with pytest.raises(Conflict):
+        reviews.apply([{"type": "exclude", "row": row}], seen={row: 0})
+    reviews.edit(row, answer("yours"), by="Bob", seen=1)
+    assert reviews.pending()[row].content["messages"][-1]["content"] == "yours"
+
+
+def test_a_discarded_row_is_left_out_and_a_draft_waits(dataset):
+    reviews, (one, other, third, *_) = Reviews(dataset), ids(dataset)
+    content = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "better"}]}
+    reviews.apply([{"type": "judge", "row": one, "status": "discarded"}])
+    reviews.apply([{"type": "judge", "row": other, "status": "draft", "content": content}])
+    reviews.apply([{"type": "judge", "row": third, "status": "accepted", "content": content}])
+    assert reviews.pending().keys() == {one, third} and reviews.pending()[one].excluded
+    assert reviews.pending()[third].content == content
+    reviews.apply([{"type": "judge", "row": one, "status": "accepted"}])
+    assert set(reviews.pending()) == {third}
