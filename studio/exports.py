@@ -20,6 +20,7 @@ from studio.workspace import Workspace, broken
 PARITY = "parity.json"
 DIFFERS = "-differs"
 BLOCK = 1 << 20
+LARGE = 1 << 31  # bytes from which on a zip needs longer fields
 
 
 def start(workspace: Workspace, given: dict[str, Any]) -> Path:
@@ -180,16 +181,31 @@ def zipped(folder: Path, name: str) -> Iterator[bytes]:
     Raises:
         NotFound: there is nothing to take.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
     taken = _Taken()
     with zipfile.ZipFile(taken, "w", zipfile.ZIP_STORED, allowZip64=True) as pack:  # type: ignore[call-overload]
-        for path in files:
-            inside = zipfile.ZipInfo.from_file(path, f"{name}/{path.relative_to(folder).as_posix()}")
-            with pack.open(inside, "w", force_zip64=inside.file_size >= 1 << 31) as target, open(path, "rb") as source:
+        for path, inside in _entries(folder, name):
+            with pack.open(inside, "w", force_zip64=inside.file_size >= LARGE) as target, open(path, "rb") as source:
                 while block := source.read(BLOCK):
                     target.write(block)
                     yield taken.take()
     yield taken.take()
+
+
+def zipped_length(folder: Path, name: str) -> int:
+    """The bytes that `zipped` gives, without reading the files: zipfile writes all that stands around them."""
+    taken = _Taken()
+    with zipfile.ZipFile(taken, "w", zipfile.ZIP_STORED, allowZip64=True) as pack:  # type: ignore[call-overload]
+        for _, inside in _entries(folder, name):
+            length = inside.file_size
+            with pack.open(inside, "w", force_zip64=length >= LARGE):
+                taken.length += length
+            inside.file_size = inside.compress_size = length
+    return taken.length
+
+
+def _entries(folder: Path, name: str) -> list[tuple[Path, zipfile.ZipInfo]]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(path, zipfile.ZipInfo.from_file(path, f"{name}/{path.relative_to(folder).as_posix()}")) for path in files]
 
 
 def to_take(folder: Path) -> Path:

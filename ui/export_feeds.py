@@ -53,7 +53,11 @@ def router(workspace: Workspace) -> APIRouter:
         model = exports.to_take(folder)
         told = exports.summary(workspace, folder)
         called = f"{suggest_name(told['run_name'], 'model')}-{model.name}"
-        headers = {"Content-Disposition": f'attachment; filename="{called}.zip"'}
+        headers = {
+            "Content-Disposition": f'attachment; filename="{called}.zip"',
+            "Content-Length": str(exports.zipped_length(model, called)),
+            "Content-Encoding": "identity",  # packed on its way it would have no length, and be no smaller
+        }
         return StreamingResponse(exports.zipped(model, called), 200, headers, "application/zip")
 
     @api.post("/{name}/{deed}")

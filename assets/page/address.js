@@ -1,4 +1,5 @@
-// Keeps the address and the tabs in step: a click on a tab writes ?tab=, the browser's Back opens the tab again.
+// Keeps the address and the tabs in step: a click on a tab writes ?tab=, the browser's Back opens the tab again. What
+// is looked at (a run, a dataset) goes along from tab to tab; a second click on a tab leaves it.
 
 import { address, go } from "./base.js";
 
@@ -9,12 +10,19 @@ document.addEventListener("click", (event) => {
   const tab = event.target.closest?.("#tabs button[role=tab]");
   const key = tab && KEYS.find((name) => tab.id === `tab-${name}-button`);
   if (key && (address().tab ?? "home") !== key) go({ tab: key });
+  else if (key && event.isTrusted) first(key); // one that is pressed by a person, not by follow()
   const link = event.target.closest?.("a[data-go]");
   if (link && !event.metaKey && !event.ctrlKey) {
     event.preventDefault();
     go(Object.fromEntries(new URLSearchParams(link.dataset.go)));
   }
 });
+
+// A tab that is open already goes back to its first view.
+function first(tab) {
+  const deeper = Object.keys(address()).filter((name) => name !== "__theme");
+  go({ ...Object.fromEntries(deeper.map((name) => [name, null])), tab });
+}
 
 function follow() {
   const key = address().tab ?? "home";

@@ -272,3 +272,20 @@ def test_a_click_on_a_tab_answers_soon(furnished, studio, page, capsys):
     with capsys.disabled():
         print("\nfirst click on a tab: " + ", ".join(f"{tab} {seconds * 1000:.0f} ms" for tab, seconds in took.items()))
     assert max(took.values()) < 3
+
+
+@pytest.mark.parametrize(
+    ("tab", "heading"),
+    [("data", "Data"), ("runs", "Runs"), ("evaluate", "Evaluate"), ("export", "Export"), ("compare", "Compare")],
+)
+def test_a_second_click_on_a_tab_shows_its_first_view(furnished, studio, page, tab, heading):
+    deeper = next(
+        query for query in furnished.addresses()[len(TABS) :] if query["tab"] == tab and "deleted" not in query
+    )
+    studio.open(page, **deeper)
+    settle(page, tab)
+    page.locator(f"#tab-{tab}-button").click()
+    expect(page).to_have_url(studio.url(tab=tab))
+    expect(page.locator(f"ft-{tab}").get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url(studio.url(**deeper))

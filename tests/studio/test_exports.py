@@ -72,10 +72,20 @@ def test_the_zip_holds_the_folder_as_it_is(workspace: Workspace) -> None:
     folder = export(workspace) / "adapter"
     blocks = list(exports.zipped(folder, "desk-adapter"))
     assert max(map(len, blocks)) < 2 * exports.BLOCK
+    assert sum(map(len, blocks)) == exports.zipped_length(folder, "desk-adapter")
     with zipfile.ZipFile(io.BytesIO(b"".join(blocks))) as pack:
         assert pack.testzip() is None
         assert sorted(pack.namelist()) == sorted(f"desk-adapter/{path.name}" for path in folder.iterdir())
         assert pack.read("desk-adapter/weights.safetensors") == (folder / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.full
+def test_the_length_of_a_zip_is_known_beyond_two_gigabytes_too(tmp_path: Path) -> None:
+    """Sparse files: nothing of them is on the disk."""
+    for name, length in {"a": 10, "b": exports.LARGE - 1, "c": exports.LARGE + 5, "d": 0}.items():
+        with open(tmp_path / name, "wb") as file:
+            file.truncate(length)
+    assert sum(map(len, exports.zipped(tmp_path, "größe"))) == exports.zipped_length(tmp_path, "größe")
 
 
 def test_what_can_not_be_exported_is_refused(workspace: Workspace) -> None:

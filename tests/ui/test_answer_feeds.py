@@ -242,6 +242,7 @@ def test_exports_are_listed_sized_downloaded_deleted_and_restored(page, bare, wo
     assert one["parity"]["rows"][0]["expected"] == "Paris" and "base =" in one["snippet"]
     answer = page.get(f"/studio/exports/{name}/download")
     assert answer.headers["content-disposition"].endswith('.zip"')
+    assert int(answer.headers["content-length"]) == len(answer.content)
     with zipfile.ZipFile(io.BytesIO(answer.content)) as pack:
         assert pack.testzip() is None and any(each.endswith("/README.md") for each in pack.namelist())
     page.post(f"/studio/exports/{name}/delete")
