@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from studio.datasets.forms import FORMS, Unfit
 from studio.datasets.rows import Row, compact
 from studio.datasets.store import Dataset
 
 BLOCK = 256 << 10
 
 
-def jsonl(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
-    """One object a line: `messages` (OpenAI's form), or `messages`, `chosen`, `rejected`, or `messages` and `label`
-    (true or false), or `text`; with `tools` where there are some, and `row_id`, `split` and the tags."""
-    yield from _blocks(compact(_record(row)) + "\n" for row in dataset.rows(version))
+def jsonl(dataset: Dataset, version: int | None = None, form: str = "messages") -> Iterator[bytes]:
+    """One object a line in one of FORMS, with `row_id`, `split` and the tags; rows that don't fit it are left out."""
+    yield from _blocks(compact(record) + "\n" for record in records(dataset.rows(version), form))
 
 
-def _record(row: Row) -> dict[str, Any]:
-    made: dict[str, Any]
-    if row.kind == "text":
-        made = {"text": row.text}
-    elif row.kind == "preference":
-        made = {"messages": row.messages, "chosen": row.chosen, "rejected": row.rejected}
-    elif row.kind == "feedback":
-        made = {"messages": row.messages, "label": row.label == "true"}
-    else:
-        made = {"messages": row.conversation()}
-    if row.tools:
-        made["tools"] = row.tools
-    return made | {"row_id": row.row_id, "split": row.split} | row.tags
+def records(rows: Iterable[Row], form: str) -> Iterator[dict[str, Any]]:
+    """The rows that fit a form, each as an object."""
+    write = FORMS[form]
+    for row in rows:
+        try:
+            record = write(row)
+        except Unfit:
+            continue
+        yield record | {"row_id": row.row_id, "split": row.split} | row.tags
+
+
+def unfit(dataset: Dataset, version: int | None, form: str) -> tuple[int, str]:
+    """How many rows have no place in a form, and why the first of them has none."""
+    count, why = 0, ""
+    for row in dataset.rows(version):
+        try:
+            FORMS[form](row)
+        except Unfit as reason:
+            count, why = count + 1, why or str(reason)
+    return count, why
 
 
 def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
