@@ -3,6 +3,7 @@
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { OUT } from "./dataset-links.js";
 import { leftRow } from "./dataset-rows.js";
+import "./starter.js";
 import { toast } from "./toast.js";
 import { chips, rowBody, texts } from "./turns.js";
 
@@ -24,6 +25,7 @@ class Row extends Part {
     };
     this.oninput = (event) => { if (event.target.dataset.of) drafts.set(this.key, texts(this)); };
     this.onchange = (event) => this.changed(event.target);
+    this.addEventListener("ft-starter", () => this.load());
     this.onkey = (event) => this.pressed(event);
     document.addEventListener("keydown", this.onkey);
     this.cutoff = this.cutoff ?? 1024;
@@ -113,7 +115,7 @@ class Row extends Part {
     const { models } = this.found;
     if (!models.length) {
       this.draw(".body", html`<div class="card empty"><h2>Tokens belong to a model</h2><p>This view shows what the model is fed, in its own tokens. There is no model here yet.</p>
-        <p><a class="ft-button primary" data-go="tab=train&dataset=${encodeURIComponent(this.at.dataset)}&${OUT}" href="?tab=train">Choose a model</a></p></div>`);
+        <ft-starter></ft-starter><p class="after"><a data-go="tab=train&dataset=${encodeURIComponent(this.at.dataset)}&${OUT}" href="?tab=train">Choose another model</a></p></div>`);
       return;
     }
     const model = models.includes(this.at.model) ? this.at.model : models[0];

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -76,13 +77,28 @@ def test_from_a_file_to_two_answers_in_six_clicks(fresh, page):
     expect(page.locator("table.rows tbody tr")).to_have_count(6)
 
 
-def test_start_fetches_a_model_that_is_not_here_yet(start_studio, tiny, page):
-    """The click that says so downloads it; here from a folder, as no test reaches the network."""
+def from_a_folder(page: Page, folder: Path) -> None:
+    """What is fetched comes from a folder, under another name, as no test reaches the network."""
+    given = json.dumps({"source": str(folder), "name": "tiny"})
+    page.route("**/studio/models/add", lambda route: route.continue_(post_data=given))
+
+
+def test_the_token_view_fetches_the_starter_where_there_is_no_model(start_studio, tiny, page):
     studio = start_studio()
-    page.route(
-        "**/studio/models/add",
-        lambda route: route.continue_(post_data=json.dumps({"source": str(tiny), "name": "tiny"})),
-    )
+    from_a_folder(page, tiny)
+    studio.open(page, tab="data", **{"import": "1"})
+    page.set_input_files("#ft-file", {"name": "trams.csv", "mimeType": "text/csv", "buffer": TABLE.encode()})
+    button(page, "Import").click()
+    page.locator("[data-row]").first.click()
+    button(page, "Tokens").click()
+    button(page, "Download the starter (93 MB)").click()
+    expect(page.locator(".ft-tokenview .trained").first).to_be_visible(timeout=LOADING_MS)
+
+
+def test_start_fetches_a_model_that_is_not_here_yet(start_studio, tiny, page):
+    """The click that says so downloads it."""
+    studio = start_studio()
+    from_a_folder(page, tiny)
     studio.open(page, tab="data", **{"import": "1"})
     page.set_input_files("#ft-file", {"name": "trams.csv", "mimeType": "text/csv", "buffer": TABLE.encode()})
     button(page, "Import").click()
