@@ -23,6 +23,11 @@ FORMATS = {
     "password": 1,
     "note": 1,
     "preferences": 1,
+    "findings": 1,
+    "doctor": 1,
+    "guidelines": 1,
+    "split": 1,
+    "mixture": 1,
 }
 
 # (kind, format it starts from) -> the function that makes the next format of it

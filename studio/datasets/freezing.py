@@ -18,7 +18,7 @@ from studio import migrate
 from studio.datasets.additions import PARENTS, SYNTHETIC
 from studio.datasets.importing import Progress, Watch, hold
 from studio.datasets.reviews import Change, Reviews
-from studio.datasets.rows import SCHEMA, Row, compact, from_columns
+from studio.datasets.rows import SCHEMA, Row, from_columns, to_columns
 from studio.datasets.split import SIDES
 from studio.datasets.store import INFO, Dataset
 from studio.datasets.versions import BATCH_ROWS, REPEATED
@@ -26,7 +26,6 @@ from studio.errors import Refused
 from studio.files import flush
 from studio.workspace import Workspace
 
-PARSED = ("messages", "tools", "chosen", "rejected", "tags", "extra")
 # Where of a row of an older version it is said that a model wrote it.
 MARK = f'"{SYNTHETIC}"'
 
@@ -130,7 +129,7 @@ def _write(dataset: Dataset, path: Path, changes: dict[str, Change], added: dict
             named = pc.is_in(batch["row_id"], value_set=touched)
             if pc.any(pc.or_(named, pc.match_substring(batch["tags"], MARK))).as_py():
                 changed = _changed(batch.to_pylist(), changes, added, held_out, made)
-                batch = pa.RecordBatch.from_pylist([_columns(row) for row in changed], SCHEMA)
+                batch = pa.RecordBatch.from_pylist([to_columns(row) for row in changed], SCHEMA)
             for side in SIDES:
                 made.counts[side] += pc.sum(pc.equal(batch["split"], side)).as_py() or 0
             writer.write_batch(batch)
@@ -138,7 +137,7 @@ def _write(dataset: Dataset, path: Path, changes: dict[str, Change], added: dict
             rows = [row for row in added.values() if _may_train(row, held_out, made)]
             made.added = len(rows)
             made.counts.update(row.split for row in rows)
-            writer.write_batch(pa.RecordBatch.from_pylist([_columns(row) for row in rows], SCHEMA))
+            writer.write_batch(pa.RecordBatch.from_pylist([to_columns(row) for row in rows], SCHEMA))
     return made
 
 
@@ -184,11 +183,3 @@ def _held_out_parents(dataset: Dataset, changes: dict[str, Change], added: dict[
 
 def _parents(rows: Iterable[Row]) -> Iterator[str]:
     return (parent for row in rows for parent in row.extra.get(PARENTS, ()))
-
-
-def _columns(row: Row) -> dict[str, Any]:
-    """A row as the columns of SCHEMA."""
-    values = {name: getattr(row, name) for name in SCHEMA.names}
-    for name in PARSED:
-        values[name] = compact(values[name]) if values[name] else None
-    return values | {"tags": values["tags"] or "{}", "extra": values["extra"] or "{}"}

@@ -117,6 +117,17 @@ def from_columns(values: AnyMapping[str, Any]) -> Row:
     )
 
 
+PARSED = ("messages", "tools", "chosen", "rejected", "tags", "extra")
+
+
+def to_columns(row: Row) -> dict[str, Any]:
+    """A row as the columns of SCHEMA."""
+    values = {name: getattr(row, name) for name in SCHEMA.names}
+    for name in PARSED:
+        values[name] = compact(values[name]) if values[name] else None
+    return values | {"tags": values["tags"] or "{}", "extra": values["extra"] or "{}"}
+
+
 def _parsed(text: str | None) -> Any:
     return json.loads(text) if text else None
 

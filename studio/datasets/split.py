@@ -7,6 +7,7 @@ from collections import Counter
 from hashlib import blake2b
 
 from studio.datasets.rows import Side
+from studio.datasets.stratify import Mix, Table
 from studio.errors import BadInput
 
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
@@ -18,6 +19,8 @@ NAMES: dict[str, Side] = {
     "test": "test", "testing": "test", "eval": "test", "evaluation": "test", "held-out": "test", "heldout": "test",
     "held_out": "test", "holdout": "test",
 }  # fmt: skip
+# In which order a group looks for a place: the small sides first, so that they are drawn from all groups.
+ORDER: tuple[Side, ...] = ("test", "validation", "train")
 EXAMPLE = "--split train=0.8,validation=0.1,test=0.1"
 
 
@@ -69,26 +72,43 @@ def targets(total: int, fractions: dict[Side, float], distinct: int) -> dict[Sid
     return counts
 
 
-def assign(digests: list[bytes], sizes: list[int], fractions: dict[Side, float], seed: int) -> list[Side]:
-    """The side of each group of equal rows.
+def assign(
+    digests: list[bytes],
+    sizes: list[int],
+    fractions: dict[Side, float],
+    seed: int,
+    strata: list[Mix] | None = None,
+) -> list[Side]:
+    """The side of each group of rows that belong together; groups are never parted.
 
     Groups are ranked by a hash of seed and content, so the order of the file plays no part and a re-import gives the
-    same sides. A group goes to the first of test, validation and train that has room for all of it; the counts are
-    exact when all rows differ.
+    same sides. A group goes to the first of test, validation and train that has room for all of it, of every stratum
+    it holds; where none has, to the one whose strata it leaves nearest to their shares (the greedy step of iterative
+    stratification, Sechidis and others 2011), as long as its rows fit; else to the one with the most room. So each
+    side ends less than the largest group from its number, and on it when all rows differ; but with three groups or
+    more none of the sides asked for is left without one.
 
     Args:
         digests: the content hash of each group.
-        sizes: how many equal rows each group has.
+        sizes: how many rows each group has.
+        strata: how many rows of which stratum each group has; None when nothing is to be kept in balance.
     """
     salt = seed.to_bytes(16, "big", signed=True)
     ranked = sorted(range(len(digests)), key=lambda group: blake2b(digests[group], key=salt, digest_size=8).digest())
     room = targets(sum(sizes), fractions, len(digests))
+    table = Table(strata, room) if strata is not None else None
     sides: list[Side] = ["train"] * len(digests)
-    order: tuple[Side, ...] = ("test", "validation", "train")
     for group in ranked:
         size = sizes[group]
-        fitting = [side for side in order if size <= room[side]]
-        side = fitting[0] if fitting else max(order, key=lambda side: room[side])
+        fitting = [side for side in ORDER if size <= room[side]]
+        if not fitting:
+            side = max(ORDER, key=lambda side: room[side])
+        elif table is None or strata is None:
+            side = fitting[0]
+        else:
+            side = table.choose(strata[group], fitting)
+        if table is not None and strata is not None:
+            table.put(strata[group], side)
         sides[group] = side
         room[side] -= size
     if len(digests) >= 3:
