@@ -191,7 +191,7 @@ class Import extends Part {
     const { kind_words, format_words, reasons, notes } = this.found;
     const why = [...reasons, ...notes].join("; ");
     return html`${wrong}<div class="card ft-guess"><h2>${kind_words}</h2><p class="soft">${kind_words === format_words ? "" : `${format_words}: `}${kind_words === format_words ? why.charAt(0).toUpperCase() + why.slice(1) : why}.</p>
-        <p class="soft small num">${this.found.whole ? `${number(this.found.checked)} rows` : `The first ${number(this.found.checked)} rows were looked at; the import reads them all`}${this.sides()}</p></div>
+        <p class="soft small num">${this.found.whole ? `${number(this.found.checked)} row${this.found.checked === 1 ? "" : "s"}` : `The first ${number(this.found.checked)} rows were looked at; the import reads them all`}${this.sides()}</p></div>
       ${this.bad()}<h2>The first rows, as the model will learn them</h2>${rows.length ? rows.map((row) => html`<article class="card ft-rowcard"><header><span class="soft small">${this.found.unit} ${number(row.line)}</span>
         ${Object.entries(row.tags).map(([name, value]) => html`<span class="chip tag" title="${name}">${value}</span>`)}</header>${rowBody(row)}</article>`)
         : html`<div class="card empty"><h2>No row can be used</h2><p>Look at the reasons above; another column or format may be meant.</p></div>`}`;

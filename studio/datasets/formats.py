@@ -252,6 +252,12 @@ def recognise(columns: list[str], sample: list[dict[str, Any]], wanted: str = "a
 
 
 def unrecognised(table: Table) -> BadInput:
+    if not table.columns:
+        return BadInput(
+            "There is no row in this file.",
+            "It has no value with a name: a first line of column names alone, or a list of bare numbers or texts.",
+            "Choose a file in which every row has its cells under column names.",
+        )
     return BadInput(
         "It is not clear what is to be learned from this file.",
         f"Its columns are {show_columns(table.columns)}; no format the studio knows has these.",
