@@ -23,7 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studio import events
-from studio.errors import Busy, NoRoom, StudioError, explain
+from studio.errors import Busy, NoMemory, StudioError, explain
 from studio.jobs import folder as job_folder
 from studio.jobs import local, queue
 from studio.logs import Log
@@ -39,6 +39,14 @@ class StopRequested(Exception):
     def __init__(self, **fields: Any) -> None:
         super().__init__()
         self.fields = fields
+
+
+class Concluded(Exception):
+    """Raised by a job whose end was told already, or can't be: it adds no terminal event of its own."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = code
 
 
 class Job:
@@ -84,6 +92,11 @@ class Job:
 
     def on_terminate(self, *_: object) -> None:
         self._terminated = True
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the system asked it to end."""
+        return self._terminated
 
 
 def run_job(main: Callable[[Job], dict[str, Any]]) -> None:
@@ -131,8 +144,15 @@ def _work(folder: Path, main: Callable[[Job], dict[str, Any]]) -> int:
         return 1
     signal.signal(signal.SIGTERM, job.on_terminate)
     job.event("starting", pid=os.getpid())
+    return conclude(job, main)
+
+
+def conclude(job: Job, main: Callable[[Job], dict[str, Any]]) -> int:
+    """Does the work and tells its end; the exit code."""
     try:
         job.event("finished", **main(job))
+    except Concluded as end:
+        return end.code
     except StopRequested as stop:
         job.should_stop()
         job.event("stopped", **stop.fields)
@@ -164,7 +184,7 @@ def in_words(error: BaseException) -> StudioError:
     """`explain`, and what the torch stack says when memory runs out."""
     text = str(error)
     if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text or "out of memory" in text.lower():
-        return NoRoom(
+        return NoMemory(
             "The memory ran out.",
             text.splitlines()[0] if text else "The device has not enough memory for these settings.",
             "Choose a smaller batch, cut-off or model, or switch on recomputation; then resume the run.",

@@ -4,7 +4,8 @@
 
 FOLDER is runs/ID of a workspace, with TrainSettings in its settings.json. What it does is told in events.jsonl and
 metrics.jsonl there. Asked to stop, it saves a resume point and a usable adapter; killed, it goes on from its newest
-resume point when it is run again.
+resume point when it is run again. This process only keeps watch (backend/keeper.py); `main` runs in one of its own, or
+in several that train together.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from backend.job import Job, StopRequested, run_job
+from backend.job import Concluded, Job, StopRequested, run_job
+from backend.keeper import keep
+from backend.training import launching
+from backend.training.settings import settings_of
 
-# Before any of these libraries is imported: nothing is asked of the network, and one process trains on one GPU.
+# Before any of these libraries is imported: nothing is asked of the network.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+if "RANK" not in os.environ:
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one process trains on one GPU
 # Threads that wait sleep: spinning for one another on a machine that does other things too costs two to five times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -27,13 +32,13 @@ def main(job: Job) -> dict[str, Any]:
     import torch
     import transformers
 
-    from backend.training import checkpoints, load, prepare, report, result, trainer, watching
-    from backend.training.settings import settings_of
+    from backend.training import checkpoints, load, prepare, ranks, report, result, trainer, watching
     from studio.models import Model
 
     # Load
     settings = settings_of(job)
-    torch.set_num_threads(settings.threads or 1)
+    among = ranks.Ranks(settings.spread, load.choose_device(settings.device))
+    torch.set_num_threads(max(1, (settings.threads or 1) // among.count))
     transformers.set_seed(settings.seed)
     transformers.logging.disable_progress_bar()
     model = Model.open(job.workspace, settings.model)
@@ -42,16 +47,20 @@ def main(job: Job) -> dict[str, Any]:
     loaded = load.load(settings, model)
 
     # Prepare
-    checkpoints.clear_partials(job.folder)
+    if among.first:
+        checkpoints.clear_partials(job.folder)
     identity = checkpoints.Identity.of(job.folder.name, settings, loaded.device)
     kept = checkpoints.Checkpoints(job.folder, identity, settings.keep_checkpoints)
     resume = kept.newest(job.message)
-    updates = prepare.prepare(job, settings, tokenizer, loaded.packs)
+    with among.first_goes_ahead():
+        updates = prepare.prepare(job, settings, tokenizer, loaded.packs, among)
     held_out = prepare.validation(job, settings, tokenizer, loaded.packs)
-    watch = watching.Watch(job, loaded.forward, tokenizer, held_out, settings.sample_tokens) if held_out else None
+    watch = (
+        watching.Watch(job, loaded.forward, tokenizer, held_out, settings.sample_tokens, among) if held_out else None
+    )
 
     # Train
-    loop = trainer.RunTrainer(job, settings, loaded, updates, watch, kept, resume)
+    loop = trainer.RunTrainer(job, settings, loaded, updates, watch, kept, resume, among)
     if resume:
         checkpoints.announce(job, resume, identity)
     job.event(
@@ -66,6 +75,8 @@ def main(job: Job) -> dict[str, Any]:
         raise StopRequested(step=0)
 
     # Save
+    if not among.first:
+        raise Concluded(0)
     chosen = result.choose(job, kept, loop.figures, settings)
     result.write_result(job.folder, chosen, model, settings, tokenizer)
     report.merge_rows(job.folder)
@@ -75,5 +86,10 @@ def main(job: Job) -> dict[str, Any]:
     return loop.figures.result(chosen.step)
 
 
+def kept(job: Job) -> dict[str, Any]:
+    """Has the run trained by processes of their own, and waits for their end."""
+    return keep(job, *launching.of(job.folder, settings_of(job).spread))
+
+
 if __name__ == "__main__":
-    run_job(main)
+    run_job(kept)

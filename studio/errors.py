@@ -9,6 +9,7 @@ StudioError
 │   └── NewerFormat    written by a newer studio
 ├── Offline        something outside this machine is needed and out of reach
 ├── NoRoom         disk or memory ran out
+│   └── NoMemory       memory ran out: a ladder of smaller settings stands beside it
 └── JobFailed      a job of ours ended as failed; carries the job's own words
 """
 
@@ -16,6 +17,8 @@ from __future__ import annotations
 
 import errno
 from typing import Any
+
+MEMORY = "memory"
 
 
 class StudioError(Exception):
@@ -76,6 +79,12 @@ class NoRoom(StudioError):
     pass
 
 
+class NoMemory(NoRoom):
+    def as_dict(self) -> dict[str, Any]:
+        """With its cause, so that whoever shows it can offer smaller settings (studio/ladder.py)."""
+        return super().as_dict() | {"cause": MEMORY}
+
+
 class JobFailed(StudioError):
     pass
 
@@ -99,7 +108,7 @@ def explain(error: BaseException) -> StudioError:
     if isinstance(error, FileNotFoundError):
         return NotFound(f"{error.filename or 'A file'} is not there.", "", "Check the path.")
     if isinstance(error, MemoryError):
-        return NoRoom("The memory ran out.", str(error), "Choose a smaller model, batch or cut-off.")
+        return NoMemory("The memory ran out.", str(error), "Choose a smaller model, batch or cut-off.")
     if isinstance(error, KeyboardInterrupt):
         return StudioError("Interrupted.", "Ctrl+C was pressed.", "Give the command again; finished work is kept.")
     return StudioError(

@@ -20,6 +20,7 @@ CPUINFO = Path("/proc/cpuinfo")
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
 STATUS = Path("/proc/self/status")
+VMSTAT = Path("/proc/vmstat")
 # Instruction sets that decide how fast a model runs, by their names on Linux (x86 and ARM).
 TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "asimd", "bf16", "sve")
 NO_LIMIT = 1 << 60  # cgroups say “unlimited” with a number near 2^63
@@ -215,6 +216,21 @@ def _cgroups(controller: str) -> Iterator[Path]:
             if folder == root or root not in folder.parents:
                 break
             folder = folder.parent
+
+
+def memory_kills() -> int:
+    """How many processes the kernel has ended for want of memory, since it was started; 0 where it does not say."""
+    return max(
+        _counter(path, "oom_kill") for path in (VMSTAT, *(folder / "memory.events" for folder in _cgroups("memory")))
+    )
+
+
+def _counter(path: Path, name: str) -> int:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name} ")), 0)
 
 
 # GPUs

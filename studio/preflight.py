@@ -6,8 +6,10 @@ The rows are put through the very code that makes the batches. A large set is ju
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from studio import runs, wording
@@ -15,7 +17,7 @@ from studio.errors import BadInput, NotFound, Refused, StudioError
 from studio.machine import Machine, machine
 from studio.models import Model
 from studio.settings import defaults
-from studio.settings.train import TrainSettings
+from studio.settings.train import Sharded, Single, TrainSettings
 from studio.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -118,6 +120,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
             context=model.context,
             device=device,
             cores=here.cores,
+            gpus=len(here.gpus),
         ),
     )
     found.settings, found.reasons = resolved.settings, resolved.reasons
@@ -126,6 +129,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
         found.add("error", _wrong_goal(rows_read.text))
     _rows(found, rows_read, rows, model)
     _steps(found)
+    _spread(found, device, here)
     _cost(found, model, device, here, runs.usual_speed(workspace, found.settings))
     return found
 
@@ -293,6 +297,54 @@ def _steps(found: Preflight) -> None:
             f"The weights change {found.steps} times in the whole run.",
             "Give more passes (epochs) or a smaller batch size.",
             "max_steps" if settings.max_steps else "epochs",
+        )
+
+
+def _spread(found: Preflight, device: str, here: Machine) -> None:
+    """Whether this machine has what the run is to be spread over."""
+    spread = found.settings.spread
+    if spread is None or isinstance(spread, Single):
+        return
+    count, room = spread.processes or 2, len(here.gpus) if device == "cuda" else here.cores
+    noun = "GPU" if device == "cuda" else "core"
+    if isinstance(spread, Sharded):
+        for error in _unable_to_shard(found.settings, spread, device):
+            found.add("error", error)
+    if count > room:
+        words = f"{count} processes are more than this machine can run."
+        advice = f"Choose {room} or fewer." if room > 1 else "Choose single."
+        found.add("error", Refused(words, f"It has {wording.count(room, noun)}.", advice, field="spread.processes"))
+    if count > (found.settings.batch_size or 1):
+        found.warn(
+            f"{count} processes share {wording.count(found.settings.batch_size or 1, 'row')} an update.",
+            "Some of them have nothing to do.",
+            "Raise the batch size, or take fewer processes.",
+            "batch_size",
+        )
+
+
+def _unable_to_shard(settings: TrainSettings, spread: Sharded, device: str) -> Iterator[Refused]:
+    name = str(getattr(spread, "name", ""))
+    if device != "cuda":
+        yield Refused(
+            f"{name} divides a model over several GPUs, and there are none here.",
+            "On a CPU all processes share one memory, so nothing would be won.",
+            "Choose ddp or single.",
+            field="spread",
+        )
+    if settings.method.name == "qlora" and name in ("fsdp", "zero3"):
+        yield Refused(
+            f"{name} can't divide weights of few bits.",
+            "qlora keeps them packed, in a form that is not split.",
+            "Choose lora with it, or ddp with qlora.",
+            field="method",
+        )
+    if name.startswith("zero") and find_spec("deepspeed") is None:
+        yield Refused(
+            f"{name} needs the package deepspeed.",
+            "It is not installed.",
+            "Run launch.py setup --extra deepspeed, or choose fsdp.",
+            field="spread",
         )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from backend.job import Job
+from backend.training.launching import processes
 from backend.training.report import Figures
 from studio import migrate
 from studio.errors import NoRoom, StudioError, explain
@@ -27,6 +28,8 @@ from studio.settings.train import TrainSettings
 FOLDER = "checkpoints"
 MANIFEST = "checkpoint.json"
 SPARE_BYTES = 64 << 20
+# Settings that don't decide what is learned: a run that lacked memory may go on with others.
+ALIKE = ("name", "threads", "device", "spread", "tokens_per_pass", "recompute", "keep_checkpoints")
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,22 @@ class Identity:
     Attributes:
         run: the run's id.
         settings: hash of its settings; a checkpoint with another one is not used.
-        device, threads: with others the result is as good, but not bit for bit the same.
+        device, threads, processes, passes: with others the result is as good, but not bit for bit the same.
     """
 
     run: str
     settings: str
     device: str
     threads: int
+    processes: int = 1
+    passes: str = ""
 
     @classmethod
     def of(cls, run: str, settings: TrainSettings, device: str) -> Identity:
-        kept = {key: value for key, value in settings.plain().items() if key not in ("name", "threads", "device")}
+        kept = {key: value for key, value in settings.plain().items() if key not in ALIKE}
         digest = hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16).hexdigest()
-        return cls(run, digest, device, torch.get_num_threads())
+        passes = f"{settings.tokens_per_pass} tokens{', recomputed' if settings.recompute else ''}"
+        return cls(run, digest, device, torch.get_num_threads(), processes(settings.spread), passes)
 
     def computed_with(self) -> dict[str, Any]:
         """What bit-for-bit equality depends on."""
@@ -56,6 +62,8 @@ class Identity:
             "torch": torch.__version__,
             "device": self.device,
             "threads": self.threads,
+            "processes": self.processes,
+            "at once": self.passes,
             "machine": f"{platform.system()} {platform.machine()}",
         }
 
@@ -105,7 +113,7 @@ class Checkpoints:
         try:
             with whole_folder(path) as partial:
                 write(partial)
-                files = {file.name: _facts(file) for file in sorted(partial.iterdir())}
+                files = {name: _facts(partial / name) for name in sorted(_names(partial))}
                 migrate.save(
                     partial / MANIFEST,
                     "checkpoint",
@@ -180,7 +188,7 @@ class Checkpoints:
         if owner != (self.identity.run, self.identity.settings):
             # Its files were made by PyTorch's pickle: nothing of another run is opened, whatever is in it.
             raise _unusable(path, "it belongs to another run or to other settings.")
-        if {file.name for file in path.iterdir()} != {MANIFEST, *files} or figures.step != _step(path):
+        if _names(path) != {MANIFEST, *files} or figures.step != _step(path):
             raise _unusable(path, "it has other files than were written.")
         for name, facts in files.items():
             if _facts(path / name) != facts:
@@ -204,6 +212,11 @@ def _unusable(path: Path, why: str) -> StudioError:
 def _step(path: Path) -> int:
     digits = path.name.removeprefix("step-")
     return int(digits) if digits.isdigit() else -1
+
+
+def _names(folder: Path) -> set[str]:
+    """Its files, those of folders in it too (DeepSpeed's)."""
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
 
 
 def _facts(file: Path) -> dict[str, Any]:

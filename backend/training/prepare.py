@@ -18,10 +18,11 @@ from datasets.arrow_writer import ArrowWriter
 
 from backend.job import Job
 from backend.training.loss import Pass
+from backend.training.ranks import Ranks
 from studio import events
 from studio.batches.encode import Encoded, Report, encode_rows, encode_stream
 from studio.batches.pack import pack
-from studio.batches.plan import Plan, best_fit
+from studio.batches.plan import Plan, best_fit, share
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
@@ -82,34 +83,53 @@ class Rows:
 
 @dataclass(frozen=True)
 class Update:
-    """What is learned from at once: the passes, with the numbers of their rows, and how many tokens that is."""
+    """What is learned from at once: this process's passes, with the numbers of their rows.
+
+    `tokens`, `trained` (learned tokens) and `rows` are those of all processes. A pass without numbers only keeps step
+    with the others where the model is divided over them, and teaches nothing.
+    """
 
     passes: list[tuple[list[int], Pass]]
     tokens: int
     trained: int
-
-    @property
-    def rows(self) -> int:
-        return sum(len(numbers) for numbers, _ in self.passes)
+    rows: int
 
 
 class Updates(torch.utils.data.Dataset[Update]):
     """The run as a sequence: item n is update n, made when it is asked for."""
 
-    def __init__(self, rows: Rows, plan: Plan) -> None:
+    def __init__(self, rows: Rows, plan: Plan, ranks: Ranks) -> None:
         self.rows = rows
         self.plan = plan
+        self.ranks = ranks
 
     def __len__(self) -> int:
         return len(self.plan)
 
     def __getitem__(self, step: int) -> Update:
-        passes = [(numbers, Pass.of(pack(self.rows.take(numbers)))) for numbers in self.plan.updates(step)]
+        if self.ranks.count > 1:
+            return self._shared(step)
+        passes = [(numbers, self._line(numbers)) for numbers in self.plan.updates(step)]
         return Update(
             passes,
             tokens=sum(line.ids.numel() for _, line in passes),
             trained=sum(len(line.targets) for _, line in passes),
+            rows=sum(len(numbers) for numbers, _ in passes),
         )
+
+    def _line(self, numbers: list[int]) -> Pass:
+        return Pass.of(pack(self.rows.take(numbers)))
+
+    def _shared(self, step: int) -> Update:
+        """This process's part of update `step`."""
+        plan, lengths, every = self.plan, self.rows.lengths, self.plan.rows(step)
+        shares = [best_fit(rows, lengths, plan.tokens_per_pass) for rows in share(every, lengths, self.ranks.count)]
+        passes = [(numbers, self._line(numbers)) for numbers in shares[self.ranks.index]]
+        if self.ranks.sharded:
+            missing = max(map(len, shares)) - len(passes)
+            passes += [([], self._line(every[:1]))] * missing
+        trained = sum(row.trained for row in self.rows.take(every))
+        return Update(passes, tokens=int(lengths[every].sum()), trained=trained, rows=len(every))
 
 
 @dataclass(frozen=True)
@@ -127,11 +147,14 @@ def tokenizer_of(job: Job, settings: TrainSettings, model: Model) -> ModelTokeni
     return load_tokenizer(model.path, settings.template, datetime.fromtimestamp(made))
 
 
-def prepare(job: Job, settings: TrainSettings, tokenizer: ModelTokenizer, packs: bool) -> Updates:
+def prepare(
+    job: Job, settings: TrainSettings, tokenizer: ModelTokenizer, packs: bool, ranks: Ranks | None = None
+) -> Updates:
     """The updates of the run; tells what became of the rows in the `preflight` event.
 
     Args:
         packs: whether rows may share a pass; see `load.Loaded`.
+        ranks: the processes that train together; None for one.
 
     Raises:
         Refused: no row has anything to learn.
@@ -147,7 +170,7 @@ def prepare(job: Job, settings: TrainSettings, tokenizer: ModelTokenizer, packs:
         seed=settings.seed,
     )
     _tell(job, rows.report, plan, packs)
-    return Updates(rows, plan)
+    return Updates(rows, plan, ranks or Ranks())
 
 
 def _encoded(job: Job, settings: TrainSettings, tokenizer: ModelTokenizer) -> Rows:

@@ -19,7 +19,8 @@ from studio.settings.train import TrainSettings
 FOLDER = "adapter"
 TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "chat_template*", "vocab.*", "merges.txt")
 # Files of a resume point that only going on needs.
-STATES = ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "checkpoint.json")
+STATES = ("optimizer*", "scheduler.pt", "rng_state*.pth", "trainer_state.json", "checkpoint.json")
+SHARDED_STATES = ("pytorch_model_fsdp*", "global_step*", "latest", "zero_to_fp32.py")
 
 
 def choose(job: Job, kept: Checkpoints, figures: Figures, settings: TrainSettings) -> Checkpoint:
@@ -62,7 +63,7 @@ def write_result(
     old = folder / f".{FOLDER}.old.partial"
     with whole_folder(folder / f".{FOLDER}.new.partial") as partial:
         for file in checkpoint.path.iterdir():
-            if file.name not in STATES:
+            if not any(file.match(state) for state in STATES + SHARDED_STATES):
                 shutil.copy2(file, partial / file.name)
         for pattern in TOKENIZER:
             for path in model.path.glob(pattern):

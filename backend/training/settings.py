@@ -15,6 +15,7 @@ CHOSEN = (
     "cutoff",
     "tokens_per_pass",
     "threads",
+    "spread",
     "eval_steps",
     "save_steps",
 )

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from backend.job import Job
 from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.load import Loaded
 from backend.training.prepare import Update, Updates
+from backend.training.ranks import Ranks
 from backend.training.report import Figures, Meter, RowLosses
+from backend.training.spread import distribution
 from backend.training.watching import Watch
 from studio.errors import StudioError
 from studio.settings.train import TrainSettings
@@ -56,6 +60,7 @@ class RunTrainer(Trainer):
     Args:
         watch: the checks; None without validation rows.
         resume: the checked resume point to go on from.
+        ranks: the processes that train together; None for one.
     """
 
     def __init__(
@@ -67,8 +72,10 @@ class RunTrainer(Trainer):
         watch: Watch | None,
         checkpoints: Checkpoints,
         resume: Checkpoint | None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.job = job
+        self.ranks = ranks or Ranks()
         self.settings = settings
         self.passes = loaded.forward
         self.updates = updates
@@ -115,21 +122,30 @@ class RunTrainer(Trainer):
         model.train()
         step = self.state.global_step + 1
         epoch = self.updates.plan.epoch(step - 1)
-        total = 0.0
-        for numbers, line in inputs.passes:
+        seen = []
+        for number, (numbers, line) in enumerate(inputs.passes, 1):
             losses = self.passes.losses(line)
-            known = losses.detach().cpu()
-            total += known.double().sum().item()
-            if not math.isfinite(total):
-                raise self.diverged(step, "The loss")
-            self.accelerator.backward(losses.sum() / inputs.trained)
-            self.row_losses.add(step, epoch, numbers, line.owners.numpy(), known.numpy())
+            weight = self.ranks.scale / inputs.trained if numbers else 0.0
+            self.accelerator.gradient_state._set_sync_gradients(number == len(inputs.passes))
+            self.accelerator.backward(losses.sum() * weight)
+            if numbers:
+                seen.append((numbers, line.owners.numpy(), losses.detach().cpu().numpy()))
+        everybody = [one for part in self.ranks.gather(seen) for one in part]
+        total = math.fsum(known.sum(dtype=np.float64) for _, _, known in everybody)
+        if not math.isfinite(total):
+            raise self.diverged(step, "The loss")
+        if self.ranks.first:
+            for numbers, owners, known in everybody:
+                self.row_losses.add(step, epoch, numbers, owners, known)
+        self.ranks.sum_gradients(self.model)
         self.update = (inputs, total / inputs.trained)
         return torch.tensor(self.update[1], device=self.args.device)
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
-        self.grad_norm = float(norm)
+        if norm is None:  # DeepSpeed clips by itself
+            norm = self.model_wrapped.get_global_grad_norm()
+        self.grad_norm = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
         if not math.isfinite(self.grad_norm):
             raise self.diverged(self.state.global_step + 1, "The gradient")
         return norm
@@ -150,7 +166,7 @@ class RunTrainer(Trainer):
         self.meter.step(
             step, loss, inputs.tokens, inputs.trained, learning_rate=rate, grad_norm=self.grad_norm, rows=inputs.rows
         )
-        self.stopped = self.job.should_stop()
+        self.stopped = self.ranks.agree(self.job.should_stop())
         control.should_evaluate = not self.stopped and self.watch is not None and self.plans.check(step)
         control.should_save = self.stopped or self.plans.save(step)
         control.should_training_stop = self.stopped or step >= self.plans.total
@@ -172,7 +188,7 @@ class RunTrainer(Trainer):
         if self.settings.keep_best and best and best[0] == step:
             self.control.should_save = True
         self.watch.sample(step)
-        if self.job.should_stop():
+        if self.ranks.agree(self.job.should_stop()):
             self._stop()
         elif self._in_vain():
             self.control.should_save = self.control.should_training_stop = True
@@ -200,22 +216,29 @@ class RunTrainer(Trainer):
         done = any(step == checked for checked, _ in self.figures.checks)
         if self.watch is not None and not done and (step == 0 or self.plans.check(step)):
             self.evaluate()
-        self.stopped = self.stopped or self.job.should_stop()
+        self.stopped = self.stopped or self.ranks.agree(self.job.should_stop())
         if self.stopped or self._in_vain():
             raise Ended
         self.meter.skip()
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """A resume point; the row losses up to it come first, so that none is missing when it is taken up."""
-        self.row_losses.save(self.figures.step)
-        self.checkpoints.save(self.figures, self._write_state)
+        if self.ranks.first:
+            self.row_losses.save(self.figures.step)
+        self.ranks.write(lambda write: self.checkpoints.save(self.figures, write), self._write_state)
         self.job.event("checkpoint", step=self.figures.step)
 
     def _write_state(self, folder: Path) -> None:
-        save_weights(self.model, folder)
+        weights = self.accelerator.get_state_dict(self.model_wrapped) if self.ranks.sharded else None
+        if self.ranks.first:
+            save_weights(self.model, folder, weights)
+            self.state.save_to_json(str(folder / "trainer_state.json"))
         self._save_optimizer_and_scheduler(str(folder))
         self._save_rng_state(str(folder))
-        self.state.save_to_json(str(folder / "trainer_state.json"))
+
+    def get_train_dataloader(self) -> DataLoader[Update]:
+        """Every process goes through all updates; each update knows the part of each process."""
+        return DataLoader(self.updates, batch_size=1, shuffle=False, collate_fn=only)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> None:
         return None  # an update knows its tokens
@@ -224,9 +247,14 @@ class RunTrainer(Trainer):
         return 0  # an estimate that Trainer would make from padded batches
 
 
-def save_weights(model: Any, folder: Path) -> None:
-    """What was trained, as safetensors with its configuration: an adapter, or the whole model."""
-    options = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
+def save_weights(model: Any, folder: Path, weights: dict[str, Any] | None = None) -> None:
+    """What was trained, as safetensors with its configuration: an adapter, or the whole model.
+
+    Args:
+        weights: those put together from all processes, where the model is divided over them.
+    """
+    options: dict[str, Any] = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
+    options |= {"state_dict": weights} if weights is not None else {}
     model.save_pretrained(folder, **options)
     for name in UNWANTED:
         (folder / name).unlink(missing_ok=True)
@@ -285,7 +313,6 @@ def arguments(folder: Path, settings: TrainSettings, device: str, steps: int) ->
         optim=OPTIMIZERS[settings.optimizer],
         seed=settings.seed,
         use_cpu=device == "cpu",
-        activation_checkpointing=settings.recompute,
         activation_checkpointing_kwargs={"use_reentrant": False},
         eval_strategy="no",
         save_strategy="no",
@@ -296,4 +323,5 @@ def arguments(folder: Path, settings: TrainSettings, device: str, steps: int) ->
         remove_unused_columns=False,
         dataloader_pin_memory=False,
         dataloader_num_workers=0,
+        **{"activation_checkpointing": settings.recompute} | distribution(settings, device),
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from backend.engine.generation import Line, generate
 from backend.job import Job
-from backend.training.loss import Forward
+from backend.training.loss import Forward, Pass
 from backend.training.prepare import Validation
+from backend.training.ranks import Ranks
 from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.rows import Row
 from studio.logs import Log
@@ -26,11 +29,19 @@ class Watch:
     Args:
         rows: the held-out rows.
         sample_tokens: longest sample answer.
+        ranks: the processes that train together; None for one.
     """
 
     def __init__(
-        self, job: Job, forward: Forward, tokenizer: ModelTokenizer, rows: Validation, sample_tokens: int
+        self,
+        job: Job,
+        forward: Forward,
+        tokenizer: ModelTokenizer,
+        rows: Validation,
+        sample_tokens: int,
+        ranks: Ranks | None = None,
     ) -> None:
+        self.ranks = ranks or Ranks()
         self.job = job
         self.forward = forward
         self.tokenizer = tokenizer
@@ -39,21 +50,30 @@ class Watch:
 
     def loss(self) -> float | None:
         """The mean loss of the learned tokens of all validation rows; None when it was asked to stop meanwhile."""
-        total, tokens = 0.0, 0
+        every = self.rows.passes
+        mine = every if self.ranks.sharded else every[self.ranks.index :: self.ranks.count]
         with self._aside():
-            for line in self.rows.passes:
-                if self.job.should_stop():
-                    return None
-                total += self.forward.losses(line).double().sum().item()
-                tokens += len(line.targets)
-        return total / tokens
+            total = self._sum(mine)
+        totals = [total] if self.ranks.sharded else self.ranks.gather(total)
+        known = [one for one in totals if one is not None]
+        return sum(known) / sum(len(line.targets) for line in every) if len(known) == len(totals) else None
+
+    def _sum(self, passes: list[Pass]) -> float | None:
+        total = 0.0
+        for line in passes:
+            if not self.ranks.sharded and self.job.should_stop():
+                return None
+            total += self.forward.losses(line).double().sum().item()
+        return total
 
     def sample(self, step: int) -> None:
         """Answers the sample rows greedily into samples.jsonl, unless it is asked to stop."""
+        if not (self.ranks.first or self.ranks.sharded):
+            return
         written = 0
-        with self._aside(), Log(self.job.folder / SAMPLES) as log:
+        with self._aside(), Log(self.job.folder / SAMPLES if self.ranks.first else Path(os.devnull)) as log:
             for row in self.rows.samples:
-                if self.job.should_stop():
+                if not self.ranks.sharded and self.job.should_stop():
                     break
                 prompt, expected = question(row)
                 answer = self._answer(row, prompt)

@@ -80,6 +80,17 @@ class Plan:
         return self._order[1]
 
 
+def share(rows: Sequence[int], lengths: npt.NDArray[np.int64], count: int) -> list[list[int]]:
+    """`rows` divided over so many processes: the longest first, each to the one that has the fewest tokens yet."""
+    shares: list[list[int]] = [[] for _ in range(count)]
+    tokens = [0] * count
+    for row in sorted(rows, key=lambda row: (-int(lengths[row]), row)):
+        least = tokens.index(min(tokens))
+        shares[least].append(row)
+        tokens[least] += int(lengths[row])
+    return shares
+
+
 def best_fit(rows: Sequence[int], lengths: npt.NDArray[np.int64], room: int) -> list[list[int]]:
     """`rows` in bins of at most `room` tokens: the longest first, each into the fullest bin that still takes it."""
     bins: list[list[int]] = []

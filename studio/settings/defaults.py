@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.settings.train import Pretraining, Sft, TrainSettings
+from studio.settings.train import Ddp, Pretraining, Sft, Single, Spread, TrainSettings
 
 # Learning rates of adapters by model size; full training takes a tenth, as adapters bear about ten times the rate of
 # full fine-tuning (Schulman et al., “LoRA Without Regret”, 2025). The first line was measured on the starter.
@@ -32,6 +32,7 @@ class Facts:
         context: the longest input the model knows, in tokens; None when it does not say.
         device: cpu, cuda or mps.
         cores: of the CPU.
+        gpus: how many there are.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class Facts:
     context: int | None
     device: str
     cores: int
+    gpus: int = 0
 
 
 @dataclass
@@ -81,7 +83,22 @@ def resolve(settings: TrainSettings, facts: Facts) -> Resolved:
     choose("save_steps", every, "At every check, so that the best state can be kept.")
     choose("tokens_per_pass", *_tokens_per_pass(facts.device, cutoff))
     choose("threads", facts.cores, f"This machine has {facts.cores} cores.")
+    spread, why = _spread(settings.spread, facts)
+    if spread != settings.spread:
+        chosen["spread"], reasons["spread"] = spread, why
     return Resolved(settings.model_copy(update=chosen), reasons)
+
+
+def _spread(asked: Spread | None, facts: Facts) -> tuple[Spread, str]:
+    several = facts.gpus if facts.device == "cuda" and facts.gpus > 1 else 0
+    if asked is None:
+        if several:
+            return Ddp(processes=several), f"This machine has {several} GPUs."
+        return Single(), "There is one device to train on."
+    if isinstance(asked, Ddp) and asked.processes is None:
+        why = f"One for each of the {several} GPUs." if several else "The least that several can be."
+        return asked.model_copy(update={"processes": several or 2}), why
+    return asked, ""
 
 
 def total_steps(rows: int, batch: int, epochs: float) -> int:

@@ -79,6 +79,53 @@ class Pretraining(Settings):
 Objective = Annotated[Sft | Pretraining, Field(discriminator="name")]
 
 
+class Single(Settings):
+    """One process, on one device."""
+
+    name: Literal["single"] = "single"
+
+
+class Ddp(Settings):
+    """DDP (Li et al. 2020): each process holds the whole model and learns from its share of every update."""
+
+    name: Literal["ddp"] = "ddp"
+    processes: int | None = setting(
+        None, ge=2, le=64, title="Processes", group="Speed and memory", level="advanced",
+        auto="one for each GPU; two on a CPU",
+        help="How many processes train together; an update still learns from the same rows, divided over them.",
+    )  # fmt: skip
+
+
+class Sharded(Ddp):
+    """What all that divide a model over GPUs have."""
+
+    offload: bool = setting(
+        False, title="Offload", group="Speed and memory", level="advanced",
+        help="Keeps what is divided in the machine's own memory; much slower, and larger models fit.",
+    )  # fmt: skip
+
+
+class Fsdp(Sharded):
+    """FSDP2 (Zhao et al. 2023): weights, gradients and optimizer are divided over the GPUs."""
+
+    name: Literal["fsdp"] = "fsdp"  # type: ignore[assignment]
+
+
+class Zero2(Sharded):
+    """DeepSpeed ZeRO-2 (Rajbhandari et al. 2020): gradients and optimizer are divided over the GPUs."""
+
+    name: Literal["zero2"] = "zero2"  # type: ignore[assignment]
+
+
+class Zero3(Sharded):
+    """DeepSpeed ZeRO-3 (Rajbhandari et al. 2020): weights, gradients and optimizer are divided over the GPUs."""
+
+    name: Literal["zero3"] = "zero3"  # type: ignore[assignment]
+
+
+Spread = Annotated[Single | Ddp | Fsdp | Zero2 | Zero3, Field(discriminator="name")]
+
+
 class TrainSettings(Settings):
     """One run. What is None is chosen for the dataset, the model and the machine, in `studio/settings/defaults.py`."""
 
@@ -178,6 +225,12 @@ class TrainSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = setting(
         "auto", title="Device", group="Speed and memory", level="advanced",
         help="Where to train: auto takes the GPU where there is one.",
+    )  # fmt: skip
+    spread: Spread | None = setting(
+        None, title="Several devices", group="Speed and memory", level="advanced",
+        auto="ddp where there are several GPUs, else single",
+        help="Over which processes the run is spread: single, ddp (several GPUs, or processes on a CPU), fsdp, zero2 "
+        "or zero3 (divide a large model over GPUs).",
     )  # fmt: skip
     threads: int | None = setting(
         None, ge=1, le=1024, title="Threads", group="Speed and memory", level="advanced",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.batches.plan import Plan, best_fit
+from studio.batches.plan import Plan, best_fit, share
 from studio.errors import BadInput
 
 lengths = st.lists(st.integers(1, 200), min_size=1, max_size=60)
@@ -118,3 +118,11 @@ def test_a_million_rows_cost_no_more_a_step():
     cost = (time.perf_counter() - start) / 999
     print(f"{cost * 1e6:.0f} µs an update")
     assert cost < 0.01
+
+
+def test_an_update_is_divided_by_tokens_and_every_row_goes_somewhere() -> None:
+    lengths = np.array([9, 1, 5, 4, 3, 8])
+    shares = share([5, 3, 0, 2], lengths, 2)
+    assert sorted(row for part in shares for row in part) == [0, 2, 3, 5]
+    assert [sum(lengths[row] for row in part) for part in shares] == [13, 13]
+    assert share([1], lengths, 3) == [[1], [], []]

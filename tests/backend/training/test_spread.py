@@ -1,0 +1,59 @@
+"""What Trainer, Accelerate and DeepSpeed are told; the runs themselves need GPUs (tests/gpu)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.training import launching
+from backend.training.spread import distribution
+from backend.training.trainer import arguments
+from studio.settings.train import TrainSettings
+from tests.backend.training.small import settings
+
+
+def spread(**given: object) -> TrainSettings:
+    return settings(spread=given, learning_rate=1e-3)
+
+
+def test_one_process_is_told_nothing() -> None:
+    assert distribution(settings(), "cuda") == {} == distribution(spread(name="single"), "cuda")
+    command, environment = launching.of(Path("/run"), None)
+    assert command[-2:] == ["backend.training", "/run"] and not environment
+
+
+def test_several_are_started_by_torch_on_loopback() -> None:
+    command, environment = launching.of(Path("/run"), spread(name="ddp", processes=3).spread)
+    assert command[1:3] == ["-m", "torch.distributed.run"] and command[-3:] == ["-m", "backend.training", "/run"]
+    assert command[command.index("--nproc-per-node") + 1] == "3" and "127.0.0.1:0" in command
+    assert environment["GLOO_SOCKET_IFNAME"].startswith("lo")
+
+
+@pytest.mark.parametrize("offload", [False, True])
+def test_fsdp_is_version_two_and_understood(offload: bool, tmp_path: Path) -> None:
+    """Transformers turns it into the arguments of Accelerate's plugin."""
+    given = spread(name="fsdp", processes=2, offload=offload)
+    told = arguments(tmp_path, given, "cpu", 5)
+    plugin = told.fsdp_plugin_args
+    assert plugin["fsdp_version"] == 2 and plugin["reshard_after_forward"] is True
+    assert plugin.get("cpu_offload", False) is offload and plugin["state_dict_type"] == "FULL_STATE_DICT"
+    assert not told.activation_checkpointing
+    recomputed = distribution(given.model_copy(update={"recompute": True}), "cuda")
+    assert recomputed["fsdp_config"]["activation_checkpointing"] and not recomputed["activation_checkpointing"]
+
+
+@pytest.mark.parametrize(("name", "stage"), [("zero2", 2), ("zero3", 3)])
+@pytest.mark.parametrize("offload", [False, True])
+def test_deepspeed_is_told_its_stage_and_where_to_keep_things(name: str, stage: int, offload: bool) -> None:
+    config = distribution(spread(name=name, processes=2, offload=offload), "cuda")["deepspeed"]
+    zero = config["zero_optimization"]
+    assert zero["stage"] == stage and config["bf16"]["enabled"] and config["gradient_clipping"] == 1.0
+    assert ("offload_optimizer" in zero) is offload and ("offload_param" in zero) is (offload and stage == 3)
+    assert config["train_micro_batch_size_per_gpu"] == config["gradient_accumulation_steps"] == 1
+
+
+def test_deepspeed_accepts_it() -> None:
+    deepspeed = pytest.importorskip("deepspeed", reason="deepspeed is not installed")
+    config = distribution(spread(name="zero3", processes=2, offload=True), "cuda")["deepspeed"]
+    assert deepspeed.runtime.config.DeepSpeedConfig(config | {"train_batch_size": 1}).zero_optimization_stage == 3
