@@ -20,15 +20,17 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studio import migrate
+from studio.datasets.carrying import Carried
 from studio.datasets.drafts import Drafter
-from studio.datasets.formats import Guess, choose
+from studio.datasets.formats import Guess, take_for
 from studio.datasets.intake import Intake
-from studio.datasets.readers import columns_of, open_reader, sample
+from studio.datasets.readers import columns_of, sample
 from studio.datasets.records import Reader
+from studio.datasets.sources import Source, find
 from studio.datasets.split import DEFAULT, SIDES, read_fractions
-from studio.datasets.store import INFO, read_info
+from studio.datasets.store import INFO, Dataset, read_info
 from studio.datasets.versions import VersionWriter
-from studio.errors import BadInput, Busy, NoRoom, Refused
+from studio.errors import BadInput, Busy, NoRoom, NotFound, Refused
 from studio.files import check_name, flush
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace
@@ -79,50 +81,89 @@ def import_file(
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Imported:
-    """Imports one file.
+    """Imports one source: a file, several, or a folder.
 
     Args:
         progress: called now and then with bytes done, bytes in all, and what is being done.
         should_stop: asked as often; True ends the import with Stopped.
 
     Raises:
-        BadInput: the file can't be read or recognised, or (BadRows) rows of it can't be used.
+        BadInput: the source can't be read or recognised, or (BadRows) rows of it can't be used.
         Busy: another import is at work on that name.
         NoRoom: the disk has not enough space.
     """
     watch = Watch(progress, should_stop)
-    source = Path(settings.source)
-    open_reader(source, settings.encoding)  # what can't be read is refused before it is copied
+    source = find(settings.source, settings.entry)
+    source.open(settings.reading())  # what can't be read is refused before it is copied
     with hold(workspace, check_name(settings.name, "dataset name")) as scratch:
         folder = workspace.datasets / settings.name
         before = read_info(folder) if folder.exists() else None
+        older = _older(folder, before, settings)
         version = 1 + max((entry["version"] for entry in before["versions"]), default=0) if before else 1
-        _check_room(source, workspace.datasets)
+        _check_room(source, workspace.datasets, older)
         copy, digest = _copy(source, scratch / "source" / f"{version:04}", watch)
-        reader = open_reader(copy, settings.encoding)
-        guess = _recognise(reader, settings)
-        intake, sides = _fill(reader, guess, settings, scratch, scratch / "versions" / f"{version:04}.parquet", watch)
+        reader = copy.open(settings.reading(scratch))
+        guess = _recognise(reader, source.label, settings)
+        _check_kind(guess, older, settings)
+        path = scratch / "versions" / f"{version:04}.parquet"
+        made = _fill(reader, source.label, guess, settings, path, watch, older)
         entry = {
             "version": version,
             "made": round(time.time(), 3),
-            "rows": intake.rows,
-            "counts": {side: sides.count(place) for place, side in enumerate(SIDES)},
+            "rows": len(made.sides),
+            "counts": {side: made.sides.count(place) for place, side in enumerate(SIDES)},
             "format": guess.format,
             "kind": guess.mapping.kind,
             "reasons": guess.reasons,
             "mapping": guess.mapping.model_dump(exclude_defaults=True),
             "split": settings.split,
             "seed": settings.seed,
-            "source": {
-                "file": copy.name, "kind": reader.kind, "bytes": copy.stat().st_size, "sha256": digest,
-                "encoding": settings.encoding,
-            },
-            "notes": reader.notes,
-            "bad_rows": intake.bad_count,
-            "bad": [item._asdict() for item in intake.bad],
+            "source": _told(copy, reader.kind, digest, settings),
+            "notes": reader.notes + made.notes,
+            "bad_rows": made.intake.bad_count,
+            "bad": [item.as_dict() for item in made.intake.bad],
         }  # fmt: skip
-        _publish(folder, scratch, entry, before)
+        if older is not None:
+            about = older.version_info()
+            entry |= {"added_to": about["version"], "added": made.intake.rows, "reviews": about.get("reviews", 0)}
+        del reader  # and with it what it unpacked
+        publish(folder, scratch, entry, before)
     return Imported(settings.name, version, entry)
+
+
+def _older(folder: Path, before: dict[str, Any] | None, settings: ImportSettings) -> Dataset | None:
+    """The dataset whose rows the new version begins with, None when it begins anew."""
+    if not settings.append:
+        return None
+    if before is None:
+        raise NotFound(
+            f"There is no dataset “{settings.name}” to add to.",
+            "",
+            "Check the name, or leave --append out to make a new dataset.",
+            field="name",
+        )
+    return Dataset(folder, before)
+
+
+def _check_kind(guess: Guess, older: Dataset | None, settings: ImportSettings) -> None:
+    kind = older.version_info()["kind"] if older else guess.mapping.kind
+    if kind != guess.mapping.kind:
+        raise BadInput(
+            f"These rows can't be added to “{settings.name}”.",
+            f"That has rows of the kind “{kind}”; the source makes rows of the kind “{guess.mapping.kind}”.",
+            "Import them under a name of their own, or say with --map what their columns mean.",
+            field="append",
+        )
+
+
+def _told(source: Source, kind: str, digest: str, settings: ImportSettings) -> dict[str, Any]:
+    """What dataset.json says of a source."""
+    told = {
+        "file": source.label, "kind": kind, "bytes": source.size, "sha256": digest, "encoding": settings.encoding,
+    }  # fmt: skip
+    if len(source.files) > 1:
+        told |= {"files": len(source.files)}
+    return told | ({"origin": settings.origin} if settings.origin else {})
 
 
 @contextmanager
@@ -174,8 +215,8 @@ def _clear(workspace: Workspace, name: str) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _check_room(source: Path, place: Path) -> None:
-    needed = 2 * source.stat().st_size + SPARE_BYTES
+def _check_room(source: Source, place: Path, older: Dataset | None) -> None:
+    needed = 2 * source.size + SPARE_BYTES + (2 * older.path().stat().st_size if older else 0)
     free = shutil.disk_usage(place).free
     if free < needed:
         raise NoRoom(
@@ -185,59 +226,88 @@ def _check_room(source: Path, place: Path) -> None:
         )
 
 
-def _copy(source: Path, folder: Path, watch: Watch) -> tuple[Path, str]:
-    """The file as it came, copied, and its SHA-256."""
-    folder.mkdir(parents=True)
-    copy = folder / source.name
-    digest = hashlib.sha256()
-    done, total = 0, source.stat().st_size
-    with open(source, "rb") as original, open(copy, "wb") as target:
-        while block := original.read(COPY_BYTES):
-            watch(done, total, "copying the file")
-            target.write(block)
-            digest.update(block)
-            done += len(block)
-    return copy, digest.hexdigest()
+def _copy(source: Source, folder: Path, watch: Watch) -> tuple[Source, str]:
+    """The source as it came, copied, and its SHA-256 (of several files that of their names and digests)."""
+    done, total = 0, source.size
+    digests = []
+    for name, original in source.files:
+        copy = folder / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with open(original, "rb") as file, open(copy, "wb") as target:
+            while block := file.read(COPY_BYTES):
+                watch(done, total, "copying the file" if len(source.files) == 1 else f"copying {name}")
+                target.write(block)
+                digest.update(block)
+                done += len(block)
+        digests.append(digest.hexdigest())
+    if len(digests) == 1:
+        return source.at(folder), digests[0]
+    lines = "".join(f"{one}  {name}\n" for one, (name, _) in zip(digests, source.files, strict=True))
+    return source.at(folder), hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _recognise(reader: Reader, settings: ImportSettings) -> Guess:
+def _recognise(reader: Reader, label: str, settings: ImportSettings) -> Guess:
     records = sample(reader)
     columns = columns_of(records)
     if not columns:
         problem = next((record for record in reader.records()), None)
         raise BadInput(
-            f"{reader.path.name} has no rows.",
+            f"{label} has no rows.",
             f"{reader.unit.capitalize()} {problem.line:,}: {problem.problem}." if problem else "It has names at most.",
             "Choose a file with examples, each with named fields.",
             field="source",
         )
-    return choose(columns, records, settings.mapping, settings.read_as)
+    return take_for(reader, columns, records, settings.mapping, settings.read_as)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was written: the account of the new rows, the side of every row as a place in SIDES, notes."""
+
+    intake: Intake
+    sides: array[int]
+    notes: list[str]
 
 
 def _fill(
-    reader: Reader, guess: Guess, settings: ImportSettings, scratch: Path, path: Path, watch: Watch
-) -> tuple[Intake, array[int]]:
-    """Reads every record, and writes the version; the intake with its counts, and the side of each row."""
+    reader: Reader,
+    label: str,
+    guess: Guess,
+    settings: ImportSettings,
+    path: Path,
+    watch: Watch,
+    older: Dataset | None,
+) -> Filled:
+    """Reads every record, and writes the version: the rows of an older one first, if it goes on with one."""
     if settings.split is not None:  # shares given win over a column of the file
         guess.mapping = guess.mapping.model_copy(update={"split": None})
-    total = reader.path.stat().st_size
-    writer = VersionWriter(scratch / "rows.arrow")
+    writer = VersionWriter(path.parent.parent / "rows.arrow")
     try:
-        intake = Intake(Drafter(guess.mapping), writer, reader.unit)
+        carried = Carried(writer)
+        if older is not None:
+            carried.take(older, watch)
+        intake = Intake(
+            Drafter(guess.mapping), writer, reader.unit, label,
+            ids=carried.ids, again=settings.keep_equal or older is None,
+        )  # fmt: skip
+        carried.fix(intake.belonging)
         for number, record in enumerate(reader.records()):
             if number % EVERY == 0:
-                watch(reader.done, total, "reading rows")
+                watch(reader.done, reader.size, "reading rows")
             intake.take(record)
-        intake.refuse(reader.path.name, settings.skip_bad)
-        watch(total, total, "drawing the split and writing")
+        intake.refuse(label, settings.skip_bad)
+        watch(reader.size, reader.size, "drawing the split and writing")
         sides = intake.sides(read_fractions(settings.split) if settings.split else dict(DEFAULT), settings.seed)
-        writer.finish(path, sides, reader.path.name)
+        sides = carried.sides + sides
+        writer.finish(path, sides)
     finally:
         writer.close()
-    return intake, sides
+    notes = [f"{intake.known:,} rows were in the dataset already and are not doubled"] if intake.known else []
+    return Filled(intake, sides, notes)
 
 
-def _publish(folder: Path, scratch: Path, entry: dict[str, Any], before: dict[str, Any] | None) -> None:
+def publish(folder: Path, scratch: Path, entry: dict[str, Any], before: dict[str, Any] | None) -> None:
     """Puts the version in its place, all at once."""
     if before is None:
         info = {"name": folder.name, "made": entry["made"], "versions": [entry]}
