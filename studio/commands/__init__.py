@@ -11,6 +11,8 @@ COMMANDS = {
     "freeze": "make a new version of a dataset with what people changed in it",
     "versions": "list, compare and name the versions of a dataset, or go back to one",
     "save": "write a version of a dataset into a file: JSONL, CSV or Parquet",
+    "index": "make a large dataset quick to sort and search; imports start it by themselves",
+    "publish": "publish a version of a dataset on the Hugging Face hub, with a card",
     "models": "list the models; `models add starter|FOLDER|HUB_ID` adds one",
     "train": "fine-tune a model on a dataset",
     "runs": "list the runs",
