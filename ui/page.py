@@ -26,6 +26,7 @@ from ui import (
     feeds,
     home_feeds,
     import_feeds,
+    row_feeds,
     run_feeds,
     settings_feeds,
     train_feeds,
@@ -50,6 +51,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(feeds.router(workspace))
     app.include_router(run_feeds.router(workspace))
+    app.include_router(row_feeds.router(workspace))
     app.include_router(dataset_feeds.router(workspace))
     app.include_router(import_feeds.router(workspace, largest_upload))
     app.include_router(answer_feeds.router(workspace, largest_upload))

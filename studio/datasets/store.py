@@ -1,12 +1,11 @@
-"""Datasets on disk: what there is, rows streamed or paged, searched and counted."""
+"""Datasets on disk: what there is, its rows streamed, found by their ids and counted. Searching is listing.py's."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -14,36 +13,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from studio import migrate
-from studio.datasets.rows import SCHEMA, Row, compact, from_columns
+from studio.datasets.rows import SCHEMA, Row, from_columns
 from studio.datasets.split import SIDES
 from studio.errors import Broken, NotFound, StudioError
 from studio.workspace import Workspace, broken
 
+if TYPE_CHECKING:
+    from studio.datasets.listing import Listing, Page, Pending, Place
+
 INFO = "dataset.json"
 BATCH_ROWS = 1024
-TALKS = ("messages", "chosen", "rejected")
-# What the JSON of turns is made of: only a search for a piece of it has to tell what is said from how it is written.
-FRAME = (
-    "role content user assistant system tool tool_calls tool_call_id function name arguments type id reasoning_content"
-)
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some rows of those that match, and how many match."""
-
-    rows: list[Row]
-    total: int
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a row stands among those that match: its number from 1, how many match, the ids before and after it."""
-
-    number: int
-    total: int
-    previous: str | None
-    next: str | None
+TABLE = "read_parquet(?, file_row_number = true)"
 
 
 class Dataset:
@@ -122,7 +102,7 @@ class Dataset:
 
     def counts(self, version: int | None = None) -> dict[str, int]:
         """How many rows each side has."""
-        found = dict(self._query("SELECT split, count(*) FROM {} GROUP BY split", version, []))
+        found = dict(self.query("SELECT split, count(*) FROM {} GROUP BY split", version, []))
         return {side: found.get(side, 0) for side in SIDES}
 
     def page(
@@ -133,37 +113,44 @@ class Dataset:
         search: str | None = None,
         split: str | None = None,
         among: list[str] | None = None,
+        **wanted: Any,
     ) -> Page:
-        """Rows `offset` to `offset + limit` of those that match, in the file's order.
+        """Rows `offset` to `offset + limit` of those that match: see `listing.Wanted`, which has more to ask for."""
+        from studio.datasets.listing import Wanted
 
-        Args:
-            search: words that stand in a turn, a text or a label, in any case; or a row id.
-            split: only rows of this side.
-            among: only rows with these ids.
-        """
-        where, values = _where(search, split, among)
-        if where:
-            numbers = self._query(f"SELECT list(file_row_number) FROM {{}} {where}", version, values)[0][0] or []
-            total, wanted = len(numbers), sorted(numbers)[offset : offset + limit]
-        else:
-            total = int(self.version_info(version)["rows"])
-            wanted = list(range(offset, min(offset + limit, total)))
-        return Page(self._at(version, wanted), total)
+        asked = Wanted(search=search or "", split=split, among=among, **wanted)
+        return self.listing(version).page(asked, offset, limit)
+
+    def listing(self, version: int | None = None, pending: Pending | None = None) -> Listing:
+        """The rows of a version to be filtered, searched and sorted, with pending changes in them."""
+        from studio.datasets.listing import Listing
+
+        return Listing(self, self.version_info(version)["version"], pending)
 
     def find(self, version: int | None, row_ids: list[str]) -> dict[str, Row]:
         """The rows with these ids, as far as the version has them."""
-        found = self._query("SELECT file_row_number FROM {} WHERE list_contains(?, row_id)", version, [row_ids])
-        return {row.row_id: row for row in self._at(version, sorted(number for (number,) in found))}
+        return {row.row_id: row for row in self.at(version, sorted(self.numbers(version, row_ids).values()))}
+
+    def numbers(self, version: int | None, row_ids: list[str]) -> dict[str, int]:
+        """Of those of these ids that the version has, their rows' places in the file, from 0."""
+        if not row_ids:
+            return {}
+        sql = "SELECT row_id, file_row_number FROM {} WHERE row_id IN (SELECT unnest(?))"
+        return dict(self.query(sql, version, [row_ids]))
+
+    def ids(self, version: int | None, numbers: list[int]) -> list[str]:
+        """The ids of the rows in these places."""
+        return [row_id for _, row_id in self._picked("row_id", version, numbers)]
 
     def has(self, version: int | None, row_ids: list[str]) -> set[str]:
         """Those of these ids that the version has."""
-        found = self._query("SELECT row_id FROM {} WHERE row_id IN (SELECT unnest(?))", version, [row_ids])
+        found = self.query("SELECT row_id FROM {} WHERE row_id IN (SELECT unnest(?))", version, [row_ids])
         return {row_id for (row_id,) in found}
 
     def written_by_models(self, version: int | None = None) -> list[Row]:
         """The rows that a model wrote: those with the tag `synthetic`."""
-        found = self._query("SELECT file_row_number FROM {} WHERE contains(tags, ?)", version, ['"synthetic"'])
-        return self._at(version, sorted(number for (number,) in found))
+        found = self.query("SELECT file_row_number FROM {} WHERE contains(tags, ?)", version, ['"synthetic"'])
+        return self.at(version, sorted(number for (number,) in found))
 
     def row(self, version: int | None, row_id: str) -> Row:
         """One row; NotFound when the version has none of that id."""
@@ -178,48 +165,49 @@ class Dataset:
 
     def place(self, version: int | None, row_id: str, search: str | None = None, split: str | None = None) -> Place:
         """Where a row stands among those that match."""
-        found = self._query("SELECT file_row_number FROM {} WHERE row_id = ?", version, [row_id])
-        here = found[0][0] if found else -1
-        where, values = _where(search, split, None)
-        sql = f"""SELECT count(*) FILTER (file_row_number <= {here}), count(*),
-            arg_max(row_id, file_row_number) FILTER (file_row_number < {here}),
-            arg_min(row_id, file_row_number) FILTER (file_row_number > {here}) FROM {{}} {where}"""
-        return Place(*self._query(sql, version, values)[0])
+        from studio.datasets.listing import Wanted
+
+        return self.listing(version).place(Wanted(search=search or "", split=split), row_id)
 
     def sample(self, version: int | None, most: int) -> list[Row]:
         """At most so many rows, evenly spread over the version."""
         total = int(self.version_info(version)["rows"])
-        return self._at(version, list(range(0, total, -(-total // most) or 1)))
+        return self.at(version, list(range(0, total, -(-total // most) or 1)))
 
     def groups(self, version: int | None, most: int = 12) -> dict[str, list[tuple[str, int]]]:
         """Of the label and of each tag (domain, tone, task …) the most frequent values with their counts."""
-        parts = """SELECT 'label' AS name, label AS value FROM {0} WHERE label IS NOT NULL UNION ALL
-            SELECT unnest(json_keys(tags)), unnest(json_extract_string(tags, '$.*')) FROM {0} WHERE tags != '{{}}'"""
-        sql = f"SELECT name, value, count(*) AS n FROM ({parts}) GROUP BY ALL ORDER BY n DESC, value"
-        found: dict[str, list[tuple[str, int]]] = {}
-        for name, value, count in self._query(sql, version, [str(self.path(version))]):
-            if len(found.setdefault(name, [])) < most:
-                found[name].append((value, count))
-        return found
+        return self.listing(version).columns().groups(most)
 
-    def _at(self, version: int | None, numbers: list[int]) -> list[Row]:
-        """The rows in these places; a row's text is long, so it is read only where it is wanted."""
+    def at(self, version: int | None, numbers: list[int]) -> list[Row]:
+        """The rows in these places of the file, in this order."""
+        found = self._picked(", ".join(SCHEMA.names), version, numbers)
+        return [from_columns(dict(zip(SCHEMA.names, values, strict=True))) for _, *values in found]
+
+    def _picked(self, names: str, version: int | None, numbers: list[int]) -> list[tuple[Any, ...]]:
+        """These columns of the rows in these places, each with its place, in the order asked for."""
         if not numbers:
             return []
-        found = self._query(
-            f"SELECT {', '.join(SCHEMA.names)} FROM {{}} WHERE file_row_number BETWEEN ? AND ? "
-            "AND list_contains(?, file_row_number) ORDER BY file_row_number",
-            version,
-            [numbers[0], numbers[-1], numbers],
-        )
-        return [from_columns(dict(zip(SCHEMA.names, row, strict=True))) for row in found]
+        test = f"file_row_number BETWEEN {min(numbers)} AND {max(numbers)} AND file_row_number IN (SELECT unnest(?))"
+        found = self.query(f"SELECT file_row_number, {names} FROM {{}} WHERE {test}", version, [numbers])
+        by_number = {row[0]: row for row in found}
+        return [by_number[number] for number in numbers if number in by_number]
 
-    def _query(self, sql: str, version: int | None, values: list[Any]) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, version: int | None, values: list[Any]) -> list[tuple[Any, ...]]:
+        """What DuckDB answers; `{}` in the query stands for the version's table, which has `file_row_number` too."""
+        with self._asking(version) as (connection, path):
+            return connection.execute(sql.format(TABLE), [str(path), *values]).fetchall()
+
+    def stream(self, sql: str, version: int | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """The same for long answers: batch by batch, in the file's order."""
+        with self._asking(version) as (connection, path):
+            yield from connection.sql(sql.format(TABLE), params=[str(path)]).to_arrow_reader(batch_rows)
+
+    @contextmanager
+    def _asking(self, version: int | None) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         path = self.path(version)
         try:
             with connect() as connection:
-                table = "read_parquet(?, file_row_number = true)"
-                return connection.execute(sql.format(table), [str(path), *values]).fetchall()
+                yield connection, path
         except (duckdb.InvalidInputException, duckdb.IOException) as error:
             raise self._damaged(path, error) from error
 
@@ -229,42 +217,6 @@ class Dataset:
             f"{path} is damaged: {str(error).splitlines()[0][:200]}",
             "Restore it from a copy, or import its source again.",
         )
-
-
-def _where(search: str | None, split: str | None, among: list[str] | None) -> tuple[str, list[Any]]:
-    """The WHERE clause of a search with its values, "" when everything matches."""
-    tests: list[str] = []
-    values: list[Any] = []
-    if split:
-        tests.append("split = ?")
-        values.append(split)
-    if among is not None:
-        tests.append("list_contains(?, row_id)")
-        values.append(among)
-    if search:
-        test, more = _search(search)
-        tests.append(test)
-        values += more
-    return (f"WHERE {' AND '.join(tests)}" if tests else ""), values
-
-
-def _search(words: str) -> tuple[str, list[Any]]:
-    some = ["row_id = ?", "regexp_matches(text, ?)", "regexp_matches(label, ?)"]
-    values: list[Any] = [words, _pattern(words), _pattern(words)]
-    for column in TALKS:  # as JSON, which is quick; where its frame could match, then in what the turns say
-        test = f"regexp_matches({column}, ?)"
-        values.append(_pattern(compact(words)[1:-1]))
-        if words.lower() in FRAME or re.search(r"[^\w\s.?!;\'’%-]", words):
-            said = f"array_to_string(json_extract_string({column}, '$[*].content'), chr(10))"
-            test = f"({test} AND regexp_matches({said}, ?))"
-            values.append(_pattern(words))
-        some.append(test)
-    return f"({' OR '.join(some)})", values
-
-
-def _pattern(words: str) -> str:
-    """A regular expression for these very words in any case: quicker than comparing in lower case."""
-    return "(?is)" + re.sub(r"[!-/:-@\[-`{-~]", r"\\\g<0>", words)
 
 
 def connect() -> duckdb.DuckDBPyConnection:

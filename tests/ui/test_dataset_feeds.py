@@ -15,7 +15,7 @@ from studio.datasets.importing import import_file
 from studio.errors import StudioError
 from studio.jobs import follow, local
 from studio.settings.importing import ImportSettings
-from ui import dataset_feeds, import_feeds
+from ui import dataset_feeds, import_feeds, row_feeds
 from ui.telling import words
 
 LARGEST = 1 << 20
@@ -25,6 +25,7 @@ LARGEST = 1 << 20
 def page(workspace):
     """The routes as the studio serves them; workers they start are waited for."""
     app = FastAPI()
+    app.include_router(row_feeds.router(workspace))
     app.include_router(dataset_feeds.router(workspace))
     app.include_router(import_feeds.router(workspace, LARGEST))
     for kind in (StudioError, OSError):
@@ -90,6 +91,7 @@ def test_one_dataset_and_its_rows(page, put):
     assert one["place"] == {
         "number": 2,
         "total": 50,
+        "exact": True,
         "previous": first["rows"][0]["id"],
         "next": first["rows"][2]["id"],
     }

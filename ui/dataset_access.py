@@ -1,0 +1,66 @@
+"""What the feeds of the Data page open: datasets with what is pending for them, models' tokenizers; kept where slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.kept import Kept
+from studio.workspace import Workspace
+
+if TYPE_CHECKING:
+    from studio.batches.tokenizer import ModelTokenizer
+    from studio.datasets.listing import Listing, Pending
+    from studio.datasets.reviews import Reviews
+    from studio.datasets.store import Dataset
+
+KEPT: Kept[Any] = Kept(24)
+
+
+def opened(workspace: Workspace, name: str) -> Dataset:
+    """The dataset of that name. The data code is imported when it is first asked for: that takes time."""
+    from studio.datasets.store import Dataset
+
+    return Dataset.open(workspace, name)
+
+
+def reviews(dataset: Dataset) -> Reviews:
+    from studio.datasets.reviews import Reviews
+
+    return Reviews(dataset)
+
+
+def pending(dataset: Dataset, version: int | None) -> Pending:
+    """What is pending for the latest version; older ones are shown as they are."""
+    from studio.datasets.listing import Pending
+
+    if version is not None and version != dataset.latest:
+        return Pending({}, 0)
+    log = reviews(dataset)
+    last = log.last()  # before the changes: what was decided between the two is asked for again
+    return Pending(log.pending(), last)
+
+
+def listing(dataset: Dataset, version: int | None) -> Listing:
+    """The rows of a version with what is pending for it."""
+    return dataset.listing(version, pending(dataset, version))
+
+
+def models(workspace: Workspace) -> list[str]:
+    """The models whose tokens can be shown, the starter first."""
+    found = [name for name in workspace.names("models") if (workspace.models / name / "tokenizer.json").is_file()]
+    return sorted(found, key=lambda name: (name != "starter", name))
+
+
+def tokenizer(workspace: Workspace, model: str, template: str = "") -> ModelTokenizer:
+    from studio.batches.tokenizer import ModelTokenizer
+
+    folder = workspace.folder("models", model)
+    key = ("tokenizer", str(folder), changed(folder / "tokenizer.json"), template)
+    found: ModelTokenizer = KEPT.get(key, lambda: ModelTokenizer.load(folder, template or None))
+    return found
+
+
+def changed(path: Path) -> int:
+    """Another number whenever a file is another one; 0 for none."""
+    return path.stat().st_mtime_ns if path.exists() else 0
