@@ -28,6 +28,7 @@ FORMATS = {
     "guidelines": 1,
     "split": 1,
     "mixture": 1,
+    "calibration": 1,
 }
 
 # (kind, format it starts from) -> the function that makes the next format of it

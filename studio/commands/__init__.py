@@ -8,6 +8,8 @@ COMMANDS = {
     "import": "turn a file of examples into a dataset",
     "datasets": "list the datasets",
     "split": "part the rows into training, validation and test, without leaks",
+    "mix": "mix several datasets into a new one by weight",
+    "doctor": "find duplicates, leaks, personal data and more in a dataset, and fix what you name",
     "freeze": "make a new version of a dataset with what people changed in it",
     "versions": "list, compare and name the versions of a dataset, or go back to one",
     "save": "write a version of a dataset into a file: JSONL, CSV or Parquet",
