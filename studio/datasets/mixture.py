@@ -26,11 +26,9 @@ HELD_OUT = SIDES[1:]
 SAMPLE = 200  # rows of a part whose tokens are counted
 # What a model can be trained on in one go; other kinds only mix with their own.
 TOGETHER = ({"chat", "label"},)
+CONTENTS = ("messages", "chosen", "rejected", "label", "text")
 # A row by what it says: the same contents make the same sum in every dataset.
-SUM = (
-    "md5(concat_ws(chr(0), coalesce(messages, ''), coalesce(chosen, ''), coalesce(rejected, ''), coalesce(label, ''), \
-coalesce(text, '')))"
-)
+SUM = "md5(concat_ws(chr(0), " + ", ".join(f"coalesce({name}, '')" for name in CONTENTS) + "))"
 
 
 @dataclass
@@ -99,10 +97,8 @@ def take_stock(workspace: Workspace, settings: MixSettings) -> list[Stock]:
         found = _rows_of(dataset, version, part)
         if not found:
             raise _nothing(part)
-        stock = Stock(
-            part, dataset, version, {side: [] for side in SIDES}, {kind for *_, kind in found}, general=general
-        )
-        stocks.append(stock)
+        kinds = {kind for *_, kind in found}
+        stocks.append(Stock(part, dataset, version, {side: [] for side in SIDES}, kinds, general=general))
         sums.append(found)
     _check_kinds(stocks)
     _keep_sides(stocks, sums, settings.seed)
@@ -204,7 +200,7 @@ def _totals(natural: int, settings: MixSettings, general: bool) -> tuple[int, in
 
 def _share(stock: Stock, rows: int) -> Share:
     kept = min(1.0, rows / stock.trained) if stock.trained else 1.0
-    held_out = {side: math.ceil(len(stock.rows[side]) * kept - 1e-9) for side in HELD_OUT}
+    held_out: dict[str, int] = {side: math.ceil(len(stock.rows[side]) * kept - 1e-9) for side in HELD_OUT}
     return Share(stock, rows, held_out)
 
 
@@ -249,7 +245,8 @@ def look(workspace: Workspace, settings: MixSettings, model: str | None = None) 
     """
     shares = blend(take_stock(workspace, settings), settings)
     told = preview(shares)
-    name = model or next(iter(workspace.names("models")), None)
+    there = [name for name in workspace.names("models") if (workspace.models / name / "tokenizer.json").is_file()]
+    name = model or next(iter(there), None)
     if name is None:
         return told | {"model": None}
     tokenizer = load_tokenizer(workspace.folder("models", name))
