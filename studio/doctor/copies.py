@@ -1,0 +1,239 @@
+"""Rows compared with one another: duplicates, near-duplicates, contradictions, and training rows that are held out too.
+
+Kept for a row are 30 bytes (hashes of its prompt, answer and whole, its side) and a signature of 512, so a million rows
+take some 0.6 GB; of rows that are proposed as near-duplicates, a sketch of at most 3 kB while they are compared.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.datasets.likeness import Likeness, Pieces
+from studio.datasets.rows import Turn, compact
+from studio.datasets.split import SIDES
+from studio.doctor.findings import Found
+from studio.doctor.reading import Reading, said
+from studio.doctor.sketches import Sketch, digest, jaccard, plain, sketch
+
+SPACE = re.compile(r"\s+")
+BATCH = 1024
+LEAST_PROMPT = 16  # letters of a prompt that has to be the same to count as a leak: greetings are not held out
+PART = 0.5  # how alike question and answer each have to be, besides the row as a whole
+SLACK = 0.12  # how far the estimate from 128 numbers may fall short of the true likeness: three deviations
+CROWD = 200  # rows that hang together, up to which each is compared with each
+Sketches = dict[int, tuple[Sketch, Sketch, Sketch]]
+Column = npt.NDArray[np.int64]
+Places = dict[int, int]  # the place of a row → the place of the one it belongs with
+
+
+class Copies:
+    """Finds rows that say the same.
+
+    Args:
+        similarity: from which likeness on rows are near-duplicates.
+        common: pieces of text that most rows share and that say nothing.
+        accepted: ids of rows that a person accepted: of several copies these stay.
+        again: reads the rows once more, for those that are to be compared word by word.
+    """
+
+    def __init__(
+        self, similarity: float, common: Pieces, accepted: set[str], again: Callable[[], Iterator[Reading]]
+    ) -> None:
+        self.similarity = similarity
+        self.common = common
+        self.accepted = accepted
+        self.again = again
+        self.likeness = Likeness(similarity - SLACK, common)
+        self.waiting: list[tuple[int, str]] = []
+        self.numbers, self.prompts, self.answers, self.wholes = (array("q") for _ in range(4))
+        self.sides, self.long = array("b"), array("b")
+        self.kept: set[int] = set()
+
+    def look(self, reading: Reading) -> None:
+        row, place = reading.row, len(self.numbers)
+        asked = _asked(reading)
+        prompt, answer = digest(asked), digest(_answered(reading))
+        self.numbers.append(reading.number)
+        self.prompts.append(prompt if asked else -1)
+        self.answers.append(answer)
+        self.wholes.append(digest(f"{row.kind}\0{prompt}\0{answer}"))
+        self.sides.append(SIDES.index(row.split))
+        self.long.append(len(plain(reading.prompt)) >= LEAST_PROMPT)
+        self.waiting.append((place, f"{reading.prompt} {reading.answer}"))
+        if len(self.waiting) >= BATCH:
+            self._compare()
+        if row.row_id in self.accepted:
+            self.kept.add(place)
+
+    def _compare(self) -> None:
+        self.likeness.add(self.waiting)
+        self.waiting = []
+
+    def found(self) -> Iterable[Found]:
+        self._compare()
+        sides, wholes = np.array(self.sides, np.int8), np.array(self.wholes, np.int64)
+        prompts = np.where(np.array(self.long) > 0, np.array(self.prompts, np.int64), -1)
+        duplicates = self._duplicates(wholes, sides)
+        near, leaks = self._near(set(duplicates))
+        leaks = leaks | _held_too(prompts, sides) | _held_too(wholes, sides)
+        kinds = {
+            "leaks": leaks,
+            "duplicates": duplicates,
+            "near_duplicates": near,
+            "contradictions": self._contradictions(sides),
+        }
+        return [self._as_found(kind, places) for kind, places in kinds.items() if places]
+
+    def _as_found(self, kind: str, places: Places) -> Found:
+        found = Found(kind)
+        for place in sorted(places):
+            found.add(self.numbers[place], self.numbers[places[place]])
+        return found
+
+    # ---- Equal ones ----
+
+    def _duplicates(self, wholes: Column, sides: npt.NDArray[np.int8]) -> Places:
+        """Copies on one side, each with the row that stays."""
+        copies: Places = {}
+        for group in _equal(wholes, sides):
+            stays = next((place for place in group if place in self.kept), group[0])
+            copies |= {place: stays for place in group if place != stays}
+        return copies
+
+    def _contradictions(self, sides: npt.NDArray[np.int8]) -> Places:
+        """Rows of one side whose prompt another one answers differently, each with such a one."""
+        opposed: Places = {}
+        for group in _equal(np.array(self.prompts, np.int64), sides):
+            first = group[0]
+            other = next((place for place in group if self.answers[place] != self.answers[first]), None)
+            if other is not None:
+                opposed |= {place: other if self.answers[place] == self.answers[first] else first for place in group}
+        return opposed
+
+    # ---- Alike ones ----
+
+    def _near(self, copies: set[int]) -> tuple[Places, Places]:
+        """(near copies on one side with the row that stays, near copies in the training with the held-out row)."""
+        components = list(_components((one, two) for one, two in self.likeness.pairs()))
+        sketches = self._sketches({place for component in components for place in component})
+        near: Places = {}
+        leaks: Places = {}
+        for component in components:
+            for side in range(len(SIDES)):
+                mine = [place for place in component if self.sides[place] == side and place not in copies]
+                near |= self._led(mine, sketches)
+            held = [place for place in component if self.sides[place] > 0]
+            leaks |= self._leaking([place for place in component if self.sides[place] == 0], held, sketches)
+        return near, leaks
+
+    def _sketches(self, wanted: set[int]) -> Sketches:
+        if not wanted:
+            return {}
+        made: Sketches = {}
+        for place, reading in enumerate(self.again()):
+            if place in wanted:
+                prompt, answer = reading.prompt, reading.answer
+                made[place] = tuple(sketch(text, self.common) for text in (f"{prompt} {answer}", prompt, answer))  # type: ignore[assignment]
+        return made
+
+    def _alike(self, one: int, two: int, sketches: Sketches) -> bool:
+        """Alike as a whole and in both parts; rows that answer the very same prompt differently are no copies."""
+        if self.prompts[one] == self.prompts[two] >= 0 and self.answers[one] != self.answers[two]:
+            return False
+        likely = jaccard(sketches[one][0], sketches[two][0]) >= self.similarity
+        return likely and all(jaccard(sketches[one][part], sketches[two][part]) >= PART for part in (1, 2))
+
+    def _led(self, places: list[int], sketches: Sketches) -> Places:
+        """Each near copy with a row that stays and is alike itself, not only through others."""
+        near: Places = {}
+        leaders: list[int] = []
+        for place in sorted(places, key=lambda one: (one not in self.kept, one)):
+            stays = next((one for one in leaders[-CROWD:] if self._alike(one, place, sketches)), None)
+            if stays is None:
+                leaders.append(place)
+            else:
+                near[place] = stays
+        return near
+
+    def _leaking(self, training: list[int], held: list[int], sketches: Sketches) -> Places:
+        """Training rows that are alike to a held-out one."""
+        found = (
+            (place, next((one for one in held[:CROWD] if self._alike(one, place, sketches)), None))
+            for place in training
+        )
+        return {place: other for place, other in found if other is not None}
+
+
+def _components(pairs: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Rows that hang together by pairs (union-find with path halving)."""
+    parent: dict[int, int] = {}
+
+    def root(place: int) -> int:
+        while (above := parent.setdefault(place, place)) != place:
+            parent[place] = parent[above]
+            place = parent[place]
+        return place
+
+    for one, two in pairs:
+        low, high = sorted((root(one), root(two)))
+        parent[high] = low
+    together: dict[int, list[int]] = defaultdict(list)
+    for place in sorted(parent):
+        together[root(place)].append(place)
+    return iter(together.values())
+
+
+def _equal(keys: Column, sides: npt.NDArray[np.int8]) -> Iterator[list[int]]:
+    """Groups of two and more rows of one side with the same key (none for -1), each in the order of the rows."""
+    for side in range(len(SIDES)):
+        places = np.flatnonzero((sides == side) & (keys >= 0))
+        order = places[np.argsort(keys[places], kind="stable")]
+        ranked = keys[order]
+        cuts = np.flatnonzero(ranked[1:] != ranked[:-1]) + 1
+        starts, ends = np.append(0, cuts), np.append(cuts, len(order))
+        for start, end in zip(starts, ends, strict=True):
+            if end - start > 1:
+                yield [int(place) for place in order[start:end]]
+
+
+def _held_too(keys: Column, sides: npt.NDArray[np.int8]) -> Places:
+    """Training rows with the key (none for -1) of a held-out one, each with the first such."""
+    held, training = np.flatnonzero((sides > 0) & (keys >= 0)), np.flatnonzero((sides == 0) & (keys >= 0))
+    values, first = np.unique(keys[held], return_index=True)
+    if not len(values):
+        return {}
+    at = np.minimum(np.searchsorted(values, keys[training]), len(values) - 1)
+    hits = values[at] == keys[training]
+    return {int(place): int(held[first[where]]) for place, where in zip(training[hits], at[hits], strict=True)}
+
+
+def _asked(reading: Reading) -> str:
+    """What has to be the same for two answers to oppose each other; system prompt and tools are part of it."""
+    row = reading.row
+    if not reading.prompt.strip():
+        return ""
+    turns = [compact(row.tools), *(f"{turn['role']}: {_words(turn)}" for turn in reading.parts[0])]
+    if row.kind == "preference":  # many answers to one prompt are usual; the same two the other way round are not
+        turns += sorted(_joined(side) for side in (row.chosen, row.rejected))
+    if row.kind == "feedback":
+        turns.append(_joined(reading.parts[1]))
+    return "\n".join(turns)
+
+
+def _answered(reading: Reading) -> str:
+    row = reading.row
+    return f"{_joined(reading.parts[1])}\0{row.label}" if row.kind == "feedback" else _joined(reading.parts[1])
+
+
+def _joined(turns: list[Turn] | None) -> str:
+    return "\n".join(map(_words, turns or []))
+
+
+def _words(turn: Turn) -> str:
+    return SPACE.sub(" ", said(turn)).strip()

@@ -1,0 +1,177 @@
+"""Findings turned into reviews: rows left out, texts mended, rows sent to the review queue; one batch a fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
+
+from studio.batches.tokenizer import ModelTokenizer
+from studio.datasets.reviews import Change, Reviews
+from studio.datasets.rows import Row
+from studio.datasets.store import Dataset
+from studio.doctor import marks
+from studio.doctor.answers import without_echo
+from studio.doctor.kinds import KINDS, PERSONAL
+from studio.doctor.letters import repaired
+from studio.doctor.masking import Masker
+from studio.doctor.reading import Reading, rewritten
+from studio.doctor.reports import Report, key_of
+from studio.errors import BadInput, Refused
+from studio.settings.doctor import Mask
+
+FEW = 200  # rows that are looked up one by one; more are quicker found by reading all
+Content = dict[str, Any]
+Mender = Callable[[Row], Content]
+
+
+def fix(
+    dataset: Dataset,
+    report: Report,
+    kind: str,
+    mask: Mask = "labels",
+    tokenizer: ModelTokenizer | None = None,
+    by: str = "",
+) -> dict[str, Any]:
+    """Fixes one finding as one batch of reviews, which one undo takes back.
+
+    Args:
+        mask: what stands for personal data.
+        tokenizer: of the model whose marks were looked for.
+
+    Returns:
+        `kind`, `number` of the batch, `rows` changed, `passed_over`: rows somebody changed since they were looked at.
+
+    Raises:
+        NotFound: nothing of this kind was found.
+        BadInput: this kind has no fix.
+        Refused: there is a newer version, or nothing is left to fix.
+    """
+    finding, about = report.finding(kind), KINDS[kind]
+    if not about.deed:
+        raise BadInput(f"“{about.title}” has no fix.", "What to do about it is yours to decide.", "Look at its rows.")
+    if dataset.latest != report.version:
+        raise Refused(
+            "The report is of an older version.",
+            report.stale(dataset, Reviews(dataset)),
+            "Let the doctor look again first.",
+        )
+    reviews = Reviews(dataset)
+    rows = Untouched(report, reviews).of(kind)
+    deeds = list(_deeds(dataset, report, finding, reviews, rows, mask, tokenizer))
+    if not deeds:
+        raise Refused(
+            "There is nothing left to fix.",
+            "These rows were changed or left out since they were looked at.",
+            "Let the doctor look again.",
+        )
+    number = reviews.apply(deeds, by=by, why=f"doctor: {kind}")
+    report.note_fix(kind, number, len(deeds), deed=about.deed)
+    return {"kind": kind, "number": number, "rows": len(deeds), "passed_over": finding["count"] - len(deeds)}
+
+
+class Untouched:
+    """Which rows of a report are still as they were looked at, but for what its own fixes did."""
+
+    def __init__(self, report: Report, reviews: Reviews) -> None:
+        self.report = report
+        self.own = report.own()
+        self.by_row = reviews.log().by_row
+        self.pending = reviews.pending()
+
+    def of(self, kind: str) -> list[str]:
+        """The ids of a finding's rows that a fix may change."""
+        return [
+            row for row, other in self.report.row_ids(kind) if self._same(row) and (other is None or self._same(other))
+        ]
+
+    def _same(self, row: str) -> bool:
+        change = self.pending.get(row)
+        if change is not None and change.excluded:
+            return False
+        numbers = {int(deed["number"]) for deed in self.by_row.get(row, [])}
+        return all(number <= self.report.reviews or number in self.own for number in numbers)
+
+
+def _deeds(
+    dataset: Dataset,
+    report: Report,
+    finding: dict[str, Any],
+    reviews: Reviews,
+    rows: list[str],
+    mask: Mask,
+    tokenizer: ModelTokenizer | None,
+) -> Iterator[Content]:
+    kind = finding["kind"]
+    about = KINDS[kind]
+    if about.deed == "exclude":
+        yield from ({"type": "exclude", "row": row} for row in rows)
+    elif about.deed == "review":
+        yield from ({"type": "judge", "row": row, "status": "pending", "reason": about.title} for row in rows)
+    else:
+        mend = mender(dataset, report, finding, mask, tokenizer)
+        yield from (deed for row in current(dataset, reviews, rows) if (deed := _mended(row, mend)))
+
+
+def _mended(row: Row, mend: Mender) -> Content | None:
+    """The edit of one row; it is left out where nothing would stay of a text."""
+    content = mend(row)
+    if all(getattr(row, name) == value for name, value in content.items()):
+        return None
+    if _emptied(row, content):
+        return {"type": "exclude", "row": row.row_id}
+    return {"type": "edit", "row": row.row_id, "content": content}
+
+
+def _emptied(row: Row, content: Content) -> bool:
+    for name, value in content.items():
+        before = getattr(row, name)
+        pairs = (
+            zip(before, value, strict=True) if isinstance(value, list) else [({"content": before}, {"content": value})]
+        )
+        if any(old.get("content", "").strip() and not new.get("content", "").strip() for old, new in pairs):
+            return True
+    return False
+
+
+def mender(
+    dataset: Dataset, report: Report, finding: dict[str, Any], mask: Mask, tokenizer: ModelTokenizer | None
+) -> Mender:
+    """What mends a row of a finding: gives its contents as they should be."""
+    kind = finding["kind"]
+    if kind in PERSONAL:
+        masker = Masker({kind}, mask, report.country, key_of(dataset) if mask == "stand-ins" else b"")
+        return lambda row: rewritten(row, lambda text, _: masker.masked(text))
+    if kind == "encoding":
+        return lambda row: rewritten(row, lambda text, _: repaired(text))
+    if kind == "special_tokens":
+        pattern = marks.pattern(tokenizer)
+        return lambda row: rewritten(row, lambda text, _: marks.removed(text, pattern))
+    if kind == "label_variants":
+        usual = finding["facts"]["usual"]
+        return lambda row: rewritten(row, lambda text, who: usual.get(text, text) if who == "Label" else text)
+    return unechoed
+
+
+def unechoed(row: Row) -> Content:
+    """The row with the question cut off that its answer repeats."""
+    question = Reading(0, row).question
+    content = rewritten(row, lambda text, _: text)
+    for name in ("chosen",) if row.kind == "preference" else ("messages",):
+        turns = [dict(turn) for turn in content.get(name) or []]
+        if turns and turns[-1]["role"] == "assistant":
+            turns[-1]["content"] = without_echo(question, turns[-1]["content"])
+            content[name] = turns
+    return content
+
+
+def current(dataset: Dataset, reviews: Reviews, rows: Collection[str]) -> Iterator[Row]:
+    """Rows by their ids as they shall be, in the version's order."""
+    pending = reviews.pending()
+    wanted = set(rows)
+    found: Iterable[Row] = (
+        dataset.find(None, list(rows)).values()
+        if len(rows) <= FEW
+        else (row for row in dataset.rows(None) if row.row_id in wanted)
+    )
+    for row in found:
+        yield pending.get(row.row_id, Change(row.row_id, 0)).applied(row)

@@ -1,0 +1,110 @@
+"""A visit of the doctor: a job that is started, its report with what became of each finding, and its fixes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
+from studio.datasets.reviews import Reviews
+from studio.datasets.store import Dataset
+from studio.doctor import remedies, reports
+from studio.doctor.kinds import SEVERITIES
+from studio.doctor.reports import Report
+from studio.errors import Busy, NotFound
+from studio.jobs import folder as job_folder
+from studio.jobs import local
+from studio.settings.base import check
+from studio.settings.doctor import DoctorSettings, Mask
+from studio.workspace import Workspace
+
+LIVE = ("running", "stopping", "queued")
+
+
+def create(workspace: Workspace, given: dict[str, Any]) -> Path:
+    """Makes the folder of a visit; `local.start` begins it.
+
+    Raises:
+        StudioError: a setting can't be used, or there is no such dataset or model.
+        Busy: the doctor is looking at this dataset already.
+    """
+    settings = check(DoctorSettings, given, "The doctor can't look at this.")
+    settings.dataset = Dataset.open(workspace, settings.dataset).name
+    if settings.model:
+        workspace.folder("models", settings.model)
+    at_work = next((job for job in reports.jobs_of(workspace, settings.dataset) if _alive(job)), None)
+    if at_work:
+        raise Busy("The doctor is looking at it already.", f"{at_work.name} is at work.", "Wait for it, or stop it.")
+    return job_folder.create(
+        workspace, reports.JOB, settings.model_dump(mode="json"), reports.hint_of(settings.dataset)
+    )
+
+
+def start(workspace: Workspace, given: dict[str, Any]) -> Path:
+    """Makes a visit and begins it; returns its folder."""
+    folder = create(workspace, given)
+    local.start(folder)
+    return folder
+
+
+def _alive(job: Path) -> bool:
+    return job_folder.status(job) in LIVE
+
+
+def tokenizer_of(workspace: Workspace, settings: DoctorSettings) -> ModelTokenizer | None:
+    """The tokenizer of the model that was chosen, else of the starter or any other; None when there is no model."""
+    name = settings.model
+    if name is None:
+        names = workspace.names("models")
+        usable = [one for one in names if (workspace.models / one / "tokenizer.json").is_file()]
+        name = next(iter(sorted(usable, key=lambda one: (one != "starter", one))), None)
+    return load_tokenizer(workspace.folder("models", name), settings.template) if name else None
+
+
+def open_visit(workspace: Workspace, job: str) -> Path:
+    """The folder of a visit; NotFound when the job is none."""
+    folder = workspace.folder("jobs", job)
+    if job_folder.read_settings(folder).get("job") != reports.JOB:
+        raise NotFound(f"{job} is no visit of the doctor.", "It is another job.", "Let the doctor look at the dataset.")
+    return folder
+
+
+def told(workspace: Workspace, job: str) -> dict[str, Any]:
+    """A visit for the page: its status, its settings, and when it came to its end its report as it stands now.
+
+    Each finding has `fixed`, the fix that stands, and `ignored`; `stale` says why it is to be looked at again.
+    """
+    folder = open_visit(workspace, job)
+    settings = job_folder.read_settings(folder)
+    about = {"job": job, "status": job_folder.status(folder), "settings": settings}
+    if not (folder / reports.FINDINGS).exists():
+        return about | {"report": None}
+    report = Report.read(folder)
+    dataset = Dataset.open(workspace, report.dataset)
+    reviews = Reviews(dataset)
+    fixed, ignored = report.fixed(reviews), reports.ignored(dataset)
+    findings = [
+        finding | {"fixed": fixed.get(finding["kind"]), "ignored": finding["kind"] in ignored}
+        for finding in report.findings
+    ]
+    return about | {
+        "report": {
+            "dataset": report.dataset,
+            "version": report.version,
+            "rows": report.rows,
+            "notes": report.notes,
+            "stale": report.stale(dataset, reviews),
+            "outdated": dataset.latest != report.version,
+            "severities": list(SEVERITIES),
+            "findings": findings,
+        }
+    }
+
+
+def fix(workspace: Workspace, job: str, kind: str, mask: Mask = "labels", by: str = "") -> dict[str, Any]:
+    """Fixes one finding of a visit; see `remedies.fix`."""
+    folder = open_visit(workspace, job)
+    report = Report.read(folder)
+    given = {key: value for key, value in job_folder.read_settings(folder).items() if key != "job"}
+    tokenizer = tokenizer_of(workspace, check(DoctorSettings, given)) if kind == "special_tokens" else None
+    return remedies.fix(Dataset.open(workspace, report.dataset), report, kind, mask, tokenizer, by)
