@@ -30,6 +30,7 @@ from ui import (
     run_feeds,
     settings_feeds,
     train_feeds,
+    versions_feeds,
 )
 from ui.doorway import Doorway
 from ui.guard import Guard
@@ -53,6 +54,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(run_feeds.router(workspace))
     app.include_router(row_feeds.router(workspace))
     app.include_router(dataset_feeds.router(workspace))
+    app.include_router(versions_feeds.router(workspace))
     app.include_router(import_feeds.router(workspace, largest_upload))
     app.include_router(answer_feeds.router(workspace, largest_upload))
     app.include_router(evaluation_feeds.router(workspace))

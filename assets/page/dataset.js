@@ -51,7 +51,7 @@ class Dataset extends Part {
   // Puts the part that the address names below the head.
   place() {
     const part = PARTS.find((each) => each.key === (address().part ?? "")) ?? PARTS[0];
-    const query = (key) => `tab=data&row=&find=&side=&from=&view=&part=${key}`;
+    const query = (key) => `tab=data&row=&find=&side=&from=&view=&old=&new=&what=&part=${key}`;
     this.draw(".ft-parts", PARTS.length > 1 ? html`${PARTS.map((each) => html`<a data-go="${query(each.key)}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&part=${each.key}"
       ${each === part ? html`aria-current="page"` : ""}>${each.title}</a>`)}` : html``);
     if (this.part === part) return;
@@ -90,7 +90,7 @@ class Dataset extends Part {
         ? html`<select class="versions ft-select" aria-label="Version">${versions.toReversed().map((each) => html`<option value="${each.version}"
             ${each.version === version.version ? html`selected` : ""}>Version ${each.version}${each.version === latest ? " (latest)" : ""}</option>`)}</select>`
         : html`<span class="chip">Version ${version.version}</span>`}
-        <details class="menu ft-download"><summary class="ft-button">Download</summary><div>${[["jsonl", "JSONL, messages"], ["csv", "CSV, for a spreadsheet"], ["parquet", "Parquet, as stored"]].map(
+        <details class="menu ft-download"><summary class="ft-button">Download</summary><div>${[["messages", "JSONL, OpenAI messages"], ["csv", "CSV, for a spreadsheet"], ["parquet", "Parquet, as stored"]].map(
           ([form, words]) => html`<a href="${at(name)}/download?form=${form}&version=${version.version}" download>${words}</a>`)}</div></details>
         <button type="button" class="ft-button" data-do="rename">Rename</button><button type="button" class="ft-button danger" data-do="delete">Delete</button>
         ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}`, "Train with it", html`class="ft-button primary"`)}</div></div></div>`;

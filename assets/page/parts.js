@@ -1,5 +1,8 @@
 // The parts of a dataset, in the order of the work: what is below its head. Each is a custom element of its own file.
 
+import "./versions.js";
+
 export const PARTS = [
   { key: "", title: "Rows", elements: ["ft-overview", "ft-rows"] },
+  { key: "versions", title: "Versions", elements: ["ft-versions"] },
 ];
