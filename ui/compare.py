@@ -8,4 +8,4 @@ from studio.workspace import Workspace
 
 
 def build(workspace: Workspace) -> None:
-    gr.HTML("<ft-compare></ft-compare>")
+    gr.HTML("<ft-compare></ft-compare>", apply_default_css=False)

@@ -8,4 +8,4 @@ from studio.workspace import Workspace
 
 
 def build(workspace: Workspace) -> None:
-    gr.HTML("<ft-data></ft-data>")
+    gr.HTML("<ft-data></ft-data>", apply_default_css=False)

@@ -8,4 +8,4 @@ from studio.workspace import Workspace
 
 
 def build(workspace: Workspace) -> None:
-    gr.HTML("<ft-evaluate></ft-evaluate>")
+    gr.HTML("<ft-evaluate></ft-evaluate>", apply_default_css=False)

@@ -8,4 +8,4 @@ from studio.workspace import Workspace
 
 
 def build(workspace: Workspace) -> None:
-    gr.HTML("<ft-export></ft-export>")
+    gr.HTML("<ft-export></ft-export>", apply_default_css=False)

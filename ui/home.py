@@ -55,4 +55,4 @@ PAGE = """
 def build(workspace: Workspace) -> None:
     """What never changes stands here; assets/page/home.js shows what lives."""
     guide = "".join(f"<section><h3>{title}</h3><p>{text}</p></section>" for title, text in GUIDE)
-    gr.HTML(PAGE.format(guide=guide), padding=False)
+    gr.HTML(PAGE.format(guide=guide), apply_default_css=False)

@@ -8,4 +8,4 @@ from studio.workspace import Workspace
 
 
 def build(workspace: Workspace) -> None:
-    gr.HTML("<ft-settings></ft-settings>")
+    gr.HTML("<ft-settings></ft-settings>", apply_default_css=False)

@@ -43,7 +43,7 @@ PAGE = """
 
 def build(workspace: Workspace) -> None:
     """The page without its figures; assets/page/train.js fills them in and keeps what was typed."""
-    gr.HTML(page(workspace), padding=False)
+    gr.HTML(page(workspace), apply_default_css=False)
 
 
 def page(workspace: Workspace) -> str:
