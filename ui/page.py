@@ -109,7 +109,7 @@ def blocks(workspace: Workspace) -> gr.Blocks:
         "settings": ("Settings", settings),
     }
     with gr.Blocks(title="FlexTune Studio", analytics_enabled=False, fill_width=True) as demo:
-        gr.HTML(f'<ft-header data-version="{__version__}"></ft-header>', elem_id="header")
+        gr.HTML(f'<ft-header data-version="{__version__}"></ft-header>', elem_id="header", apply_default_css=False)
         with gr.Tabs(elem_id="tabs") as shown:
             for key, (title, module) in tabs.items():
                 with gr.Tab(title, id=key, elem_id=f"tab-{key}"):
