@@ -131,8 +131,10 @@ def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
 
 def _look(source: Path, mapping: list[str], encoding: str, read_as: str, patient: bool) -> Words:
     from studio.datasets.preview import preview
+    from studio.datasets.records import Reading
+    from studio.datasets.sources import find
 
-    found = preview(source, mapping, SHOWN_ROWS, encoding, read_as, PATIENT if patient else QUICK)
+    found = preview(find([str(source)]), mapping, SHOWN_ROWS, Reading(encoding), read_as, PATIENT if patient else QUICK)
     guess = found.guess.mapping
     return {
         "format": found.guess.format,
@@ -149,7 +151,7 @@ def _look(source: Path, mapping: list[str], encoding: str, read_as: str, patient
         "split": guess.split,
         "tags": guess.tags,
         "rows": [row_pictures.picture(row, short=True) for row in found.rows],
-        "bad": [bad._asdict() for bad in found.bad[:SHOWN_BAD]],
+        "bad": [bad.as_dict() for bad in found.bad[:SHOWN_BAD]],
         "bad_count": found.bad_count,
         "checked": found.checked,
         "whole": found.whole,
@@ -159,10 +161,12 @@ def _look(source: Path, mapping: list[str], encoding: str, read_as: str, patient
 
 def _columns(source: Path, encoding: str) -> Words:
     """The columns of a file that can be read and is not understood, with what the first row has in them."""
-    from studio.datasets.readers import columns_of, open_reader, sample
+    from studio.datasets.readers import columns_of, sample
+    from studio.datasets.records import Reading
+    from studio.datasets.sources import find
 
     try:
-        records = sample(open_reader(source, encoding))
+        records = sample(find([str(source)]).open(Reading(encoding)))
     except (StudioError, OSError):
         return {}
     columns = columns_of(records)[:SHOWN_COLUMNS]

@@ -46,17 +46,20 @@ class Bench:
         self.job.message(text)
 
     def conversations(self) -> list[list[dict[str, Any]]]:
-        """The first rows that are conversations, as lists of messages."""
+        """The first rows that are a question and its answer, as lists of messages."""
         found = []
         dataset, version = self._source()
         for row in islice(dataset.rows(version, "train"), 10 * self.settings.rows):
             if row.kind != "text" and (row.kind != "feedback" or row.label == "true"):
-                found.append(row.conversation())
+                messages = row.conversation()
+                # One question, one answer: what every trainer learns from alike.
+                if [turn["role"] for turn in messages if turn["role"] != "system"] == ["user", "assistant"]:
+                    found.append(messages)
             if len(found) == self.settings.rows:
                 return found
         raise BadInput(
             f"The data has too few rows to take {self.settings.rows}.",
-            f"{len(found)} of its training rows are conversations.",
+            f"{len(found)} of its first training rows are one question with one answer.",
             f"Give --rows {max(4, len(found))}, or other data.",
             field="rows",
         )
@@ -83,7 +86,13 @@ class Bench:
 
     def bring(self, path: Path, name: str) -> None:
         """Imports a file into the scratch workspace, all of it for training."""
-        import_file(self.scratch, ImportSettings(source=str(path), name=name, split="train=1", skip_bad=True))
+        import_file(self.scratch, ImportSettings(source=[str(path)], name=name, split="train=1", skip_bad=True))
+
+    def folder(self, hint: str) -> Path:
+        """A new folder in the scratch workspace."""
+        path = self.scratch.jobs / self.scratch.new_id("jobs", hint)
+        path.mkdir()
+        return path
 
     def dataset(self, conversations: list[list[dict[str, Any]]]) -> str:
         """The name of a dataset in the scratch workspace with these conversations as its training rows."""

@@ -51,13 +51,13 @@ class AnswerFinder:
         self._token = re.compile("|".join(map(re.escape, added)) or r"(?!)")
 
     def find(self, messages: list[Message], tools: Tools = None, loss_on: LossOn = "all") -> Answers:
-        """The answers to learn: those of all assistant turns, or of the last one.
+        """The answers to learn: those of all assistant turns, or of the last one, but for turns of weight 0.
 
         Raises:
             BadInput: the template refuses the conversation, or its answers can't be told apart in what it renders.
         """
         turns = [number for number, message in enumerate(messages) if message.get("role") == "assistant"]
-        wanted = turns if loss_on == "all" else turns[-1:]
+        wanted = [number for number in (turns if loss_on == "all" else turns[-1:]) if messages[number].get("weight") != 0]
         if self.template.tracks_answers:
             return self._tracked(messages, tools, wanted)
         text = self.template.render(messages, tools)
@@ -81,13 +81,18 @@ class AnswerFinder:
 
     def _tracked(self, messages: list[Message], tools: Tools, wanted: list[int]) -> Answers:
         text, spans = self.template.render_tracked(messages, tools)
-        if wanted and wanted[0] > 0 and any(message.get("role") == "assistant" for message in messages[: wanted[0]]):
-            spans = spans[len(self.template.render_tracked(messages[: wanted[0]], tools)[1]) :]
+        if len(wanted) < sum(message.get("role") == "assistant" for message in messages):
+            spans = [span for number in wanted for span in self._tracked_turn(messages, tools, number, spans)]
         _check_context(text, messages)
         learned = "".join(text[start:end] for start, end in spans)
         for number in wanted:
             _check_words(messages, number, learned)
         return Answers(text, [span for span in spans if span[0] < span[1]], 0)
+
+    def _tracked_turn(self, messages: list[Message], tools: Tools, number: int, spans: list[Span]) -> list[Span]:
+        """Those of all spans that one assistant turn has."""
+        before = len(self.template.render_tracked(messages[:number], tools)[1])
+        return spans[before : len(self.template.render_tracked(messages[: number + 1], tools)[1])]
 
     # Prefixes
 

@@ -20,7 +20,7 @@ from studio.settings.importing import ImportSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="FILE", help="the file: csv, tsv, json, jsonl, parquet, xlsx or txt")
+    parser.add_argument("source", metavar="SOURCE", nargs="+", help=ImportSettings.model_fields["source"].description)
     add_flags(parser, ImportSettings, leave_out=("source",))
 
 

@@ -10,6 +10,8 @@ from typing import TextIO
 from studio.errors import BadInput
 
 BLOCK = 1 << 20
+# Characters of one line or one JSON value: it must fit in memory several times over, and no example is so long.
+LONGEST = 1 << 26
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -65,7 +67,7 @@ def _no_text(path: Path, head: bytes) -> BadInput:
     return BadInput(
         f"{path.name} is no text.",
         f"It holds a NUL byte (the first at byte {head.find(0):,}), which text never does.",
-        "Import a csv, tsv, json, jsonl, parquet, xlsx or txt file.",
+        "Import a table (csv, tsv, xlsx, json, jsonl, parquet) or a text.",
         field="source",
     )
 
@@ -79,14 +81,16 @@ def lines(file: TextIO, path: Path) -> Iterator[str]:
     """The lines of an open text file with their line ends.
 
     Raises:
-        BadInput: bytes that the encoding does not know, or a NUL; with their place.
+        BadInput: bytes that the encoding does not know, a NUL, or a line that does not end; with their place.
     """
     number = 0
     try:
-        for line in file:
+        while line := file.readline(LONGEST):
             number += 1
             if "\0" in line:
                 raise _nul(path, number)
+            if len(line) >= LONGEST and line[-1] not in "\r\n":
+                raise _endless(path, number)
             yield line
     except UnicodeError as error:
         raise undecodable(path, file.encoding, error) from None
@@ -110,6 +114,15 @@ def _nul(path: Path, line: int) -> BadInput:
         f"{path.name} is damaged or no text.",
         f"Line {line:,} holds a NUL character, which text never does.",
         "Export the file again from where it came, and check that the copy is complete.",
+        field="source",
+    )
+
+
+def _endless(path: Path, line: int) -> BadInput:
+    return BadInput(
+        f"Line {line:,} of {path.name} is too long.",
+        f"It goes on for more than {LONGEST >> 20} million characters without an end; no example is that long.",
+        "Check how the file was made: each row must stand on a line of its own.",
         field="source",
     )
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from studio.datasets.decoding import lines, open_text, undecodable
-from studio.datasets.records import Record, refuse
+from studio.datasets.decoding import LONGEST, lines, open_text, undecodable
+from studio.datasets.records import FileReader, Record, refuse
 from studio.errors import BadInput
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -21,15 +21,16 @@ HEAD_CHARACTERS = 1 << 19
 csv.field_size_limit(2**31 - 1)  # the default refuses cells over 131,072 characters
 
 
-class Delimited:
+class Delimited(FileReader):
     """A csv or tsv file with a header line."""
 
     unit = "line"
 
     def __init__(self, path: Path, encoding: str, kind: str = "csv") -> None:
-        self.path = path
+        super().__init__(path)
         self.encoding = encoding
-        self.done = 0
+        self.held = 0  # characters of the row that is being read
+        self.row = 1  # the line it begins on
         head = read_head(path, encoding)
         self.delimiter, self.skipped = find_delimiter(head, "\t" if kind == "tsv" else ",")
         self.kind = "tsv" if self.delimiter == "\t" else "csv"
@@ -38,13 +39,14 @@ class Delimited:
     def records(self) -> Iterator[Record]:
         """Raises BadInput for a file without header, with a name twice in it, or a quotation mark never closed."""
         with open_text(self.path, self.encoding) as file:
-            table = csv.reader(lines(file, self.path), delimiter=self.delimiter, strict=True)
+            table = csv.reader(self._bounded(lines(file, self.path)), delimiter=self.delimiter, strict=True)
             for _ in range(self.skipped):
                 next(table)
             header = self._header(table)
             width = len(header)
             while True:
-                start = table.line_num + 1
+                start = self.row = table.line_num + 1
+                self.held = 0
                 try:
                     cells = next(table)
                 except StopIteration:
@@ -61,6 +63,14 @@ class Delimited:
                 elif any(cells):  # a spreadsheet's empty cells to the right
                     yield Record(start, dict(zip(header, cells, strict=False)))
 
+    def _bounded(self, source: Iterator[str]) -> Iterator[str]:
+        """The lines of the file, ended in words where one row swallows more and more of them."""
+        for line in source:
+            self.held += len(line)
+            if self.held > LONGEST:
+                raise self._unclosed(self.row, f"within {LONGEST >> 20:,} million characters")
+            yield line
+
     def _header(self, table: Iterator[list[str]]) -> list[str]:
         try:
             header = next((cells for cells in table if any(cell.strip() for cell in cells)), None)
@@ -74,13 +84,16 @@ class Delimited:
 
     def _fault(self, error: csv.Error, start: int) -> str:
         if "unexpected end of data" in str(error):
-            raise refuse(
-                self.path,
-                f"A quotation mark opened in the row that starts at line {start:,} is never closed, "
-                "so the rest of the file can't be told apart.",
-                f"Close or double the quotation mark near line {start:,}, or export the file again if it was cut off.",
-            )
+            raise self._unclosed(start, "")
         return "a quotation mark inside a cell is not doubled, or text follows a closing one"
+
+    def _unclosed(self, start: int, where: str) -> BadInput:
+        return refuse(
+            self.path,
+            f"A quotation mark opened in the row that starts at line {start:,} is never closed{where and f' {where}'}, "
+            "so the rest of the file can't be told apart.",
+            f"Close or double the quotation mark near line {start:,}, or export the file again if it was cut off.",
+        )
 
 
 def _cells(count: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from studio.datasets.json_rows import name_of
 from studio.datasets.mapping import Mapping, Source
 from studio.datasets.rows import Kind, Turn
-from studio.datasets.turns import BadRow, check_order, is_turn, is_turns, read_tools, read_turns
+from studio.datasets.turns import BadRow, check_order, is_turn, is_turns, is_written, read_tools, read_turns
 
 YES = frozenset(("true", "1", "1.0", "yes", "y", "good", "up", "desirable", "like", "👍"))
 NO = frozenset(("false", "0", "0.0", "-1", "no", "n", "bad", "down", "undesirable", "dislike", "👎"))
@@ -166,13 +166,24 @@ class Drafter:
     def _answer(self, role: str, values: dict[str, Any], learned: list[Any]) -> list[Turn]:
         source = self.roles[role]  # type: ignore[index]
         value = values.get(source.columns[0])
-        if isinstance(value, (list, dict)) or (isinstance(value, str) and value[:2] == "[{" and is_turns(value)):
+        if isinstance(value, dict) and "text" in value and isinstance(value["text"], list):
+            return [{"role": "assistant", "content": self._span(role, value, learned)}]
+        written = isinstance(value, str) and (value[:2] == "[{" or is_written(value))
+        if isinstance(value, (list, dict)) or (written and is_turns(value)):
             if isinstance(value, dict) and not is_turn(value) and not is_turns(value):
                 raise BadRow(f"“{source.columns[0]}” is an object without role and content")
             turns = read_turns(value, source.columns[0])
             learned.append([role, turns])
             return turns
         return [{"role": "assistant", "content": self._words(role, values, learned)}]
+
+    def _span(self, role: str, value: dict[str, Any], learned: list[Any]) -> str:
+        """The first answer of an object as SQuAD has them: `{"text": [answers], "answer_start": [places]}`."""
+        answers = [text for text in value["text"] if isinstance(text, str) and text.strip()]
+        if not answers:
+            raise BadRow(f"“{self.roles[role].columns[0]}” has no answer")  # type: ignore[index]
+        learned.append([role, answers[:1]])
+        return answers[0]
 
     def _words(self, role: str, values: dict[str, Any], learned: list[Any]) -> str:
         """The text that fills a role; BadRow when all its columns are empty."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from studio.datasets.drafts import judgement
 from studio.datasets.mapping import EXAMPLE, Format, Given, Mapping, Role, Source, kind_of, read_map, show_columns
+from studio.datasets.records import Reader
 from studio.datasets.split import side_of
 from studio.datasets.turns import is_turn, is_turns
 from studio.errors import BadInput
@@ -145,7 +146,7 @@ def _alpaca(table: Table) -> Found | None:
 
 
 def _question_answer(table: Table) -> Found | None:
-    ask, answer = table.find("question", "q", "query"), table.find("answer", "a", "response", "reply")
+    ask, answer = table.find("question", "q", "query"), table.find("answer", "answers", "a", "response", "reply")
     if not ask or not answer:
         return None
     context = table.find("context")
@@ -323,6 +324,23 @@ def choose(columns: list[str], sample: list[dict[str, Any]], given: list[str], w
     if not mapping.kind:
         raise _incomplete(said, columns)
     return Guess(guess.format, mapping, guess.reasons + (["with the mapping you gave"] if given else []))
+
+
+def take_for(
+    reader: Reader, columns: list[str], sample: list[dict[str, Any]], given: list[str], wanted: str = "auto"
+) -> Guess:
+    """What a source is: what it says itself, if it does, else what it is recognised as; see `choose`."""
+    known = reader.known
+    if known is None or wanted not in ("auto", known.format):
+        return choose(columns, sample, given, wanted)
+    said = read_map(given, columns)
+    if kind_of(set(said.roles)):
+        return choose(columns, sample, given)
+    mapping = known.mapping
+    split = said.split or ("split" if "split" in columns else None)
+    if split and said.split is None and any(side_of(str(values.get(split, ""))) is None for values in sample):
+        split = None
+    return Guess(known.format, _overlay(mapping.model_copy(update={"split": split}), said), list(known.reasons))
 
 
 def _overlay(mapping: Mapping, said: Given) -> Mapping:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from typing import Any, NamedTuple, Protocol
 
+from studio.datasets.belonging import PLACES, Belonging
 from studio.datasets.drafts import Draft, Drafter
 from studio.datasets.records import Record
 from studio.datasets.rows import Side, content_hash, key_id, row_id
-from studio.datasets.split import SIDES, assign, side_of
+from studio.datasets.split import side_of
 from studio.datasets.turns import BadRow
 from studio.errors import BadInput
 
 KEPT = 1000
 SHOWN = 5
-PLACES = {side: place for place, side in enumerate(SIDES)}
+CONTENT_ID = re.compile(r"[0-9a-f]{20}(?:-\d+)?")
 
 
 class BadRecord(NamedTuple):
-    """A record that can't be used: its line or row, and why."""
+    """A record that can't be used: its line or row, why, and in which of several files; line 0 is a whole file."""
 
     line: int
     reason: str
+    file: str = ""
+
+    @property
+    def place(self) -> str:
+        if not self.line:
+            return self.file
+        return f"{self.line:,} of {self.file}" if self.file else f"{self.line:,}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """`line`, `reason`, and `file` where there are several."""
+        return {"line": self.line, "reason": self.reason} | ({"file": self.file} if self.file else {})
 
 
 class BadRows(BadInput):
@@ -34,7 +47,7 @@ class BadRows(BadInput):
         self.bad = bad
 
     def as_dict(self) -> dict[str, Any]:
-        return super().as_dict() | {"bad_rows": self.count, "bad": [item._asdict() for item in self.bad]}
+        return super().as_dict() | {"bad_rows": self.count, "bad": [item.as_dict() for item in self.bad]}
 
 
 def draft_of(record: Record, drafter: Drafter) -> tuple[Draft, bytes]:
@@ -45,6 +58,10 @@ def draft_of(record: Record, drafter: Drafter) -> tuple[Draft, bytes]:
     return draft, content_hash(draft.learned)
 
 
+class Known(Exception):
+    """The row is there already."""
+
+
 class Ids:
     """Gives the rows of one version their ids, and counts equal rows in groups."""
 
@@ -52,35 +69,86 @@ class Ids:
         self.groups: dict[bytes, int] = {}
         self.sizes: list[int] = []
         self.keys: dict[str, int] = {}
+        self.carried = 0  # so many groups, the first, were in an older version
+        self.others: set[str] = set()  # carried ids that are made from no content
 
-    def give(self, digest: bytes, key: str | None, line: int) -> tuple[str, int]:
-        """(row id, number of its group). Raises BadRow for a key given before."""
+    def carry(self, row: str, again: bool) -> str | None:
+        """The id for a row of another version: its own; None, or with `again` a further one, where it is taken."""
+        base, _, number = row.partition("-")
+        if not CONTENT_ID.fullmatch(row):
+            if row in self.others and not again:
+                return None
+            row = self._other(row)
+            self.others.add(row)
+            return row
+        digest = bytes.fromhex(base)
+        group = self._group(digest)
+        self.carried = len(self.groups)
+        if int(number or 1) <= self.sizes[group]:
+            if not again:
+                return None
+            self.sizes[group] += 1
+            return row_id(digest, self.sizes[group])
+        self.sizes[group] = int(number or 1)
+        return row
+
+    def _other(self, row: str) -> str:
+        ordinal = 1
+        found = row
+        while found in self.others:
+            ordinal += 1
+            found = f"{row}-{ordinal}"
+        return found
+
+    def _group(self, digest: bytes) -> int:
+        group = self.groups.setdefault(digest, len(self.groups))
+        if group == len(self.sizes):
+            self.sizes.append(0)
+        return group
+
+    def give(self, digest: bytes, key: str | None, line: int, again: bool = True) -> tuple[str, int]:
+        """(row id, number of its group).
+
+        Raises:
+            BadRow: its key was given before.
+            Known: without `again`, where an older version has it.
+        """
+        if not again and (self.groups.get(digest, self.carried) < self.carried or self._has(key)):
+            raise Known
+        if key is not None and self._has(key):
+            raise BadRow(f"its key “{key[:60]}” stands in the dataset already")
         if key is not None:
             first = self.keys.setdefault(key, line)
             if first != line:
                 raise BadRow(f"its key “{key[:60]}” stands at {first:,} already")
-        group = self.groups.setdefault(digest, len(self.groups))
-        if group == len(self.sizes):
-            self.sizes.append(0)
+        group = self._group(digest)
         self.sizes[group] += 1
         return (row_id(digest, self.sizes[group]) if key is None else key_id(key)), group
+
+    def _has(self, key: str | None) -> bool:
+        return key is not None and bool(self.others) and key_id(key) in self.others
 
 
 class Writer(Protocol):
     """Where good rows go."""
 
-    def add(self, row_id: str, draft: Draft, line: int) -> None: ...
+    def add(self, row_id: str, draft: Draft, line: int, file: str) -> None: ...
 
 
 class Intake:
     """Takes records one by one; knows at the end the rows, the bad ones, and the side of each row."""
 
-    def __init__(self, drafter: Drafter, writer: Writer, unit: str) -> None:
+    def __init__(
+        self, drafter: Drafter, writer: Writer, unit: str, file: str = "", *, ids: Ids | None = None, again: bool = True
+    ) -> None:
         self.drafter = drafter
         self.writer = writer
         self.unit = unit
-        self.ids = Ids()
-        self.groups = array("q")
+        self.file = file
+        self.ids = ids or Ids()
+        self.again = again
+        self.known = 0  # rows left out as an older version has them
+        self.belonging = Belonging()
         self.own_sides = array("b")
         self.bad: list[BadRecord] = []
         self.bad_count = 0
@@ -88,18 +156,21 @@ class Intake:
 
     @property
     def rows(self) -> int:
-        return len(self.groups)
+        return len(self.belonging.groups)
 
     def take(self, record: Record) -> None:
         try:
             draft, digest = draft_of(record, self.drafter)
             side = self._own_side(draft.split) if draft.split is not None else None
-            row, group = self.ids.give(digest, draft.key, record.line)
+            row, group = self.ids.give(digest, draft.key, record.line, self.again)
         except BadRow as error:
-            self._reject(record.line, str(error))
+            self._reject(record.line, str(error), record.file)
             return
-        self.writer.add(row, draft, record.line)
-        self.groups.append(group)
+        except Known:
+            self.known += 1
+            return
+        self.writer.add(row, draft, record.line, record.file or self.file)
+        self.belonging.add(group, record.document, record.part)
         if side is not None:
             self.own_sides.append(PLACES[side])
 
@@ -109,16 +180,23 @@ class Intake:
             raise BadRow(f"its split is “{name[:40]}”, not train, validation or test" if name else "its split is empty")
         return side
 
-    def _reject(self, line: int, reason: str) -> None:
+    def _reject(self, line: int, reason: str, file: str) -> None:
         self.bad_count += 1
         if len(self.bad) < KEPT:
-            self.bad.append(BadRecord(line, reason))
+            self.bad.append(BadRecord(line, reason, file))
         if reason in self.reasons or len(self.reasons) < KEPT:
             self.reasons[reason] += 1
 
     def refuse(self, file: str, skip_bad: bool) -> None:
         """Raises BadInput when there is nothing to learn, and BadRows when rows are bad and may not be left out."""
         total = self.rows + self.bad_count
+        if self.known and not self.rows and not self.bad_count:
+            raise BadInput(
+                f"There is nothing new in {file}.",
+                f"The dataset has all of its {self.known:,} rows already.",
+                "Choose another file, or take equal rows in again with --keep-equal.",
+                field="source",
+            )
         if not total:
             raise BadInput(
                 f"{file} has no rows.", "It has names of columns at most.", "Add examples to it.", field="source"
@@ -135,8 +213,11 @@ class Intake:
         """The most frequent reasons with their first places."""
         parts = []
         for reason, count in self.reasons.most_common(SHOWN):
-            places = [f"{item.line:,}" for item in self.bad if item.reason == reason][:SHOWN]
-            if count == 1 and places:
+            found = [item for item in self.bad if item.reason == reason][:SHOWN]
+            places = [item.place for item in found]
+            if found and not found[0].line:
+                parts.append(reason)  # a whole file: the reason names it
+            elif count == 1 and places:
                 parts.append(f"{self.unit} {places[0]}: {reason}")
             else:
                 more = ", …" if count > len(places) else ""
@@ -148,6 +229,4 @@ class Intake:
         """Of each row the place of its side in SIDES: as its own column says, else drawn."""
         if self.own_sides:
             return self.own_sides
-        drawn = assign(list(self.ids.groups), self.ids.sizes, fractions, seed)
-        places = [PLACES[side] for side in drawn]
-        return array("b", [places[group] for group in self.groups])
+        return self.belonging.draw(list(self.ids.groups), self.ids.sizes, fractions, seed)

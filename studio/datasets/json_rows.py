@@ -10,30 +10,26 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from studio.datasets.decoding import blocks, lines, open_text
-from studio.datasets.records import Record, refuse
+from studio.datasets.decoding import LONGEST, blocks, lines, open_text
+from studio.datasets.records import FileReader, Record, refuse
 from studio.errors import BadInput
 
 SPACE = re.compile(r"[ \t\r\n]*")
 # A decoder stopped by the end of a block fails at most this far before it (“-Infinity”, “\ud83d\ude00”).
 MARGIN = 16
-# One value must fit in memory: a row longer than this is a mistake.
-LONGEST = 1 << 28
 HALF = "it holds half a character (a lone \\u escape)"
 SURROGATE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 
 
-class JsonLines:
+class JsonLines(FileReader):
     """One JSON object a line; a broken line is a bad row, and reading goes on behind it."""
 
     kind = "jsonl"
     unit = "line"
 
     def __init__(self, path: Path, encoding: str) -> None:
-        self.path = path
+        super().__init__(path)
         self.encoding = encoding
-        self.done = 0
-        self.notes: list[str] = []
 
     def records(self) -> Iterator[Record]:
         with open_text(self.path, self.encoding) as file:
@@ -83,17 +79,14 @@ def name_of(value: Any) -> str:
     return names.get(type(value), "an object" if isinstance(value, dict) else f"a {type(value).__name__}")
 
 
-class JsonArray:
-    """One JSON array of objects, or an object with one such array in it (`{"data": [ … ]}`)."""
+class JsonArray(FileReader):
+    """One JSON array of objects (or of texts), or an object with one such array in it (`{"data": [ … ]}`)."""
 
     kind = "json"
-    unit = "row"
 
     def __init__(self, path: Path, encoding: str) -> None:
-        self.path = path
+        super().__init__(path)
         self.encoding = encoding
-        self.done = 0
-        self.notes: list[str] = []
 
     def records(self) -> Iterator[Record]:
         """Raises BadInput where the JSON breaks off or is none: what follows could not be told apart."""
@@ -101,10 +94,15 @@ class JsonArray:
             scanner = Scanner(self.path, blocks(file, self.path))
             position = file.buffer.tell
             values = scanner.array() if scanner.peek() == "[" else _inner_list(scanner)
+            texts = False  # whether it is a plain list of texts
             for number, value in enumerate(values, 1):
                 self.done = position()
+                if number == 1:
+                    texts = isinstance(value, str)
                 if scanner.halves and not _storable(value):
                     yield Record(number, None, HALF)
+                elif texts and isinstance(value, str):
+                    yield Record(number, {"text": value}) if value.strip() else Record(number, None, "it is empty")
                 else:
                     yield as_record(number, value)
             if scanner.peek():
@@ -239,7 +237,9 @@ class Scanner:
                 value, end = self.decode(self.buffer, self.at)
             except json.JSONDecodeError as error:
                 broken_inside = error.pos < len(self.buffer) - MARGIN and not error.msg.startswith("Unterminated")
-                if broken_inside or len(self.buffer) - self.at > LONGEST or not self._more():
+                if len(self.buffer) - self.at > LONGEST:
+                    raise self.fault(f"a value goes on for more than {LONGEST >> 20} million characters") from None
+                if broken_inside or not self._more():
                     self.at = len(self.buffer) if error.msg.startswith("Unterminated") else error.pos
                     raise self.fault("it is not valid JSON") from None
                 continue

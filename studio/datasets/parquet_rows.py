@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studio.datasets.records import Record, refuse
+from studio.datasets.records import FileReader, Record, refuse
 from studio.errors import BadInput
 
 BATCH_CELLS = 8192
 
 
-class ParquetRows:
+class ParquetRows(FileReader):
     """A Parquet file; nested columns become lists and objects."""
 
     kind = "parquet"
-    unit = "row"
-
-    def __init__(self, path: Path, encoding: str = "") -> None:
-        self.path = path
-        self.done = 0
-        self.notes: list[str] = []
 
     def records(self) -> Iterator[Record]:
         try:
@@ -36,16 +31,21 @@ class ParquetRows:
 
     def _records(self, file: pq.ParquetFile) -> Iterator[Record]:
         names = file.schema_arrow.names
-        double = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-        if double is not None:
-            raise refuse(self.path, f"It has the column “{double}” twice.", "Give every column its own name.")
-        size, total = self.path.stat().st_size, max(1, file.metadata.num_rows)
+        check_names(self.path, names)
+        total = max(1, file.metadata.num_rows)
         number = 0
         for batch in file.iter_batches(batch_size=max(16, BATCH_CELLS // max(1, len(names)))):
             for values in batch.to_pylist():
                 number += 1
                 yield Record(number, values)
-            self.done = size * number // total
+            self.done = self.size * number // total
+
+
+def check_names(path: Path, names: list[str]) -> None:
+    """Raises BadInput for a column that is there twice."""
+    double = next((name for name, count in Counter(names).items() if count > 1), None)
+    if double is not None:
+        raise refuse(path, f"It has the column “{double}” twice.", "Give every column its own name.")
 
 
 def _damaged(path: Path, cause: str) -> BadInput:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from studio.datasets.decoding import blocks, open_text
-from studio.datasets.records import Record
+from studio.datasets.records import Cut, FileReader, Record
 
 # About a thousand tokens: rows short enough for small models, long enough to keep what belongs together.
-ROW_CHARACTERS = 4000
+CUT = Cut()
+CHARACTERS_A_WORD = 6
 # Where a row may end, best first, each with the share of a row that must stand before it.
 ENDS = (
     (re.compile(r"\n(?:[ \t]*\n)+"), 0.25),
@@ -21,21 +22,21 @@ ENDS = (
 BLANK = re.compile(r"(?:[ \t]*\n)*")
 
 
-class PlainText:
-    """A text file; paragraphs are gathered into rows of at most ROW_CHARACTERS characters."""
+class PlainText(FileReader):
+    """A text file; paragraphs are gathered into rows of so many characters at most."""
 
     kind = "txt"
     unit = "line"
 
-    def __init__(self, path: Path, encoding: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, encoding: str, cut: Cut = CUT) -> None:
+        super().__init__(path)
         self.encoding = encoding
-        self.done = 0
-        self.notes = [f"paragraphs gathered into rows of up to {ROW_CHARACTERS:,} characters"]
+        self.limit = cut.size * CHARACTERS_A_WORD if cut.words else cut.size
+        self.notes = [f"paragraphs gathered into rows of up to {self.limit:,} characters"]
 
     def records(self) -> Iterator[Record]:
         with open_text(self.path, self.encoding) as file:
-            for line, text in pieces(_normal(blocks(file, self.path))):
+            for line, text in pieces(_normal(blocks(file, self.path)), self.limit):
                 self.done = file.buffer.tell()
                 yield Record(line, {"text": text})
 
@@ -51,7 +52,7 @@ def _normal(source: Iterator[str]) -> Iterator[str]:
         yield "\n"
 
 
-def pieces(source: Iterator[str], limit: int = ROW_CHARACTERS) -> Iterator[tuple[int, str]]:
+def pieces(source: Iterator[str], limit: int = CUT.size) -> Iterator[tuple[int, str]]:
     """(line it begins on, text) of each row; the texts in order are the whole text but for white space between rows."""
     text, line = "", 1
     for block in source:

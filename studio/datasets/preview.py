@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from studio.datasets.drafts import Draft, Drafter
-from studio.datasets.formats import Guess, choose
+from studio.datasets.formats import Guess, take_for
 from studio.datasets.intake import BadRecord, Intake
-from studio.datasets.readers import columns_of, open_reader, sample
+from studio.datasets.readers import columns_of, sample
+from studio.datasets.records import Reading
 from studio.datasets.rows import Row
+from studio.datasets.sources import Source
 from studio.datasets.split import SIDES
 
 EVERY = 64
@@ -42,37 +43,36 @@ class Preview:
 class FirstRows:
     """Keeps the first rows and passes over the rest."""
 
-    def __init__(self, limit: int, file: str) -> None:
+    def __init__(self, limit: int) -> None:
         self.rows: list[Row] = []
         self.limit = limit
-        self.file = file
 
-    def add(self, row_id: str, draft: Draft, line: int) -> None:
+    def add(self, row_id: str, draft: Draft, line: int, file: str) -> None:
         if len(self.rows) >= self.limit:
             return
         learned = ("kind", "messages", "tools", "chosen", "rejected", "label", "text", "tags", "extra")
         fields: dict[str, Any] = {name: getattr(draft, name) for name in learned}
-        self.rows.append(Row(row_id=row_id, source_file=self.file, source_line=line, **fields))
+        self.rows.append(Row(row_id=row_id, source_file=file, source_line=line, **fields))
 
 
 def preview(
-    path: Path,
+    source: Source,
     mapping: list[str] | None = None,
     limit: int = 20,
-    encoding: str = "auto",
+    reading: Reading = Reading(),  # noqa: B008
     wanted: str = "auto",
     seconds: float = 0.0,
 ) -> Preview:
-    """The first `limit` records of a file, and the bad ones among all that can be looked at in so many seconds.
+    """The first `limit` records of a source, and the bad ones among all that can be looked at in so many seconds.
 
     Raises as the import does for a file that can't be read or recognised.
     """
-    reader = open_reader(path, encoding)
+    reader = source.open(reading)
     records = sample(reader)
     columns = columns_of(records)
-    guess = choose(columns, records, mapping or [], wanted)
-    first = FirstRows(limit, path.name)
-    intake = Intake(Drafter(guess.mapping), first, reader.unit)
+    guess = take_for(reader, columns, records, mapping or [], wanted)
+    first = FirstRows(limit)
+    intake = Intake(Drafter(guess.mapping), first, reader.unit, source.label)
     shown = Preview(guess, columns, reader.unit, reader.notes, rows=first.rows)
     deadline = time.monotonic() + seconds
     for record in reader.records():

@@ -4,48 +4,59 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from studio.datasets import archives
 from studio.datasets.decoding import find_encoding
 from studio.datasets.delimited import Delimited, looks_delimited, read_head
 from studio.datasets.json_rows import JsonArray, JsonLines
 from studio.datasets.plain_text import PlainText
-from studio.datasets.records import Reader, refuse
+from studio.datasets.records import Reader, Reading, refuse
 from studio.errors import NotFound
 
-KINDS = ("csv", "tsv", "json", "jsonl", "parquet", "xlsx", "txt")
-ENDINGS = {"ndjson": "jsonl", "md": "txt", "markdown": "txt", "text": "txt", "pq": "parquet", "tab": "tsv"}
-READABLE = "Import a csv, tsv, json, jsonl, parquet, xlsx or txt file."
+TABLES = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "xlsx")
+DOCUMENTS = ("md", "html", "pdf", "docx", "pptx")
+KINDS = (*TABLES, "txt", *DOCUMENTS, "zip")
+ENDINGS = {
+    "ndjson": "jsonl", "markdown": "md", "mdown": "md", "text": "txt", "pq": "parquet", "tab": "tsv", "htm": "html",
+    "xhtml": "html", "ipc": "arrow", "feather": "arrow",
+}  # fmt: skip
+READABLE = "Import a table (csv, tsv, xlsx, json, jsonl, parquet, arrow), a document (pdf, docx, pptx, html, md, txt) "
+READABLE += "or a zip of them."
 SAMPLE_ROWS = 200
 SAMPLE_CHARACTERS = 8 << 20
-JSON_START = re.compile(r'\[\s*\{\s*"|\{\s*"')
+JSON_START = re.compile(r'\[\s*[\{"]\s*"?|\{\s*"')
+OFFICE = b"\xd0\xcf\x11\xe0"
+# How a package is called inside an Office file that has a password.
+LOCKED = "EncryptedPackage".encode("utf-16-le")
 
 # The first bytes of files that people take for tables: what they are, and what to do with them.
 FOREIGN = (
-    (b"\xd0\xcf\x11\xe0", "an old or password-protected Office file", "Save it as .xlsx without a password."),
     (b"\x1f\x8b", "a packed file (gzip)", "Unpack it first."),
     (b"BZh", "a packed file (bzip2)", "Unpack it first."),
     (b"\xfd7zXZ", "a packed file (xz)", "Unpack it first."),
     (b"\x28\xb5\x2f\xfd", "a packed file (zstd)", "Unpack it first."),
     (b"7z\xbc\xaf", "a packed file (7z)", "Unpack it first."),
     (b"Rar!", "a packed file (rar)", "Unpack it first."),
-    (b"%PDF", "a PDF", "Copy its text into a table or a txt file."),
-    (b"{\\rtf", "a word processor's file (rtf)", "Save it as plain text (.txt)."),
+    (b"{\\rtf", "a word processor's file (rtf)", "Save it as .docx or as plain text (.txt)."),
     (b"SQLite format 3", "a database", "Export the table as csv."),
-    (b"ARROW1", "an Arrow file", "Save it as Parquet."),
+    (b"FEA1", "an old Feather file", "Save it as Parquet."),
     (b"\x89PNG", "a picture", READABLE),
+    (b"GIF8", "a picture", READABLE),
     (b"\xff\xd8\xff", "a picture", READABLE),
 )
 
 
-def open_reader(path: Path, encoding: str = "auto") -> Reader:
+def open_reader(path: Path, reading: Reading = Reading()) -> Reader:  # noqa: B008
     """A reader for the file at `path`; what it holds decides over its name.
 
     Raises:
         NotFound: there is no such file.
         BadInput: it is empty, or nothing the studio reads; says what it is instead.
+        Refused: it is a document, and the readers of documents are not installed.
     """
     if not path.exists():
         raise NotFound(f"There is no file {path}.", "", "Check the path and the spelling of the name.")
@@ -55,32 +66,72 @@ def open_reader(path: Path, encoding: str = "auto") -> Reader:
         head = file.read(4096)
     if not head.strip(b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"):
         raise refuse(path, "There is nothing in it.", "Choose a file with examples.", f"{path.name} is empty.")
-    if head.startswith((b"PAR1", b"PK\x03\x04")):
-        return _binary(path, head)
+    if found := _binary(path, head, reading):
+        return found
     for mark, what, advice in FOREIGN:
         if head.startswith(mark):
             raise refuse(path, f"It is {what}.", advice)
-    return _text_reader(path, find_encoding(path, encoding))
+    return _text_reader(path, find_encoding(path, reading.encoding), reading)
 
 
-def _binary(path: Path, head: bytes) -> Reader:
+def _binary(path: Path, head: bytes, reading: Reading) -> Reader | None:
     if head.startswith(b"PAR1"):
         from studio.datasets.parquet_rows import ParquetRows
 
         return ParquetRows(path)
-    import zipfile
+    if head.startswith(b"ARROW1") or (head.startswith(b"\xff\xff\xff\xff") and ending(path) == "arrow"):
+        from studio.datasets.arrow_rows import ArrowRows
 
+        return ArrowRows(path)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zipped(path, reading)
+    if b"%PDF-" in head[:1024]:
+        return _document(path, "pdf", reading)
+    if head.startswith(OFFICE):
+        raise _old_office(path)
+    return None
+
+
+def _zipped(path: Path, reading: Reading) -> Reader:
+    """Office files are zips; any other zip is opened for what is in it."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile:
-        names = ["xl/"] if ending(path) == "xlsx" else []
-    if not any(name.startswith("xl/") for name in names):
-        what = "a word processor's document" if any(name.startswith("word/") for name in names) else "a packed file"
-        raise refuse(path, f"It is {what} (zip).", f"Unpack it or save it in another form. {READABLE}")
-    from studio.datasets.spreadsheet import Spreadsheet
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        if ending(path) == "xlsx":
+            names = ["xl/"]
+        else:
+            raise archives.damaged(path, error) from None
+    for kind, inside in (("docx", "word/"), ("pptx", "ppt/")):
+        if "[Content_Types].xml" in names and any(name.startswith(inside) for name in names):
+            return _document(path, kind, reading)
+    if any(name.startswith("xl/") for name in names):
+        from studio.datasets.spreadsheet import Spreadsheet
 
-    return Spreadsheet(path)
+        return Spreadsheet(path)
+    from studio.datasets.collection import Zipped
+
+    return Zipped(path, reading)
+
+
+def _document(path: Path, kind: str, reading: Reading) -> Reader:
+    from studio.datasets.documents import Document
+
+    return Document(path, kind, reading)
+
+
+def _old_office(path: Path) -> Exception:
+    with open(path, "rb") as file:
+        locked = LOCKED in file.read(1 << 20)
+    if locked:
+        return refuse(
+            path, "It is protected by a password.", "Open it with the password, and save it without one (or as csv)."
+        )
+    return refuse(
+        path,
+        "It is an Office file of the old kind (.xls, .doc, .ppt).",
+        "Open it, and save it as .xlsx, .docx or .pptx without a password.",
+    )
 
 
 def ending(path: Path) -> str:
@@ -90,19 +141,25 @@ def ending(path: Path) -> str:
     return kind if kind in KINDS else ""
 
 
-def _text_reader(path: Path, encoding: str) -> Reader:
+def _text_reader(path: Path, encoding: str, reading: Reading) -> Reader:
     promised = ending(path)
     head = [line for line in read_head(path, encoding) if line.strip()]
     start = "".join(head[:20]).lstrip()
+    if promised in ("md", "html") or (not path.suffix and start[:200].lower().startswith(("<!doctype html", "<html"))):
+        return _document(path, promised or "html", reading)
     if kind := _json_kind(head, start, promised):
         return (JsonLines if kind == "jsonl" else JsonArray)(path, encoding)
     if start[:200].lower().startswith(("<!doctype", "<html", "<?xml", "<table")) and promised != "txt":
-        raise refuse(path, "It is a web page or XML, not a table.", "Open it in a spreadsheet program and save as csv.")
+        raise refuse(
+            path,
+            "It is a web page or XML, not a table.",
+            "Open it in a spreadsheet program and save it as csv; to learn its text, rename it to .html.",
+        )
     if promised in ("csv", "tsv"):
         return Delimited(path, encoding, promised)
     if promised == "txt" or (promised == "" and not looks_delimited(head)):
-        return PlainText(path, encoding)
-    if promised in ("", "xlsx", "parquet") and looks_delimited(head):
+        return PlainText(path, encoding, reading.cut)
+    if promised in ("", "xlsx", "parquet", "arrow") and looks_delimited(head):
         return Delimited(path, encoding)
     raise refuse(
         path,
@@ -136,7 +193,7 @@ def sample(reader: Reader) -> list[dict[str, Any]]:
     """The values of the first readable records, at most SAMPLE_ROWS and about SAMPLE_CHARACTERS characters."""
     found: list[dict[str, Any]] = []
     size = 0
-    for record in islice(reader.records(), 10 * SAMPLE_ROWS):
+    for record in islice(reader.head(), 10 * SAMPLE_ROWS):
         if record.values is not None:
             found.append(record.values)
             size += len(str(record.values))

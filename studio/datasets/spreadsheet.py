@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 from openpyxl.utils import get_column_letter
 
+from studio.datasets import archives
 from studio.datasets.delimited import check_header
-from studio.datasets.records import Record, refuse
+from studio.datasets.records import FileReader, Record, refuse
 from studio.errors import BadInput
 
 ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!", "#CALC!"))
+CELL = re.compile(rb'<(?:\w+:)?c\s[^>]*?\br="([A-Z]+)([0-9]+)"[^>/]*>(.*?)</(?:\w+:)?c>', re.DOTALL)
+FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
+VALUE = re.compile(rb"<(?:\w+:)?(?:v|t)(?:\s[^>]*)?>[^<]")
 MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+[0-9]+:[A-Z]+[0-9]+)"')
-# A spreadsheet is a zip: a small file may unpack to fill the memory.
-LARGEST = 4 << 30
 
 
-class Spreadsheet:
+class Spreadsheet(FileReader):
     """An Excel workbook (.xlsx): the first visible sheet that is not empty; its first filled row names the columns."""
 
     kind = "xlsx"
-    unit = "row"
 
-    def __init__(self, path: Path, encoding: str = "") -> None:
-        self.path = path
-        self.done = 0
-        self.notes: list[str] = []
-        _check_size(path)
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        _check(path)
         with _book(path) as book:
             self.sheet, others = self._choose(book)
         self.notes.append(f"read from the sheet “{self.sheet}”")
@@ -53,8 +52,8 @@ class Spreadsheet:
         """Raises BadInput for merged cells and for a header that can't be used."""
         with _book(self.path) as book:
             sheet = book[self.sheet]
-            self._refuse_merged(book, sheet)
-            size, total = self.path.stat().st_size, max(1, sheet.max_row or 1)
+            uncomputed = self._look(book, sheet)
+            total = max(1, sheet.max_row or 1)
             sheet.reset_dimensions()
             header: list[str] = []
             for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
@@ -63,12 +62,18 @@ class Spreadsheet:
                 if not header:
                     header = check_header(self.path, ["" if cell is None else str(cell) for cell in cells])
                     continue
-                self.done = min(size, size * number // total)
+                self.done = min(self.size, self.size * number // total)
+                if number in uncomputed:
+                    where = f"{uncomputed[number]}{number}"
+                    yield Record(number, None, f"cell {where} holds a formula whose result was never saved")
+                    continue
                 yield _record(number, header, cells)
 
-    def _refuse_merged(self, book: Any, sheet: Any) -> None:
+    def _look(self, book: Any, sheet: Any) -> dict[int, str]:
+        """The rows with a formula that was never computed; BadInput for merged cells."""
         with book._archive.open(sheet._worksheet_path) as xml:
-            merged = _merged(xml)
+            odd = _oddities(xml)
+        merged = odd.merged
         if merged:
             shown = ", ".join(merged[:5]) + (f" and {len(merged) - 5} more" if len(merged) > 5 else "")
             raise refuse(
@@ -77,6 +82,7 @@ class Spreadsheet:
                 "cell only, so the other rows would be empty.",
                 "Select them, choose “Unmerge Cells”, fill in the empty ones, and keep one row of column names on top.",
             )
+        return odd.uncomputed
 
 
 def _filled(cells: tuple[Any, ...]) -> bool:
@@ -97,26 +103,42 @@ def _record(number: int, header: list[str], cells: tuple[Any, ...]) -> Record:
     return Record(number, values)
 
 
-def _merged(xml: Any) -> list[str]:
-    """The merged ranges of a sheet's XML, read in pieces."""
-    found: list[str] = []
+@dataclass
+class Oddities:
+    """What the XML of a sheet says and its cells don't."""
+
+    merged: list[str] = field(default_factory=list)
+    uncomputed: dict[int, str] = field(default_factory=dict)  # row -> column of a formula without a result
+
+    def look(self, text: bytes) -> None:
+        if b"mergeCell" in text:
+            self.merged += [match[1].decode() for match in MERGED.finditer(text)]
+        if FORMULA.search(text):
+            for match in CELL.finditer(text):
+                if FORMULA.search(match[3]) and not VALUE.search(match[3]) and b't="str"' not in match[0][:200]:
+                    self.uncomputed.setdefault(int(match[2]), match[1].decode())
+
+
+def _oddities(xml: Any) -> Oddities:
+    """Reads a sheet's XML in pieces, each of whole rows."""
+    found = Oddities()
     rest = b""
     while block := xml.read(1 << 20):
         text = rest + block
-        found += [match.group(1).decode() for match in MERGED.finditer(text)]
-        cut = text.rfind(b">") + 1
+        cut = text.rfind(b"</row>") + 6
+        if cut < 6:
+            cut = 0 if b"<row" in text else text.rfind(b">") + 1
+        found.look(text[:cut])
         rest = text[cut:]
+    found.look(rest)
     return found
 
 
-def _check_size(path: Path) -> None:
+def _check(path: Path) -> None:
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise _damaged(path, error) from None
-    if size > LARGEST:
-        raise refuse(path, f"It unpacks to {size / 1e9:.0f} GB.", "Save the sheet as csv (UTF-8) and import that.")
+        archives.check_office(path)
+    except archives.Damaged as error:
+        raise _damaged(path, error.why.partition("(zip) ")[2]) from None
 
 
 @contextmanager
@@ -132,15 +154,15 @@ def _book(path: Path) -> Iterator[Any]:
     except (GeneratorExit, OSError):
         raise
     except Exception as error:  # openpyxl raises whatever its parts raise on a damaged file
-        raise _damaged(path, error) from None
+        raise _damaged(path, f"{type(error).__name__}: {str(error)[:120]}") from None
     finally:
         if book is not None:
             book.close()
 
 
-def _damaged(path: Path, error: Exception) -> BadInput:
+def _damaged(path: Path, cause: str) -> BadInput:
     return refuse(
         path,
-        f"It begins like a spreadsheet but is cut off or damaged ({type(error).__name__}: {str(error)[:120]}).",
+        f"It begins like a spreadsheet but is cut off or damaged ({cause}).",
         "Open it in a spreadsheet program, save it again as .xlsx or as csv (UTF-8), and import that.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic_core import from_json
@@ -36,6 +37,9 @@ ROLE_KEYS = ("role", "from", "speaker", "author")
 CONTENT_KEYS = ("content", "value", "text", "message")
 THOUGHTS = ("reasoning_content", "thinking", "reasoning")
 LIST_KEYS = ("messages", "conversations", "conversation", "turns")
+# Conversations written as one text, as Anthropic's: “\n\nHuman: …\n\nAssistant: …”.
+WRITTEN = re.compile(r"\s*(Human|User|System):")
+SPEAKER = re.compile(r"(?:^|\n\n)\s*(Human|User|Assistant|System):[ \t]?")
 TEXT_PARTS = ("text", "input_text", "output_text")
 PARTS = {
     "image": "a picture", "image_url": "a picture", "input_image": "a picture", "audio": "a sound recording",
@@ -49,10 +53,11 @@ class BadRow(Exception):
 
 
 def is_turns(value: Any) -> bool:
-    """Whether a value is a conversation: a list of objects with role and content, or that as a JSON text."""
+    """Whether a value is a conversation: a list of objects with role and content, that as a JSON text, or a text with
+    “Human:” and “Assistant:” before what each says."""
     if isinstance(value, str):
         if not value.lstrip().startswith("[{"):
-            return False
+            return is_written(value)
         try:
             value = from_json(value)
         except ValueError:
@@ -60,6 +65,18 @@ def is_turns(value: Any) -> bool:
     if isinstance(value, dict):
         return any(is_turns(value.get(key)) for key in LIST_KEYS)
     return isinstance(value, list) and bool(value) and is_turn(value[0])
+
+
+def is_written(text: str) -> bool:
+    """Whether a text is a conversation with the speakers' names in it."""
+    return bool(WRITTEN.match(text)) and "\n\nAssistant:" in text
+
+
+def read_written(text: str) -> list[Turn]:
+    """The turns of such a text."""
+    _, *parts = SPEAKER.split(text.strip())
+    said = zip(parts[::2], parts[1::2], strict=True)
+    return [{"role": ROLES[name.lower()], "content": words.strip()} for name, words in said]
 
 
 def is_turn(value: Any) -> bool:
@@ -70,12 +87,15 @@ def read_turns(value: Any, column: str) -> list[Turn]:
     """The turns of a conversation, each `{"role", "content"}` and what belongs to tool calls and reasoning.
 
     Args:
-        value: a list of messages, one message, an object with a list of messages in it, or any of these as JSON text.
+        value: a list of messages, one message, an object with a list of messages in it, any of these as JSON text, or
+            a text with “Human:” and “Assistant:” before what each says.
         column: where it stands, for the reason.
 
     Raises:
         BadRow: it is no conversation, or a turn of it is not text.
     """
+    if isinstance(value, str) and is_written(value):
+        value = read_written(value)
     if isinstance(value, str):
         value = parse(value, f"“{column}” is no conversation: it")
     if isinstance(value, dict):
@@ -124,6 +144,11 @@ def _read_turn(item: Any, number: int) -> Turn:
         turn["tool_calls"] = read_calls(calls, number)
     if role == "assistant" and (thoughts := next((item[key] for key in THOUGHTS if item.get(key)), None)):
         turn["reasoning_content"] = thoughts if isinstance(thoughts, str) else _join(thoughts, number)
+    if role == "assistant" and item.get("weight") is not None:
+        if item["weight"] not in (0, 1):
+            raise BadRow(f"turn {number} has the weight {str(item['weight'])[:20]}; only 0 and 1 are known")
+        if item["weight"] == 0:
+            turn["weight"] = 0  # said, and not learned
     for key in ("name", "tool_call_id"):
         if isinstance(item.get(key), str):
             turn[key] = item[key]
@@ -214,5 +239,7 @@ def check_order(turns: list[Turn], ends: str = "assistant") -> None:
         raise BadRow("it has no assistant turn, so there is nothing to learn")
     if ends == "assistant" and before != "assistant":
         raise BadRow(f"its last turn is the {before}'s: there is no answer to it")
+    if ends == "assistant" and all(turn.get("weight") == 0 for turn in turns if turn["role"] == "assistant"):
+        raise BadRow("none of its answers is to be learned: their weights are all 0")
     if ends == "user" and before not in ("user", "tool"):
         raise BadRow("its prompt ends with an assistant turn, so the answers do not answer it")

@@ -16,7 +16,7 @@ from studio.datasets.split import SIDES
 
 BATCH_ROWS = 8192
 BATCH_CHARACTERS = 32 << 20
-GATHERED = pa.schema([field for field in SCHEMA if field.name not in ("split", "source_file")])
+GATHERED = pa.schema([field for field in SCHEMA if field.name != "split"])
 REPEATED = ["kind", "split", "source_file"]
 
 
@@ -35,7 +35,7 @@ class VersionWriter:
         self.columns: dict[str, list[Any]] = {name: [] for name in GATHERED.names}
         self.size = 0
 
-    def add(self, row_id: str, draft: Draft, line: int) -> None:
+    def add(self, row_id: str, draft: Draft, line: int, file: str) -> None:
         values = (
             row_id,
             draft.kind,
@@ -46,6 +46,7 @@ class VersionWriter:
             draft.label,
             draft.text,
             _json(draft.tags) or "{}",
+            file,
             line,
             _json(draft.extra) or "{}",
         )
@@ -57,6 +58,13 @@ class VersionWriter:
         if len(self.columns["row_id"]) >= BATCH_ROWS or self.size >= BATCH_CHARACTERS:
             self._flush()
 
+    def carry(self, batch: pa.RecordBatch) -> None:
+        """Rows of another version, as they stand there."""
+        if self.columns["row_id"]:
+            self._flush()
+        self.writer.write_batch(batch.select(GATHERED.names).cast(GATHERED))
+        self.rows += batch.num_rows
+
     def _flush(self) -> None:
         arrays = [pa.array(self.columns[field.name], field.type) for field in GATHERED]
         self.writer.write_batch(pa.record_batch(arrays, schema=GATHERED))
@@ -64,7 +72,7 @@ class VersionWriter:
             column.clear()
         self.size = 0
 
-    def finish(self, path: Path, sides: array[int], source_file: str) -> None:
+    def finish(self, path: Path, sides: array[int]) -> None:
         """Writes the version.
 
         Args:
@@ -86,7 +94,6 @@ class VersionWriter:
                 columns = {name: batch.column(name) for name in GATHERED.names}
                 places = pa.array(sides[start : start + batch.num_rows], pa.int8())
                 columns["split"] = pa.DictionaryArray.from_arrays(places, pa.array(SIDES)).cast(pa.string())
-                columns["source_file"] = pa.repeat(pa.scalar(source_file), batch.num_rows)
                 writer.write_batch(pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA))
                 start += batch.num_rows
         os.unlink(self.path)

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from studio.errors import BadInput
 from studio.files import check_name
 from studio.settings.base import Settings, setting
 
+if TYPE_CHECKING:
+    from studio.datasets.records import Reading
+
 PROMPT_BYTES = 1 << 20
+HUB = "hub:"
+HUB_ID = re.compile(r"[\w][\w.-]{0,95}/[\w][\w.-]{0,95}|[\w][\w.-]{0,95}", re.ASCII)
+HUB_PAGE = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#]+/[^/?#]+)(?:[/?#].*)?")
+
+
+def hub_id(name: str) -> str | None:
+    """`hub:OWNER/NAME` for a hub dataset's id or the address of its page; None for what is a path."""
+    name = name.strip()
+    if page := HUB_PAGE.fullmatch(name):
+        return HUB + page[1]
+    if not name.startswith(HUB):
+        return None
+    if not HUB_ID.fullmatch(name.removeprefix(HUB)):
+        raise ValueError(f"“{name}” is no hub dataset; it has the form hub:OWNER/NAME (hub:tatsu-lab/alpaca)")
+    return name
 
 
 class ImportSettings(Settings):
     """A file of examples becomes rows with ids, in a frozen version of a dataset."""
 
-    source: str = setting(
-        title="File", help="The file of examples: csv, tsv, json, jsonl, parquet, xlsx or txt.", min_length=1
+    source: list[str] = setting(
+        title="Files",
+        help="What to import: a file (csv, tsv, json, jsonl, parquet, arrow, xlsx, txt, md, html, pdf, docx, pptx, or "
+        "a zip of these), several files, a folder, or hub:OWNER/NAME for a dataset of the Hugging Face hub.",
+        min_length=1,
     )
     name: str = setting(
         title="Name", help="What the dataset is called; under a name there is already, a new version is made."
+    )
+    append: bool = setting(
+        False,
+        title="Add to the dataset",
+        help="Adds the rows to those of the dataset of that name, which keep their ids and sides; without it the new "
+        "version has the new rows alone.",
+        group="Rows",
+    )
+    keep_equal: bool = setting(
+        False,
+        title="Keep equal rows",
+        help="Takes rows in again that the dataset has already.",
+        group="Rows",
+        level="advanced",
     )
     split: str | None = setting(
         None,
@@ -56,6 +92,61 @@ class ImportSettings(Settings):
         group="Columns",
         level="advanced",
     )  # fmt: skip
+    entry: str = setting(
+        "",
+        title="Which dataset",
+        help="Which dataset is meant, where the file is LLaMA-Factory's dataset_info.json or an Axolotl configuration "
+        "with several.",
+        group="File",
+        level="advanced",
+    )
+    config: str = setting(
+        "",
+        title="Configuration",
+        group="Hub",
+        auto="the only one, or “default”",
+        help="Which configuration (subset) of a hub dataset.",
+    )
+    hub_split: str = setting(
+        "", title="Hub split", group="Hub", help="Which split of a hub dataset; without it all, each on its own side."
+    )
+    revision: str = setting(
+        "", title="Revision", group="Hub", level="advanced",
+        help="Which branch, tag or commit of a hub dataset; without it the newest.",
+    )  # fmt: skip
+    chunk: int = setting(
+        4000,
+        title="Size of a piece",
+        help="How long the rows cut from documents and plain texts are at most; about four characters are a token.",
+        group="Documents",
+        unit="characters",
+        ge=50,
+        le=1_000_000,
+    )
+    overlap: int = setting(
+        200,
+        title="Overlap",
+        help="How much of one piece the next repeats where a long section of a document is cut.",
+        group="Documents",
+        unit="characters",
+        ge=0,
+        le=500_000,
+    )
+    chunk_by: Literal["characters", "words"] = setting(
+        "characters",
+        title="Counted in",
+        help="Whether size and overlap count characters or words.",
+        group="Documents",
+        level="advanced",
+    )
+    origin: str = setting(
+        "",
+        title="Origin",
+        help="Where the rows come from, in your words; kept with the version.",
+        group="File",
+        level="advanced",
+        max_length=1000,
+    )
     encoding: str = setting(
         "auto",
         title="Encoding",
@@ -73,11 +164,40 @@ class ImportSettings(Settings):
         lt=2**63,
     )
 
+    @field_validator("source", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        """One path alone may be given as a text."""
+        return [value] if isinstance(value, str) else value
+
     @field_validator("source")
     @classmethod
-    def _absolute(cls, value: str) -> str:
-        """The worker's working folder is another one."""
-        return str(Path(value).expanduser().absolute())
+    def _absolute(cls, value: list[str]) -> list[str]:
+        """The worker's working folder is another one; the address of a hub page becomes the id it shows."""
+        if any(not name.strip() for name in value):
+            raise ValueError("a path is empty")
+        found = [hub_id(name) or str(Path(name).expanduser().absolute()) for name in value]
+        if len(found) > 1 and any(name.startswith(HUB) for name in found):
+            raise ValueError("a dataset of the hub is imported by itself")
+        return found
+
+    @model_validator(mode="after")
+    def _cut_well(self) -> ImportSettings:
+        if self.overlap > self.chunk // 2:
+            raise ValueError("the overlap is more than half the size of a piece")
+        return self
+
+    @property
+    def hub(self) -> str:
+        """The hub dataset's id, "" for files."""
+        return self.source[0].removeprefix(HUB) if self.source[0].startswith(HUB) else ""
+
+    def reading(self, scratch: Path | None = None) -> Reading:
+        """How the source is read."""
+        from studio.datasets.records import Cut, Reading
+
+        cut = Cut(self.chunk, self.overlap, self.chunk_by == "words")
+        return Reading(self.encoding, cut, self.entry, scratch)
 
     @field_validator("name")
     @classmethod

@@ -6,6 +6,7 @@ import pytest
 
 from studio.datasets.decoding import find_encoding
 from studio.datasets.readers import open_reader
+from studio.datasets.records import Reading
 from studio.errors import BadInput
 
 
@@ -14,7 +15,7 @@ def test_marked_files_are_read_whatever_is_asked(tmp_path, encoding):
     path = tmp_path / "a.csv"
     path.write_text("frage,antwort\nWie geht’s?,Gut – danke\n", encoding=encoding)
     for asked in ("auto", "cp1252"):
-        (record,) = open_reader(path, asked).records()
+        (record,) = open_reader(path, Reading(asked)).records()
         assert record.values == {"frage": "Wie geht’s?", "antwort": "Gut – danke"}
 
 
@@ -25,7 +26,7 @@ def test_windows_letters_are_read_only_when_named(tmp_path):
         list(open_reader(path).records())
     assert "Byte 10, in line 3, 0xFC" in caught.value.why
     assert "--encoding cp1252" in caught.value.next
-    assert [record.values["q"] for record in open_reader(path, "cp1252").records()] == ["x", "Grüße"]
+    assert [record.values["q"] for record in open_reader(path, Reading("cp1252")).records()] == ["x", "Grüße"]
 
 
 @pytest.mark.parametrize("size", [3, 100, (1 << 20) - 3, (1 << 20) - 1, 1 << 20, 3 << 20])

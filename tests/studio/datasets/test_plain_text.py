@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.datasets.plain_text import ROW_CHARACTERS, PlainText, pieces
+from studio.datasets.plain_text import CUT, PlainText, pieces
 
 TEXTS = st.text(st.sampled_from("ab. \n\t。!é字"), max_size=400)
 
@@ -37,7 +37,7 @@ def test_paragraphs_stay_whole_and_are_gathered(tmp_path):
     paragraphs = [f"{n} " + "word " * 100 + "end." for n in range(40)]
     path.write_bytes("\r\n\r\n".join(paragraphs).encode())
     rows = [record.values["text"] for record in PlainText(path, "utf-8").records()]
-    assert all(row.endswith("end.") and len(row) <= ROW_CHARACTERS for row in rows)
+    assert all(row.endswith("end.") and len(row) <= CUT.size for row in rows)
     assert "\n\n".join(rows) == "\n\n".join(paragraphs)
     assert len(rows) < 10
 

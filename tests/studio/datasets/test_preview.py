@@ -8,6 +8,7 @@ import pytest
 
 from studio.datasets.importing import import_file
 from studio.datasets.preview import preview
+from studio.datasets.sources import find
 from studio.datasets.store import Dataset
 from studio.errors import BadInput
 from studio.settings.importing import ImportSettings
@@ -17,13 +18,13 @@ def test_the_first_rows_are_those_of_the_import(workspace, tmp_path):
     records = [{"prompt": f"q{n % 3}", "completion": "" if n == 4 else "a", "n": n} for n in range(50)]
     source = tmp_path / "a.jsonl"
     source.write_text("".join(json.dumps(record) + "\n" for record in records))
-    shown = preview(source, ["system=Be kind."], limit=10)
+    shown = preview(find([str(source)]), ["system=Be kind."], limit=10)
     assert (shown.guess.format, shown.columns, shown.unit) == (
         "prompt_completion",
         ["prompt", "completion", "n"],
         "line",
     )
-    assert shown.bad == [(5, "“completion” is empty")]
+    assert [item[:2] for item in shown.bad] == [(5, "“completion” is empty")]
     assert list(tmp_path.iterdir()) == [workspace.root, source] or set(tmp_path.iterdir()) == {workspace.root, source}
     import_file(
         workspace,
@@ -36,17 +37,17 @@ def test_what_the_import_refuses_the_preview_refuses(tmp_path):
     source = tmp_path / "a.csv"
     source.write_text("left,right\nsome words,other words\n")
     with pytest.raises(BadInput, match="--map"):
-        preview(source)
-    assert len(preview(source, ["user=left", "assistant=right"]).rows) == 1
+        preview(find([str(source)]))
+    assert len(preview(find([str(source)]), ["user=left", "assistant=right"]).rows) == 1
 
 
 def test_with_time_it_looks_on_for_bad_rows_and_says_how_far(tmp_path):
     source = tmp_path / "a.csv"
     rows = "".join(f"q{n},{'' if n % 50 == 7 else 'a'},{'test' if n % 4 == 0 else 'train'}\n" for n in range(3000))
     source.write_text("question,answer,split\n" + rows)
-    shown = preview(source, limit=5, seconds=60)
+    shown = preview(find([str(source)]), limit=5, seconds=60)
     assert (shown.whole, shown.checked, shown.bad_count, len(shown.rows)) == (True, 3000, 60, 5)
-    assert shown.bad[:2] == [(9, "“answer” is empty"), (59, "“answer” is empty")]
+    assert [item[:2] for item in shown.bad[:2]] == [(9, "“answer” is empty"), (59, "“answer” is empty")]
     assert sum(shown.sides.values()) == 2940 and shown.sides["test"] == 750
-    short = preview(source, limit=5)
+    short = preview(find([str(source)]), limit=5)
     assert (short.whole, short.checked, short.bad_count) == (False, 5, 0)

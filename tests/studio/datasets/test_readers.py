@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from studio.datasets.readers import columns_of, open_reader, sample
+from studio.datasets.records import Reading
 from studio.errors import BadInput, NotFound, StudioError
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -43,7 +44,7 @@ RECORDS = st.lists(st.dictionaries(CELLS, JSON_VALUES, min_size=1, max_size=5), 
 
 
 def values(path: Path, encoding: str = "auto") -> list[dict[str, Any] | None]:
-    records = list(open_reader(path, encoding).records())
+    records = list(open_reader(path, Reading(encoding)).records())
     assert all(record.values is not None for record in records), records
     return [record.values for record in records]
 
@@ -119,7 +120,26 @@ def test_xlsx_round_trip(tmp_path, table, empty_first):
 
 @settings(QUICK, max_examples=80)
 @given(
-    data=st.binary(max_size=400), ending=st.sampled_from(["csv", "tsv", "json", "jsonl", "parquet", "xlsx", "txt", ""])
+    data=st.binary(max_size=400),
+    ending=st.sampled_from(
+        [
+            "csv",
+            "tsv",
+            "json",
+            "jsonl",
+            "parquet",
+            "arrow",
+            "xlsx",
+            "txt",
+            "md",
+            "html",
+            "pdf",
+            "docx",
+            "pptx",
+            "zip",
+            "",
+        ]
+    ),
 )
 def test_any_bytes_are_read_or_refused_in_words(tmp_path, data, ending):
     path = tmp_path / f"any.{ending}"
@@ -171,7 +191,7 @@ def file_of(kind: str) -> bytes:
         ("a.xlsx", "q;a\nx;y\nv;w\n", "csv"),
         ("a", "q\ta\nx\ty\nv\tw\n", "tsv"),
         ("a", "Some prose, with commas, in it.\nAnd more.\n", "txt"),
-        ("a.md", "# Title\n\ntext\n", "txt"),
+        ("a.md", "# Title\n\ntext\n", "md"),
         ("a.ndjson", 'broken\n{"q": "x"}\n', "jsonl"),
         ("a.csv", "\n\nq,a\nx,y\n", "csv"),
     ],
@@ -199,7 +219,7 @@ def test_binary_files_named_csv_are_read_as_what_they_are(tmp_path, kind):
         ("a.jsonl", b" \n\n", "nothing"),
         ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "xlsx"),
         ("a.csv.gz", b"\x1f\x8b\x08" + bytes(50), "gzip"),
-        ("a.pdf", b"%PDF-1.7 ...", "PDF"),
+        ("a.pdf", b"%PDF-1.7 ...", "pdf file"),
         ("a.xls", b"<html><table><tr><td>x</td></tr></table></html>", "web page"),
         ("a.json", b"Dear all,\nthis is no json.", "begins with"),
         ("a.csv", b"a,b\nx\0y,z\n", "NUL"),

@@ -67,8 +67,9 @@ def test_csv_formulas_are_escaped_when_asked_and_counted(tmp_path: Path) -> None
 
 def test_xlsx_text_is_never_a_formula(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "t.xlsx", table(NASTY), False, Notes())
-    # A lone carriage return becomes a line feed: XML has no other line ends.
-    assert [value for value, _ in read_xlsx(tmp_path / "t.xlsx")] == [text.replace("\r", "\n") for text in NASTY]
+    # A lone carriage return may become a line feed: not every writer of XML keeps it.
+    found = [value.replace("\r", "\n") for value, _ in read_xlsx(tmp_path / "t.xlsx")]
+    assert found == [text.replace("\r", "\n") for text in NASTY]
     assert {kind for _, kind in read_xlsx(tmp_path / "t.xlsx")} == {"s"}
 
 

@@ -35,7 +35,7 @@ def test_what_is_wrong_is_named(wrong, words):
 
 
 def test_the_path_does_not_depend_on_the_working_folder():
-    assert Path(ImportSettings(source="a.csv", name="set").source).is_absolute()
+    assert Path(ImportSettings(source="a.csv", name="set").source[0]).is_absolute()
 
 
 @pytest.mark.parametrize("text", ["Be kind.\nÜben!", "@home means here", 'JSON like {"a": 1} with \\n in it', "{tone}"])

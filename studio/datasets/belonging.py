@@ -1,0 +1,60 @@
+"""Which rows of an import belong on one side of the split: equal ones, and those cut from one document."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from hashlib import blake2b
+
+from studio.datasets.rows import Side
+from studio.datasets.split import SIDES, assign
+
+PLACES = {side: place for place, side in enumerate(SIDES)}
+# With fewer documents than this a side would stay empty: then the parts of a document are drawn, not the whole.
+FEWEST = 3
+
+
+class Belonging:
+    """What the rows taken so far belong to. Sides are given as places in SIDES."""
+
+    def __init__(self) -> None:
+        self.groups = array("q")
+        self.parts = array("q")
+        self.numbers: dict[tuple[str, int], int] = {}  # (document, part) -> number
+        self.fixed_groups: dict[int, int] = {}
+        self.fixed_documents: dict[str, int] = {}
+
+    def add(self, group: int, document: str, part: int) -> None:
+        """A row: the number of its group of equal rows, and where it was cut from, if it was."""
+        self.groups.append(group)
+        if document:
+            self.parts.append(self.numbers.setdefault((document, part), len(self.numbers)))
+
+    def draw(self, digests: list[bytes], sizes: list[int], fractions: dict[Side, float], seed: int) -> array[int]:
+        """The side of each row; `digests` and `sizes` are those of the groups."""
+        if len(self.parts) == len(self.groups) and self.groups:
+            return self._draw_documents(digests, fractions, seed)
+        fixed = self.fixed_groups
+        free = [number for number in range(len(digests)) if number not in fixed and sizes[number]] if fixed else None
+        if free is None:
+            drawn = [PLACES[side] for side in assign(digests, sizes, fractions, seed)]
+            return array("b", [drawn[group] for group in self.groups])
+        sides = assign([digests[group] for group in free], [sizes[group] for group in free], fractions, seed)
+        places = fixed | {group: PLACES[side] for group, side in zip(free, sides, strict=True)}
+        return array("b", [places[group] for group in self.groups])
+
+    def _draw_documents(self, digests: list[bytes], fractions: dict[Side, float], seed: int) -> array[int]:
+        """Whole documents, where there are enough; a row equal to one of another document goes where that is."""
+        names = list(self.numbers)
+        known = {document for document, _ in names} | self.fixed_documents.keys()
+        whole = len(known) >= FEWEST
+        units = [(name, 0 if whole else part) for name, part in names]
+        first: dict[int, tuple[str, int]] = {}
+        chosen = [first.setdefault(group, units[part]) for group, part in zip(self.groups, self.parts, strict=True)]
+        sizes = Counter(chosen)
+        places = {unit: self.fixed_documents[unit[0]] for unit in sizes if unit[0] in self.fixed_documents}
+        free = [unit for unit in sizes if unit not in places]
+        marks = [blake2b(f"{name}\0{part}".encode(), digest_size=10).digest() for name, part in free]
+        sides = assign(marks, [sizes[unit] for unit in free], fractions, seed)
+        places |= {unit: PLACES[side] for unit, side in zip(free, sides, strict=True)}
+        return array("b", [places[unit] for unit in chosen])
