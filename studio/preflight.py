@@ -184,7 +184,7 @@ def _device(found: Preflight, here: Machine) -> str:
     if wanted == "cuda" and not here.gpus:
         found.add(
             "error",
-            Refused("There is no GPU here.", here.summary(), "Choose the device auto or cpu.", field="device"),
+            Refused("There is no GPU here.", f"{here.summary()}.", "Choose the device auto or cpu.", field="device"),
         )
         return "cpu"
     if wanted != "auto":
@@ -200,14 +200,14 @@ def _wrong_goal(text: bool) -> StudioError:
     if text:
         return BadInput(
             "Raw text has no answers to learn.",
-            "The goal is sft, and the rows of this dataset are plain text.",
-            "Choose the goal pretraining, or a dataset with answers.",
+            "The goal is supervised fine-tuning (sft), and the rows of this dataset are plain text.",
+            "Choose continued pretraining as the goal, or a dataset with answers.",
             field="objective",
         )
     return BadInput(
         "These rows are conversations.",
-        "The goal is pretraining, which goes on with raw text.",
-        "Choose the goal sft, or a dataset of raw text.",
+        "The goal is continued pretraining, which goes on with raw text.",
+        "Choose supervised fine-tuning (sft) as the goal, or a dataset of raw text.",
         field="objective",
     )
 

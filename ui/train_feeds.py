@@ -11,6 +11,7 @@ POST /studio/models/add               {source, name} → {kind, id} of the job
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -43,7 +44,7 @@ LARGEST_FILE = 1_000_000
 # Where a command line would help itself with a flag that is no setting of a run.
 INSTEAD = (
     (" with --split, giving", ", giving"),
-    ("Add it: launch.py models add", "Download it here:"),
+    ("Add it: launch.py models add .*", "Press “Change” to choose one that is here, or to add this one."),
 )
 
 
@@ -101,7 +102,7 @@ def _placed(problem: dict[str, Any]) -> dict[str, Any]:
     """A problem with the form's field it belongs to, in words without flags."""
     words = {key: in_form_words(problem[key], TrainSettings) for key in ("what", "why", "next")}
     for flag, instead in INSTEAD:
-        words["next"] = words["next"].replace(flag, instead)
+        words["next"] = re.sub(flag, instead, words["next"])
     return problem | words | {"field": field_of(problem["field"] or "", TrainSettings)}
 
 
