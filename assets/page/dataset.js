@@ -51,11 +51,11 @@ class Dataset extends Part {
   // Puts the part that the address names below the head.
   place() {
     const part = PARTS.find((each) => each.key === (address().part ?? "")) ?? PARTS[0];
-    const query = (key) => `tab=data&row=&find=&side=&from=&view=&old=&new=&what=&part=${key}`;
+    const query = (key) => `tab=data&row=&find=&side=&from=&view=&show=&order=&source=&item=&like=&old=&new=&what=&part=${key}`;
     this.draw(".ft-parts", PARTS.length > 1 ? html`${PARTS.map((each) => html`<a data-go="${query(each.key)}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&part=${each.key}"
       ${each === part ? html`aria-current="page"` : ""}>${each.title}</a>`)}` : html``);
-    if (this.part === part) return;
-    this.part = part;
+    if (this.placed === part) return;
+    this.placed = part; // not `part`, which every element has as its own
     this.querySelector(".part").replaceChildren(...part.elements.map((name) => document.createElement(name)));
     this.show();
   }
@@ -180,7 +180,7 @@ class Dataset extends Part {
       await tell(`${at(this.name)}/restore`).catch((failed) => toast(`${failed.what} ${failed.why} ${failed.next}`));
       this.gone = false;
       this.alive = true;
-      this.part = null;
+      this.placed = null;
       this.start();
     });
   }
