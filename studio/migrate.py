@@ -27,6 +27,7 @@ FORMATS = {
     "doctor": 1,
     "guidelines": 1,
     "split": 1,
+    "merge": 1,
     "mixture": 1,
     "calibration": 1,
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 COMMANDS = {
     "setup": "install what is missing and fetch the starter model",
     "check": "say what this machine has and what will work; changes nothing",
-    "import": "turn a file of examples into a dataset",
+    "import": "turn files, a folder or a hub dataset into a dataset, or add them to one",
+    "merge": "merge several datasets into a new one",
     "datasets": "list the datasets",
     "split": "part the rows into training, validation and test, without leaks",
     "tag": "give tags to rows by words, by a pattern or from a column",
