@@ -12,6 +12,7 @@ def main(job: Job) -> dict[str, Any]:
     """Makes the next version of `settings["dataset"]`; `finished` says its number and what is new in it."""
     from studio.datasets.freezing import Frozen, freeze
     from studio.datasets.importing import Stopped
+    from studio.datasets.index import start_if_large
     from studio.datasets.store import Dataset
 
     def progress(done: int, total: int, what: str) -> None:
@@ -22,6 +23,7 @@ def main(job: Job) -> dict[str, Any]:
     except Stopped:
         raise StopRequested from None
     dataset = Dataset.open(job.workspace, str(job.settings["dataset"]))
+    start_if_large(job.workspace, dataset.name, version)
     entry = dataset.version_info(version)
     return {"name": dataset.name, "version": version} | {each.name: entry[each.name] for each in fields(Frozen)}
 

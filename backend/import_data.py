@@ -10,6 +10,7 @@ from backend.job import Job, StopRequested, run_job
 def main(job: Job) -> dict[str, Any]:
     """Imports the file that the settings name; the fields of `finished` are those of the import command's JSON."""
     from studio.datasets.importing import Stopped, import_file
+    from studio.datasets.index import start_if_large
     from studio.settings.base import check
     from studio.settings.importing import ImportSettings
 
@@ -23,6 +24,7 @@ def main(job: Job) -> dict[str, Any]:
         made = import_file(job.workspace, settings, progress, job.should_stop)
     except Stopped:
         raise StopRequested from None
+    start_if_large(job.workspace, made.name, made.version)
     return made.as_dict()
 
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studio.datasets.columns import TALKS
+from studio.errors import Broken
 
 PIECE = 3  # characters
 MOST_PIECES = 24
@@ -130,8 +131,17 @@ class FullText:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            yield connection
+        """Throws a damaged index away: the next search reads the version itself, until there is a new one."""
+        try:
+            with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            self.path.unlink(missing_ok=True)
+            raise Broken(
+                "The index for searching was damaged.",
+                f"{self.path.name}: {error}. Nothing of the dataset is lost: the index is made from it.",
+                "Search again.",
+            ) from error
 
     def candidates(self, words: str) -> tuple[Numbers, bool]:
         """The numbers of the rows that have every piece of the words, and whether that makes it sure that they hold
@@ -163,7 +173,10 @@ class FullText:
         return found
 
     def _block(self, connection: sqlite3.Connection, number: int) -> tuple[bytes, list[int]]:
-        (blob,) = connection.execute("SELECT body FROM blocks WHERE number = ?", (number,)).fetchone()
+        found = connection.execute("SELECT body FROM blocks WHERE number = ?", (number,)).fetchone()
+        if found is None:
+            raise sqlite3.DatabaseError(f"block {number} is missing")
+        (blob,) = found
         count = min(BLOCK_ROWS, self.rows - number * BLOCK_ROWS)
         lengths = np.frombuffer(blob, np.uint32, count)
         ends = [0, *np.cumsum(lengths).tolist()]

@@ -38,7 +38,9 @@ class Hits:
     def __init__(self, numbers: Numbers, look: Callable[[Numbers], npt.NDArray[np.bool_]] | None = None) -> None:
         self.numbers = numbers
         self.look = look
-        self.known: npt.NDArray[np.int8] = np.full(len(numbers), 0 if look else 1, np.int8)  # 1 holds, -1 does not
+        # 1 holds the words, -1 does not, 0 not looked at; the one more at the end stands for rows known otherwise.
+        self.known: npt.NDArray[np.int8] = np.full(len(numbers) + 1, 0 if look else 1, np.int8)
+        self.known[-1] = 1
         self.lock = threading.Lock()
 
     def settle(self, places: Numbers) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -88,7 +87,7 @@ class Index:
         path = self.folder / WORDS
         try:
             found: FullText = KEPT.get((str(path), _changed(path)), lambda: FullText(path))
-        except (OSError, ValueError, sqlite3.Error):
+        except (OSError, ValueError, StudioError):
             return None
         return found if found.stamp == stamp(self.dataset, self.version) else None
 

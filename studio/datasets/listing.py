@@ -113,8 +113,7 @@ class Matches:
         """Of each (of some) 1 when it matches, -1 when it does not, 0 when nobody looked yet."""
         if self.hits is None or self.places is None:
             return np.ones(len(self.numbers[some]), np.int8)
-        places = self.places[some]
-        return np.where(places < 0, np.int8(1), self.hits.known[places])
+        return self.hits.known[self.places[some]]
 
     def window(self, offset: int, limit: int, patience: float) -> tuple[Numbers, int, bool]:
         """The numbers of one page, how many match, and whether all that is exact; see `Listing.page`."""
