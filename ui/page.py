@@ -21,6 +21,7 @@ from studio.workspace import Workspace
 from ui import (
     answer_feeds,
     dataset_feeds,
+    doctor_feeds,
     evaluation_feeds,
     export_feeds,
     feeds,
@@ -55,6 +56,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(row_feeds.router(workspace))
     app.include_router(dataset_feeds.router(workspace))
     app.include_router(versions_feeds.router(workspace))
+    app.include_router(doctor_feeds.router(workspace))
     app.include_router(import_feeds.router(workspace, largest_upload))
     app.include_router(answer_feeds.router(workspace, largest_upload))
     app.include_router(evaluation_feeds.router(workspace))
@@ -72,7 +74,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
         demo,
         path="/",
         theme=theme(),
-        css_paths=[ASSETS / "studio.css"],
+        css_paths=[ASSETS / "studio.css", ASSETS / "doctor.css"],
         show_error=False,
         run_history=False,
         enable_monitoring=False,
