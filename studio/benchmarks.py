@@ -14,6 +14,8 @@ from typing import Any
 
 BENCHMARKS = {
     "speed": "training here: tokens a second, memory, share of the processor's peak, cost of the row losses",
+    "llama-factory": "training against LLaMA-Factory at its defaults, in an environment of its own",
+    "trl": "training against TRL's SFTTrainer, at its defaults and packed",
 }
 
 

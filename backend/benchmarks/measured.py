@@ -23,11 +23,13 @@ class Measured:
 
     Attributes:
         seconds: from its start to its end, imports and loading included.
-        peak: bytes, its highest resident size; the same figure for every program that is compared.
+        processor: seconds of all its threads and of the processes that it started.
+        peak: bytes, the highest resident size of one of them; the same figure for every program that is compared.
         output: what it printed.
     """
 
     seconds: float
+    processor: float
     peak: int
     output: str
 
@@ -48,9 +50,10 @@ def run(
     start = time.perf_counter()
     with open(output, "wb") as out:
         child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-    peak = 0
+    peaks: dict[int, int] = {}
+    times: dict[int, float] = {}
     while child.poll() is None:
-        peak = max(peak, _peak(child.pid))
+        _look(child.pid, peaks, times)
         if should_stop():
             child.terminate()
             child.wait()
@@ -64,16 +67,19 @@ def run(
             " ".join(text.strip().splitlines()[-3:])[-600:],
             "All that it printed is in the benchmark's output.log.",
         )
-    return Measured(seconds, peak, text)
+    return Measured(seconds, sum(times.values()), max(peaks.values(), default=0), text)
 
 
-def _peak(pid: int) -> int:
-    """Bytes of the highest resident size so far of a process and those it started; 0 when it is gone."""
+def _look(pid: int, peaks: dict[int, int], times: dict[int, float]) -> None:
+    """Notes the highest resident size and the processor time so far of a process and of those it started."""
     try:
         process = psutil.Process(pid)
-        return max(_own_peak(one) for one in (process, *process.children(recursive=True)))
-    except psutil.Error:
-        return 0
+        for one in (process, *process.children(recursive=True)):
+            peaks[one.pid] = max(peaks.get(one.pid, 0), _own_peak(one))
+            spent = one.cpu_times()
+            times[one.pid] = spent.user + spent.system
+    except psutil.Error:  # one of them has just ended
+        pass
 
 
 def _own_peak(process: psutil.Process) -> int:

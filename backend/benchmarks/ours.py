@@ -37,6 +37,7 @@ class Ran:
 
     Attributes:
         seconds: of the training itself; `whole` with imports, loading and saving.
+        processor: seconds of all threads, over the whole.
         peak: bytes, the highest resident size.
         loss: mean over the updates.
         tokens: that were read, without padding; 0 where the other side does not say.
@@ -44,6 +45,7 @@ class Ran:
 
     seconds: float
     whole: float
+    processor: float
     peak: int
     loss: float
     tokens: int = 0
@@ -62,6 +64,7 @@ def train(bench: Bench, dataset: str, **given: Any) -> tuple[Ran, Path]:
     ran = Ran(
         seconds=result["train_seconds"],
         whole=took.seconds,
+        processor=took.processor,
         peak=took.peak,
         loss=result["train_loss"],
         tokens=round(result["train_seconds"] * result["tokens_per_second"]),

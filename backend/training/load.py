@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from backend.training import attention
 from backend.training.loss import Forward, Pass
+from backend.training.products import use_products
 from studio.errors import BadInput, Broken, Refused
 from studio.models import Model
 from studio.settings.train import Full, Lora, Qlora, TrainSettings
@@ -64,8 +65,11 @@ def choose_dtype(asked: str, device: str) -> torch.dtype:
     return torch.float32 if asked == "float32" else torch.bfloat16
 
 
-def load(settings: TrainSettings, model: Model) -> Loaded:
+def load(settings: TrainSettings, model: Model, onednn: bool = False) -> Loaded:
     """The model with the method's trainable parts, which are float32 whatever the rest is.
+
+    Args:
+        onednn: whether float32 products of frozen weights go through oneDNN; see `calibrate`.
 
     Raises:
         Broken: the files don't make a model that Transformers knows.
@@ -82,19 +86,15 @@ def load(settings: TrainSettings, model: Model) -> Loaded:
     packs = _packs(base, Forward(base, compute), dtype)
     if isinstance(method, Lora):
         base = _with_adapter(base, method, settings)
+        use_products(base, onednn)
     return Loaded(base, Forward(base, compute), device, dtype, packs)
 
 
 def _load_base(model: Model, method: Any, device: str, dtype: torch.dtype) -> Any:
     options: dict[str, Any] = {}
     if isinstance(method, Qlora):
-        options["quantization_config"] = transformers.BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=dtype,
-        )
-        options["device_map"] = {"": 0 if device == "cuda" else "cpu"}
+        options["quantization_config"] = _few_bits(method, dtype)
+        options["device_map"] = {"": torch.cuda.current_device() if device == "cuda" else "cpu"}
     try:
         loaded = transformers.AutoModelForCausalLM.from_pretrained(
             model.path, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
@@ -115,6 +115,17 @@ def _load_base(model: Model, method: Any, device: str, dtype: torch.dtype) -> An
                 module.support_avx512bf16_for_cpu = False
         return loaded
     return loaded.to(device)
+
+
+def _few_bits(method: Qlora, dtype: torch.dtype) -> transformers.BitsAndBytesConfig:
+    if method.bits == "8":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
 
 
 def _choose_attention(model: Any, longest: int) -> None:
@@ -178,4 +189,4 @@ def _with_adapter(base: Any, method: Lora, settings: TrainSettings) -> Any:
 
 
 def _is_linear(part: torch.nn.Module) -> bool:
-    return isinstance(part, torch.nn.Linear) or type(part).__name__ in ("Conv1D", "Linear4bit")
+    return isinstance(part, torch.nn.Linear) or type(part).__name__ in ("Conv1D", "Linear4bit", "Linear8bitLt")

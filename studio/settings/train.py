@@ -46,9 +46,14 @@ class Dora(Lora):
 
 
 class Qlora(Lora):
-    """QLoRA (Dettmers et al. 2023): LoRA on weights held in four bits (NF4, double quantisation)."""
+    """QLoRA (Dettmers et al. 2023): LoRA on weights held in four bits (NF4, double quantisation), or in eight."""
 
     name: Literal["qlora"] = "qlora"  # type: ignore[assignment]
+    bits: Literal["4", "8"] = setting(
+        "4", title="Bits", group="Method", level="advanced",
+        help="How many bits hold each of the model's own weights: 4 (NF4) needs least memory, 8 is closer to the "
+        "original and, on a CPU, much slower.",
+    )  # fmt: skip
 
 
 class Full(Settings):
@@ -209,9 +214,13 @@ class TrainSettings(Settings):
         auto="the model's own", help="A named chat template for a model that has none of its own, such as chatml.",
     )  # fmt: skip
 
+    memory: Literal["auto", "fast", "lean"] = setting(
+        "auto", title="Memory", group="Speed and memory",
+        help="fast takes the memory it needs to be quick, lean as little as it can; auto is fast where that is free.",
+    )  # fmt: skip
     tokens_per_pass: int | None = setting(
         None, ge=8, le=10_000_000, title="Tokens at once", group="Speed and memory", level="advanced", unit="tokens",
-        auto="1024 on a CPU, 8192 on a GPU, or the cut-off if that is more",
+        auto="as many as fill the processor (fast), or one row of full length (lean)",
         help="How many tokens go through the model at once; lower it when memory runs out, the result stays the same.",
     )  # fmt: skip
     recompute: bool = setting(
@@ -220,7 +229,7 @@ class TrainSettings(Settings):
     )  # fmt: skip
     dtype: Literal["auto", "float32", "bfloat16"] = setting(
         "auto", title="Number format", group="Speed and memory", level="advanced",
-        help="Format of the numbers: auto takes bfloat16 on a GPU that has it and float32 on a CPU.",
+        help="Format of the numbers: auto takes bfloat16 on a GPU that has it, and the one measured faster on a CPU.",
     )  # fmt: skip
     device: Literal["auto", "cpu", "cuda"] = setting(
         "auto", title="Device", group="Speed and memory", level="advanced",
@@ -268,7 +277,8 @@ class TrainSettings(Settings):
     )  # fmt: skip
     keep_checkpoints: int = setting(
         2, ge=1, le=1000, title="Resume points kept", group="Watching", level="advanced",
-        help="How many of the newest resume points stay on the disk, besides the best one.",
+        help="How many of the newest resume points stay on the disk, besides the best one; older ones are deleted when "
+        "a new one is whole.",
     )  # fmt: skip
 
     @field_validator("model")
