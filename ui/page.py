@@ -27,6 +27,7 @@ from ui import (
     feeds,
     home_feeds,
     import_feeds,
+    review_feeds,
     row_feeds,
     run_feeds,
     settings_feeds,
@@ -54,6 +55,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(feeds.router(workspace))
     app.include_router(run_feeds.router(workspace))
     app.include_router(row_feeds.router(workspace))
+    app.include_router(review_feeds.router(workspace))
     app.include_router(dataset_feeds.router(workspace))
     app.include_router(versions_feeds.router(workspace))
     app.include_router(doctor_feeds.router(workspace))
@@ -74,7 +76,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
         demo,
         path="/",
         theme=theme(),
-        css_paths=[ASSETS / "studio.css", ASSETS / "doctor.css"],
+        css_paths=[ASSETS / "studio.css", ASSETS / "doctor.css", ASSETS / "review.css"],
         show_error=False,
         run_history=False,
         enable_monitoring=False,

@@ -35,7 +35,7 @@ function turn(one, name, of, at, edit) {
     ? html`<textarea data-of="${of}" ${at === null ? "" : html`data-at="${at}"`} aria-label="${name}${at === null ? "" : ` (turn ${at + 1})`}"
         rows="${Math.min(16, Math.max(2, Math.ceil((one.content ?? "").length / 80) + (one.content ?? "").split("\n").length - 1))}"
         dir="auto">${"\n"}${one.content}</textarea>`
-    : one.content ? html`<div class="words" dir="auto">${one.content}</div>` : "";
+    : one.content ? html`<div class="words" dir="auto" data-said="${of}:${at ?? ""}">${one.content}</div>` : "";
   return html`<div class="ft-turn ${one.role}"><span class="who">${name}${one.name ? html` <span class="soft">${one.name}</span>` : ""}</span>
     <div class="said">${thoughts ? html`<div class="thoughts" dir="auto">${thoughts}</div>` : ""}${text}${(one.calls ?? []).map((call) =>
       html`<pre class="call"><b>${call.name}</b> ${call.arguments}</pre>`)}</div></div>`;
