@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from backend.job import Job, StopRequested, run_job
 
+if TYPE_CHECKING:
+    from studio.settings.importing import ImportSettings
+
 
 def main(job: Job) -> dict[str, Any]:
-    """Imports the file that the settings name; the fields of `finished` are those of the import command's JSON."""
+    """Imports what the settings name, fetched first where it is a hub dataset.
+
+    The fields of `finished` are those of the import command's JSON.
+    """
     from studio.datasets.importing import Stopped, import_file
     from studio.datasets.index import start_if_large
     from studio.settings.base import check
@@ -21,11 +29,23 @@ def main(job: Job) -> dict[str, Any]:
         job.progress(done, total, "bytes", what)
 
     try:
-        made = import_file(job.workspace, settings, progress, job.should_stop)
+        with tempfile.TemporaryDirectory(dir=job.folder) as scratch:
+            if settings.hub:
+                settings = _fetched(job, settings, Path(scratch) / settings.hub.replace("/", "--"))
+            made = import_file(job.workspace, settings, progress, job.should_stop)
     except Stopped:
         raise StopRequested from None
     start_if_large(job.workspace, made.name, made.version)
     return made.as_dict()
+
+
+def _fetched(job: Job, settings: ImportSettings, folder: Path) -> ImportSettings:
+    """The same import with the files of the hub in place of the hub's name."""
+    from backend.fetch_dataset import fetch
+
+    folder.mkdir()
+    origin = fetch(job, settings, folder)
+    return settings.model_copy(update={"source": [str(folder)], "origin": settings.origin or origin})
 
 
 if __name__ == "__main__":

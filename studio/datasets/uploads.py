@@ -1,4 +1,4 @@
-"""Files that came through the page, kept until they are imported: jobs/.uploads/ID/file/NAME.
+"""Files that came through the page, kept until they are imported: jobs/.uploads/ID/file/NAME, several side by side.
 
 One is gone when its import has finished, or after a day; what an import is reading stays.
 """
@@ -18,6 +18,7 @@ from studio.workspace import Workspace
 
 FOLDER = ".uploads"
 IMPORT = "import"
+ORIGIN = "origin"
 KEPT_SECONDS = 24 * 3600.0
 LONGEST_NAME = 120
 
@@ -29,18 +30,31 @@ class Uploads:
         self.workspace = workspace
         self.folder = workspace.jobs / FOLDER
 
-    def new(self, name: str) -> tuple[str, Path]:
-        """A place for a file of that name: its id, and the path to write to."""
+    def new_folder(self) -> tuple[str, Path]:
+        """A new upload: its id, and the folder for its files."""
         upload = secrets.token_hex(8)
         folder = self.folder / upload / "file"
         folder.mkdir(parents=True)
-        return upload, folder / safe_name(name)
+        return upload, folder
 
-    def path(self, upload: str) -> Path:
-        """Where the file lies; NotFound when it is gone."""
+    def new(self, name: str, upload: str = "") -> tuple[str, Path]:
+        """A place for a file of that name, in a new upload or beside those of one: its id, and the path to write to."""
+        if not upload:
+            upload, folder = self.new_folder()
+            return upload, folder / safe_name(name)
+        folder = self.paths(upload)[0].parent
+        last = Path(safe_name(name))
+        path, number = folder / last, 1
+        while path.exists():
+            number += 1
+            path = folder / f"{last.stem} ({number}){last.suffix}"
+        return upload, path
+
+    def paths(self, upload: str) -> list[Path]:
+        """Where the files lie, by name; NotFound when they are gone."""
         if re.fullmatch(r"[0-9a-f]{16}", upload):
-            found = next(iter(inside(self.folder, upload, "file").glob("*")), None)
-            if found is not None:
+            found = sorted(inside(self.folder, upload, "file").glob("*"))
+            if found:
                 return found
         raise NotFound(
             "The uploaded file is gone.", "It was imported, or was kept for a day.", "Choose the file again."
@@ -48,10 +62,23 @@ class Uploads:
 
     def used_by(self, upload: str, job: Path) -> None:
         """Notes the import that reads it."""
-        (self.path(upload).parent.parent / IMPORT).write_text(job.name, encoding="utf-8")
+        (self.paths(upload)[0].parent.parent / IMPORT).write_text(job.name, encoding="utf-8")
+
+    def note_origin(self, upload: str, words: str) -> None:
+        """Notes where the files come from."""
+        (self.folder / upload / ORIGIN).write_text(words, encoding="utf-8")
+
+    def origin(self, upload: str) -> str:
+        """Where the files come from, "" when it is not known."""
+        try:
+            return (self.paths(upload)[0].parent.parent / ORIGIN).read_text(encoding="utf-8")
+        except OSError:
+            return ""
 
     def discard(self, upload: str) -> None:
-        shutil.rmtree(self.path(upload).parent.parent, ignore_errors=True)
+        """Removes an upload, also one without a file yet."""
+        if re.fullmatch(r"[0-9a-f]{16}", upload):
+            shutil.rmtree(inside(self.folder, upload), ignore_errors=True)
 
     def sweep(self) -> None:
         """Removes what nobody needs any more."""

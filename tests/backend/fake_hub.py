@@ -14,17 +14,22 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+BRANCHED = "f" * 40  # the commit of a repository's branch
 BLOCK = 1 << 16
 
 
 @dataclass
 class Repo:
-    """One repository. `access` is open, gated (listed, files refused) or badtoken (all refused)."""
+    """One repository; a dataset's name begins with datasets/.
+
+    `access` is open, gated (listed, files refused) or badtoken (all refused).
+    """
 
     files: dict[str, bytes]
     access: str = "open"
     card: dict[str, Any] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    branches: dict[str, Repo] = field(default_factory=dict)
 
 
 class FakeHub(ThreadingHTTPServer):
@@ -68,8 +73,8 @@ class Answer(BaseHTTPRequestHandler):
         hub.requests.append((path, self.headers["Range"], self.headers["Authorization"]))
         if hub.status:
             return self.plain(hub.status, {}, "")
-        if path.startswith("/api/models/"):
-            repo, _, revision = path.removeprefix("/api/models/").partition("/revision/")
+        if path.startswith(("/api/models/", "/api/datasets/")):
+            repo, _, revision = path.removeprefix("/api/").removeprefix("models/").partition("/revision/")
             return self.listing(repo, revision or "main")
         repo, _, rest = path[1:].partition("/resolve/")
         return self.file(repo, *rest.split("/", 1))
@@ -94,10 +99,10 @@ class Answer(BaseHTTPRequestHandler):
             self.refuse(401, "RepoNotFound", "Invalid username or password.")
         elif repo.access == "badtoken":
             self.refuse(401, "", "Invalid credentials in Authorization header")
-        elif revision not in ("main", "v1", COMMIT):
+        elif revision not in ("main", "v1", COMMIT, *repo.branches, *(BRANCHED for _ in repo.branches)):
             self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         else:
-            return repo
+            return next(iter(repo.branches.values())) if revision in (BRANCHED, *repo.branches) else repo
         return None
 
     def listing(self, name: str, revision: str) -> None:
@@ -112,7 +117,8 @@ class Answer(BaseHTTPRequestHandler):
                 item["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": item["size"], "pointerSize": 134}
             siblings.append(item)
         gated = "manual" if repo.access == "gated" else False
-        info = {"id": name, "modelId": name, "sha": COMMIT, "private": False, "gated": gated, "tags": []}
+        sha = BRANCHED if repo is not self.server.repos[name] else COMMIT
+        info = {"id": name, "modelId": name, "sha": sha, "private": False, "gated": gated, "tags": []}
         self.plain(200, {}, json.dumps(info | {"siblings": siblings, "cardData": repo.card}))
 
     def file(self, name: str, revision: str, file: str) -> None:

@@ -28,17 +28,17 @@ def put(uploads, name="a.csv"):
 
 def test_a_file_is_found_by_its_id_and_is_no_job(uploads, workspace):
     upload = put(uploads)
-    assert uploads.path(upload).name == "a.csv" and uploads.path(upload).read_text() == "x"
+    assert uploads.paths(upload)[0].name == "a.csv" and uploads.paths(upload)[0].read_text() == "x"
     assert workspace.names("jobs") == []
     uploads.discard(upload)
     with pytest.raises(NotFound, match="gone"):
-        uploads.path(upload)
+        uploads.paths(upload)
 
 
 @pytest.mark.parametrize("upload", ["", "..", "../..", "0" * 15, "0" * 16, "/etc", "Z" * 16])
 def test_other_ids_lead_nowhere(uploads, upload):
     with pytest.raises(NotFound):
-        uploads.path(upload)
+        uploads.paths(upload)
 
 
 def test_sweeping_keeps_what_is_wanted(uploads, workspace):
@@ -67,3 +67,17 @@ def test_the_ending_stays():
     assert safe_name("x" * 5000 + ".jsonl").endswith("x.jsonl")
     assert safe_name("C:\\Users\\me\\Meine Daten (2).csv") == "Meine Daten (2).csv"
     assert safe_name("../../etc/passwd") == "passwd"
+
+
+def test_several_files_lie_side_by_side_under_their_names(workspace):
+    uploads = Uploads(workspace)
+    upload, path = uploads.new("a.csv")
+    path.write_text("x")
+    for name in ("a.csv", "../b.csv"):
+        again, path = uploads.new(name, upload)
+        path.write_text("y")
+        assert again == upload
+    assert [path.name for path in uploads.paths(upload)] == ["a (2).csv", "a.csv", "b.csv"]
+    assert uploads.origin(upload) == ""
+    uploads.note_origin(upload, "from somewhere")
+    assert uploads.origin(upload) == "from somewhere" and len(uploads.paths(upload)) == 3
