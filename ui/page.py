@@ -70,6 +70,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.add_api_route("/studio/plotly.js", _plotly, methods=["GET"])
     app.add_exception_handler(StudioError, _in_words)
     app.add_exception_handler(OSError, _in_words)
+    app.add_exception_handler(Exception, our_fault)
     demo = blocks(workspace)
     app = gr.mount_gradio_app(
         app,
@@ -152,3 +153,13 @@ def _packed() -> bytes:
 
 async def _in_words(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": words(error)}, status_code=409)
+
+
+async def our_fault(request: Request, error: Exception) -> JSONResponse:
+    """A fault in the studio's own code: told to the page, and with its traceback by the server to its terminal."""
+    told = {
+        "what": "The studio itself failed at this.",
+        "why": f"{type(error).__name__}: {error}. It happens when the studio’s files were updated under it.",
+        "next": "Close the studio, start it again and reload the page. Its terminal shows what failed.",
+    }
+    return JSONResponse({"error": told}, status_code=500)
