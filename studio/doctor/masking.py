@@ -81,6 +81,9 @@ def _card(number: int) -> str:
 
 
 def _iban(same: str, number: int) -> str:
-    """Country and length of the original, with check digits that no IBAN has."""
-    digits = f"{same[:2]}00" + f"{number:039}"[-(len(same) - 4) :]
+    """Country and length of the original, with check digits that are wrong."""
+    from stdnum import iban
+
+    body = f"{number:039}"[-(len(same) - 4) :]
+    digits = next(made for check in ("00", "01") if not iban.is_valid(made := f"{same[:2]}{check}{body}"))
     return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))

@@ -49,7 +49,7 @@ PHONE_WORD = re.compile(
     r"|móvil|chiam\w*|cellulare|ring|bel)\b[^.\n]{0,24}$",
     re.IGNORECASE,
 )
-SUM = re.compile(r"[=+*×÷^]\s*$"), re.compile(r"\s*[=+*×÷^/-]\s*\d")
+SUM = re.compile(r"[=+*×÷^]\s*$"), re.compile(r"\s*(?:[=+*×÷^]|[/-]\s*\d)")
 DATE = re.compile(r"\(?\d{1,4}[./ -]\d{1,2}[./ -]\d{1,4}\)?")
 FICTIONAL = re.compile(r"55501\d\d$")
 LEAST_DIGITS, MOST_DIGITS = 8, 15
@@ -101,7 +101,7 @@ def cards(text: str) -> Iterator[Hit]:
     for match in CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
         reckoned = SUM[0].search(text[max(0, match.start() - 4) : match.start()]) or SUM[1].match(text, match.end())
-        if ISSUERS.fullmatch(digits) and len(set(digits)) > 2 and not reckoned and luhn.is_valid(digits):
+        if ISSUERS.fullmatch(digits) and len(set(digits)) > 1 and not reckoned and luhn.is_valid(digits):
             yield Hit("cards", *match.span())
 
 
@@ -142,7 +142,7 @@ def phones(text: str, country: str) -> Iterator[Hit]:
         if not LEAST_DIGITS <= len(digits) <= MOST_DIGITS or DATE.fullmatch(number) or FICTIONAL.search(digits):
             continue
         before = text[max(0, match.start() - 40) : match.start()]
-        likely = number.startswith("+") or _national(number, country) or PHONE_WORD.search(before)
+        likely = number.startswith(("+", "00")) or _national(number, country) or PHONE_WORD.search(before)
         if likely and _dials(number, country):
             yield Hit("phones", *match.span())
 

@@ -1,0 +1,55 @@
+"""Training rows that share a run of words with a benchmark."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from studio.errors import BadInput, NotFound
+from tests.studio.doctor.conftest import examine, lines, talk
+
+ITEM = "Natalia sold clips to forty-eight of her friends in April, and then she sold half as many clips in May."
+SHORT = "Which planet of the sun has the shortest year"
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    path = tmp_path / "gsm.jsonl"
+    frame = "The following question has four answers of which one is right, so choose it now please"
+    items = [{"question": f"{frame}: item {n}", "answer": "x", "choices": ["A", f"b{n}"]} for n in range(20)]
+    items += [{"question": ITEM, "answer": "seventy-two"}, {"question": SHORT, "answer": "Mercury"}]
+    path.write_text("\n".join(map(json.dumps, items)), encoding="utf-8")
+    return path, frame
+
+
+def test_thirteen_words_in_a_row_or_a_whole_short_item(make, benchmark):
+    path, frame = benchmark
+    rows = [
+        talk(f"Solve it! {ITEM.upper()}", "72"),
+        talk("Tell me", f"{SHORT}? Mercury."),
+        talk(" ".join(ITEM.split()[:11]), "Twelve words are too few."),
+        talk(f"{frame}: whatever", "The frame of a benchmark is no item."),
+        talk(ITEM, "Held out, so it may stand there.", "test"),
+    ]
+    dataset = make(rows)
+    examined = examine(dataset, benchmark=[str(path)])
+    assert lines(dataset, examined, "benchmarks") == [1, 2]
+    finding = next(finding for finding in examined.findings if finding.kind == "benchmarks")
+    piece = finding.examples[0]["pieces"][0]
+    [(start, end)] = piece["marks"]
+    assert piece["text"][start:end] == "NATALIA SOLD CLIPS TO FORTY-EIGHT OF HER FRIENDS IN APRIL, AND THEN"
+
+
+def test_one_column_of_a_file(make, benchmark):
+    path, _ = benchmark
+    dataset = make([talk(ITEM, "72")])
+    assert lines(dataset, examine(dataset, benchmark=[f"{path}:question"]), "benchmarks") == [1]
+    assert lines(dataset, examine(dataset, benchmark=[f"{path}:answer"]), "benchmarks") == []
+    with pytest.raises(BadInput, match="column “nothing”"):
+        examine(dataset, benchmark=[f"{path}:nothing"])
+
+
+def test_a_file_that_is_not_there(make, tmp_path):
+    with pytest.raises(NotFound, match=r"none\.jsonl"):
+        examine(make([talk("a", "b")]), benchmark=[str(tmp_path / "none.jsonl")])

@@ -1,0 +1,158 @@
+"""What one row tells by itself, and what the labels and the number of rows tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.datasets.rows import Row
+from studio.doctor.amount import Amount
+from studio.doctor.answers import Answers, echoed, without_echo
+from studio.doctor.labels import Labels, variants
+from studio.doctor.languages import language
+from studio.doctor.letters import Letters, repaired
+from studio.doctor.marks import Marks, pattern, removed
+from studio.doctor.reading import Reading, rewritten
+from studio.doctor.turns import Turns
+
+
+def chat(*turns: tuple[str, str], **more) -> Row:
+    return Row("r", "chat", messages=[{"role": role, "content": text} for role, text in turns], **more)
+
+
+def asked(question: str, answer: str, **more) -> Row:
+    return chat(("user", question), ("assistant", answer), **more)
+
+
+def kinds(check, *rows: Row) -> list[str]:
+    for number, row in enumerate(rows):
+        check.look(Reading(number, row))
+    return [found.kind for found in check.found()]
+
+
+CALL = [{"type": "function", "function": {"name": "find", "arguments": {"who": "ann@firma.de"}}}]
+
+
+@pytest.mark.parametrize(
+    "row, empty",
+    [
+        (asked("Hi?", " \n\t"), True),
+        (asked("Hi?", "Hello."), False),
+        (chat(("user", "Hi?")), True),
+        (chat(("user", "a"), ("assistant", ""), ("user", "b"), ("assistant", "c")), True),
+        (Row("r", "chat", messages=[{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": CALL}]), False),
+        (Row("r", "label", messages=[{"role": "user", "content": "a"}], label=" "), True),
+        (Row("r", "text", text="  "), True),
+        (Row("r", "preference", messages=[], chosen=[{"role": "assistant", "content": "a"}], rejected=[]), True),
+    ],
+)  # fmt: skip
+def test_empty_answers(row, empty):
+    assert ("empty_answers" in kinds(Answers(), row)) == empty
+
+
+def test_echoes():
+    question = "Where can I find the red cups?"
+    assert echoed(question, "where can i find the red cups... On the shelf.") == 29
+    assert without_echo(question, f"{question} On the shelf.") == "On the shelf."
+    assert without_echo(question, "Where can I find the red cups?!") == ""
+    assert not echoed(question, "Where can I find the red cupsboards, you ask.")
+    assert not echoed("Hello you", "Hello you there, how are you today?")
+    assert kinds(Answers(), asked(question, "You find the red cups on the shelf.")) == []
+
+
+@pytest.mark.parametrize(
+    "answer, refused",
+    [
+        ("As an AI language model, I can't feel.", True),
+        ("I’m sorry, but I can’t help with that.", True),
+        ("I am just an AI, it is my duty …", True),
+        ("Als KI-Sprachmodell habe ich keine Meinung.", True),
+        ("En tant qu'intelligence artificielle, je ne peux pas.", True),
+        ("I'm sorry to hear that your cup broke.", False),
+        ("An AI language model learns from text.", False),
+        ("I cannot do this on Sunday.", False),
+    ],
+)
+def test_refusals(answer, refused):
+    assert (kinds(Answers(), asked("Why?", answer)) == ["refusals"]) == refused
+
+
+def test_openings():
+    rows = [asked("Why?", f"Sure! Here is the answer that number {n} wants to have.") for n in range(30)]
+    assert kinds(Answers(), *rows) == ["openings"]
+    assert kinds(Answers(), *rows[:10]) == []
+
+
+@pytest.mark.parametrize(
+    "turns, broken",
+    [
+        ((("user", "a"), ("assistant", "b")), False),
+        ((("system", "s"), ("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d")), False),
+        ((("user", "a"), ("user", "b"), ("assistant", "c")), True),
+        ((("user", "a"), ("system", "s"), ("assistant", "c")), True),
+        ((("assistant", "a"), ("user", "b"), ("assistant", "c")), True),
+        ((("user", "a"), ("assistant", "b"), ("user", "c")), True),
+        ((("user", "a"), ("tool", "b"), ("assistant", "c")), True),
+        ((("user", "a"), ("assistant", "")), False),  # empty answers are another finding
+    ],
+)
+def test_turn_order(turns, broken):
+    assert (kinds(Turns(), chat(*turns)) == ["turn_order"]) == broken
+
+
+def test_marks_of_templates_in_the_text():
+    assert kinds(Marks(None), asked("a", "b<|im_end|>\n<|im_start|>user")) == ["special_tokens"]
+    assert kinds(Marks(None), asked("a <b> [x]", "c <html> <s>")) == []
+    assert removed("Hello.<|im_end|>\n<|im_start|>user\nMore", pattern(None)) == "Hello.\nuser\nMore"
+    assert removed("  nothing  here ", pattern(None)) == "  nothing  here "
+
+
+def test_letters_are_repaired_and_nothing_else():
+    assert repaired("CafÃ© in KÃ¶ln isnâ€™t far") == "Café in Köln isn’t far"
+    for text in ("Café in Köln isn’t far", "“quoted” – ﬁne", "À la carte", "Ã", "x²"):
+        assert repaired(text) == text
+    assert kinds(Letters(), asked("a", "the cafÃ© is far")) == ["encoding"]
+    assert kinds(Letters(), asked("a", "the caf\ufffd is far"), asked("a", "b\x00c")) == ["lost_letters"]
+    assert kinds(Letters(), asked("a\tb", "line\r\nline é")) == []
+
+
+def test_languages():
+    assert language("Yes.") == ("", 0.0)
+    code, sure = language("Der alte Garten hinter dem Haus war im Frühling voller Blumen und sehr schön anzusehen.")
+    assert code == "de" and sure > 0.99
+
+
+def labelled(label: str, **tags: str) -> Row:
+    return Row("r", "label", messages=[{"role": "user", "content": "a"}], label=label, tags=tags)
+
+
+def test_labels():
+    assert variants({"Refund": 5, "refund ": 2, "REFUND": 1, "Other": 3}) == {"Refund": ["refund ", "REFUND"]}
+    assert kinds(Labels(), labelled("Refund"), labelled("refund")) == ["label_variants"]
+    assert kinds(Labels(), *[labelled("yes")] * 95, *[labelled("no")] * 5) == ["labels"]
+    assert kinds(Labels(), *[labelled("yes")] * 60, *[labelled("no")] * 40) == []
+    assert kinds(Labels(), *[asked("a", "b", tags={"tone": "warm"})] * 90, asked("a", "b", tags={"tone": "cold"})) == [
+        "tags"
+    ]
+
+
+def test_amount():
+    assert kinds(Amount("task"), *[asked("a", "b")] * 499) == ["too_few"]
+    assert kinds(Amount("task"), *[asked("a", "b")] * 500) == []
+    assert kinds(Amount("instructions"), *[asked("a", "b")] * 500) == ["too_few"]
+    varied = [asked(f"Word{n} other{n} please", "b") for n in range(600)]
+    assert kinds(Amount("auto"), *varied) == ["too_few"]
+    assert kinds(Amount("auto"), *[asked("Classify this", "b")] * 600) == []
+
+
+def test_every_text_of_a_row_is_seen_and_can_be_rewritten():
+    turns = [
+        {"role": "system", "content": "s"}, {"role": "user", "content": "u"},
+        {"role": "assistant", "content": "a", "reasoning_content": "t", "tool_calls": CALL},
+    ]  # fmt: skip
+    row = Row("r", "chat", messages=turns)
+    assert [text for _, text in Reading(0, row).texts] == ["s", "u", "a", "t", "ann@firma.de"]
+    content = rewritten(row, lambda text, _: text.upper())
+    assert content["messages"][2]["tool_calls"][0]["function"] == {"name": "find", "arguments": {"who": "ANN@FIRMA.DE"}}
+    assert rewritten(row, lambda text, _: text) == {"messages": turns}
+    judged = Row("r", "feedback", messages=turns[:2], label="true")
+    assert rewritten(judged, lambda text, _: "x")["label"] == "true"
