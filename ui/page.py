@@ -27,10 +27,14 @@ from ui import (
     feeds,
     home_feeds,
     import_feeds,
+    map_feeds,
+    mix_feeds,
     review_feeds,
     row_feeds,
     run_feeds,
     settings_feeds,
+    split_feeds,
+    tag_feeds,
     train_feeds,
     versions_feeds,
 )
@@ -55,11 +59,15 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(feeds.router(workspace))
     app.include_router(run_feeds.router(workspace))
     app.include_router(row_feeds.router(workspace))
-    app.include_router(review_feeds.router(workspace))
     app.include_router(dataset_feeds.router(workspace))
     app.include_router(versions_feeds.router(workspace))
+    app.include_router(map_feeds.router(workspace))
     app.include_router(doctor_feeds.router(workspace))
     app.include_router(import_feeds.router(workspace, largest_upload))
+    app.include_router(review_feeds.router(workspace))
+    app.include_router(split_feeds.router(workspace))
+    app.include_router(tag_feeds.router(workspace))
+    app.include_router(mix_feeds.router(workspace))
     app.include_router(answer_feeds.router(workspace, largest_upload))
     app.include_router(evaluation_feeds.router(workspace))
     app.include_router(export_feeds.router(workspace))
@@ -77,7 +85,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
         demo,
         path="/",
         theme=theme(),
-        css_paths=[ASSETS / "studio.css", ASSETS / "doctor.css", ASSETS / "review.css"],
+        css_paths=[ASSETS / "studio.css", ASSETS / "doctor.css", ASSETS / "review.css", ASSETS / "split.css"],
         show_error=False,
         run_history=False,
         enable_monitoring=False,

@@ -2,7 +2,8 @@
 //
 //   ?tab=data                          all datasets
 //   ?tab=data&import=1                 importing a file
-//   ?tab=data&dataset=NAME             one dataset: its rows; &version= &find= &side= &from=
+//   ?tab=data&mix=1                    mixing several datasets
+//   ?tab=data&dataset=NAME             one dataset: its rows; &version= &from= and what row-choice.js names
 //   ?tab=data&dataset=NAME&part=PART   another part of it (parts.js)
 //   ?tab=data&dataset=NAME&row=ID      one row; &view=tokens|stored &model=
 
@@ -19,7 +20,7 @@ class Data extends Part {
   route() {
     const at = address();
     if (at.tab !== "data") return;
-    const view = at.import ? ["ft-import"] : !at.dataset ? ["ft-datasets"] : at.row ? ["ft-row", at.dataset] : ["ft-dataset", at.dataset];
+    const view = at.import ? ["ft-import"] : at.mix ? ["ft-mix"] : !at.dataset ? ["ft-datasets"] : at.row ? ["ft-row", at.dataset] : ["ft-dataset", at.dataset];
     if (this.shown === view.join(" ") && this.firstElementChild) return;
     const first = this.shown === undefined;
     this.shown = view.join(" ");
@@ -46,7 +47,8 @@ class Datasets extends Part {
   }
   list(datasets, deleted) {
     return html`<div class="spread"><div><h1>Data</h1><p class="soft">The examples your models learn from.</p></div>
-        <a class="ft-button primary" data-go="tab=data&import=1" href="?tab=data&import=1">Import a file</a></div>
+        <div class="row"><a class="ft-button" data-go="tab=data&mix=1" href="?tab=data&mix=1">Mix datasets</a>
+        <a class="ft-button primary" data-go="tab=data&import=1" href="?tab=data&import=1">Import a file</a></div></div>
       <div class="card flush scroll"><table class="ft-table datasets"><thead><tr><th scope="col">Name</th><th scope="col">What it teaches</th>
         <th scope="col" class="right">Rows</th><th scope="col">Training · validation · held out</th><th scope="col" class="right">Version</th>
         <th scope="col" class="right">Made</th></tr></thead><tbody>${datasets.map((item) => this.line(item))}</tbody></table></div>

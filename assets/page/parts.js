@@ -1,12 +1,21 @@
 // The parts of a dataset, in the order of the work: what is below its head. Each is a custom element of its own file.
 
-import "./doctor.js";
 import "./review.js";
+import "./bulk.js";
+import "./doctor.js";
+import "./map.js";
+import "./mix.js";
+import "./split.js";
+import "./tag.js";
 import "./versions.js";
 
 export const PARTS = [
-  { key: "", title: "Rows", elements: ["ft-overview", "ft-rows"] },
+  { key: "", title: "Rows", elements: ["ft-overview", "ft-bulk", "ft-rows"] },
   { key: "doctor", title: "Doctor", elements: ["ft-doctor"] },
   { key: "review", title: "Review", elements: ["ft-review"] },
+  { key: "tag", title: "Tags", elements: ["ft-tag"] },
+  { key: "split", title: "Split", elements: ["ft-split"] },
+  { key: "mix", title: "Mix", elements: ["ft-mix"] },
+  { key: "map", title: "Pictures", elements: ["ft-map"] },
   { key: "versions", title: "Versions", elements: ["ft-versions"] },
 ];

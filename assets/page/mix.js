@@ -1,0 +1,149 @@
+// A mixture of several datasets: which, how much of each, what comes of it, and its making.
+
+import "./job.js";
+
+import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
+import { OUT, link } from "./dataset-links.js";
+import { found } from "./mix-found.js";
+
+const WAYS = [
+  ["proportional", "As they are", "Every row of each part once."],
+  ["temperature", "Small parts more", "Small parts get more than their share, so that large ones don’t drown them."],
+  ["weights", "By hand", "Each row as often as the weight beside its part says; 0.5 takes half of the rows."],
+];
+const blank = (dataset = "") => ({ dataset, version: "", only: "", weight: "1" });
+
+class Mix extends Part {
+  every = 6000;
+
+  start() {
+    this.dataset = address().dataset;
+    this.choices = { name: this.dataset ? `${this.dataset}-mix` : "mixture", by: "proportional", temperature: "2", rows: "", general: "", general_share: "10", seed: "0", parts: [blank(this.dataset), blank()] };
+    this.draw(null, html`<div class="mx stack">${this.dataset ? "" : html`<div>${link(`tab=data&mix=&job=&${OUT}`, "‹ All datasets", html`class="back"`)}<h1>Mix datasets</h1></div>`}<form class="card form" novalidate></form><div class="told"></div><div class="look"></div><div class="job"></div></div>`);
+    this.oninput = (event) => this.typed(event.target);
+    this.onclick = (event) => this.clicked(event);
+    this.onsubmit = (event) => { event.preventDefault(); this.make(); };
+    this.addEventListener("ft-job-done", (event) => this.done(event.detail));
+    this.loop();
+    this.job();
+  }
+  addressChanged() { this.job(); }
+  async tick() {
+    const there = await ask("/studio/mixes");
+    const key = JSON.stringify(there);
+    if (this.drawn === key) return;
+    const first = !this.there;
+    this.there = there;
+    this.drawn = key;
+    if (first && this.dataset) await this.again();
+    this.form();
+    this.look();
+  }
+  // A mixture opens with the recipe that made it, its parts at their newest versions.
+  async again() {
+    if (this.there.datasets.find((each) => each.name === this.dataset)?.format !== "mixture") return;
+    const { recipe } = await ask(`/studio/mixes/${encodeURIComponent(this.dataset)}`).catch(() => ({}));
+    if (!recipe) return;
+    const parts = recipe.parts.map((text) => {
+      const [, dataset, , only, weight] = /^([^[\]@=]+)(?:@(\d+))?(?:\[([^\]]*)\])?(?:=(.+))?$/.exec(text);
+      return { ...blank(dataset), only: only ?? "", weight: weight ?? "1" };
+    });
+    Object.assign(this.choices, { name: this.dataset, by: recipe.by, temperature: String(recipe.temperature), rows: String(recipe.rows ?? ""), seed: String(recipe.seed),
+      general: (recipe.general ?? "").replace(/@\d+$/, ""), general_share: String(100 * recipe.general_share), parts });
+  }
+
+  // ---- The form ----
+
+  form() {
+    const { datasets } = this.there;
+    if (datasets.length < 1) {
+      this.draw(".form", html`<div class="empty"><h2>There is nothing to mix yet</h2><p>A mixture is made of datasets. ${link("tab=data&import=1&mix=", "Import a file")} first.</p></div>`);
+      return;
+    }
+    const { name, by, temperature, rows, general, general_share, seed, parts } = this.choices;
+    const sets = (chosen, none) => html`<option value="">${none}</option>${datasets.map((each) => html`<option value="${each.name}" ${each.name === chosen ? html`selected` : ""}>${each.name} (${number(each.counts.train)} to train on)</option>`)}`;
+    const only = (part) => Object.entries(datasets.find((each) => each.name === part.dataset)?.groups ?? {}).flatMap(([tag, values]) => values.map(([value, count]) => [`${tag}=${value}`, `${tag}: ${value} (${number(count)})`]));
+    const line = (part, place) => html`<tr><th scope="row"><label class="unseen" for="mx-set-${place}">Part ${place + 1}</label><select id="mx-set-${place}" name="dataset-${place}" class="ft-input">${sets(part.dataset, "Choose a dataset…")}</select></th>
+      <td><select name="only-${place}" class="ft-input" aria-label="Which rows of part ${place + 1}"><option value="">all rows</option>${only(part).map(([key, words]) => html`<option value="${key}" ${key === part.only ? html`selected` : ""}>${words}</option>`)}</select></td>
+      ${by === "weights" ? html`<td><input name="weight-${place}" class="ft-input num mx-weight" value="${part.weight}" inputmode="decimal" maxlength="8" autocomplete="off" aria-label="Weight of part ${place + 1}"></td>` : ""}
+      <td class="right"><button type="button" class="ft-button small quiet" data-remove="${place}" aria-label="Remove part ${place + 1}" ${parts.length > 1 ? "" : html`disabled`}>Remove</button></td></tr>`;
+    const focused = document.activeElement?.name;
+    const place = this.draw(".form", html`<h2>${this.dataset ? "Mix it with others" : "The recipe"}</h2><p class="soft">Several datasets become a new one. Held-out rows stay held out, and what one part holds out no other trains on.</p>
+      <div class="scroll"><table class="mx-parts"><thead><tr><th scope="col">Part</th><th scope="col">Which rows</th>${by === "weights" ? html`<th scope="col">Weight</th>` : ""}<th scope="col"><span class="unseen">Remove</span></th></tr></thead><tbody>${parts.map(line)}</tbody></table></div>
+      <div><button type="button" class="ft-button small" data-do="add">Add a part</button></div>
+      <fieldset class="sp-field"><legend>How much of each</legend><div class="form-options">${WAYS.map(([key, words]) => html`<label><input type="radio" name="by" value="${key}" ${key === by ? html`checked` : ""}><span>${words}</span></label>`)}</div>
+        <p class="form-help">${WAYS.find(([key]) => key === by)[2]}</p></fieldset>
+      <div class="sp-fields">${by === "temperature" ? html`<div class="sp-field"><label for="mx-temperature">Temperature</label><input id="mx-temperature" name="temperature" class="ft-input num" value="${temperature}" inputmode="decimal" maxlength="6" autocomplete="off"><p class="form-help">1 is as they are; the higher, the more alike in number.</p></div>` : ""}
+        <div class="sp-field"><label for="mx-general">General rows against forgetting</label><select id="mx-general" name="general" class="ft-input">${sets(general, "none")}</select>
+          <p class="form-help">A dataset of general questions that you bring. The studio ships none: its sample data is a house style, not general knowledge.</p></div>
+        ${general ? html`<div class="sp-field"><label for="mx-share">Share of general rows, in %</label><input id="mx-share" name="general_share" class="ft-input num" value="${general_share}" inputmode="decimal" maxlength="5" autocomplete="off"><p class="form-help">10 to 20 % is usual.</p></div>` : ""}
+        <div class="sp-field"><label for="mx-rows">Rows to train on</label><input id="mx-rows" name="rows" class="ft-input num" value="${rows}" inputmode="numeric" maxlength="9" placeholder="as many as the parts make" autocomplete="off"></div>
+        <div class="sp-field"><label for="mx-seed">Seed</label><input id="mx-seed" name="seed" class="ft-input num" value="${seed}" inputmode="numeric" maxlength="12" autocomplete="off"></div>
+        <div class="sp-field"><label for="mx-name">Name of the mixture</label><input id="mx-name" name="name" class="ft-input" value="${name}" maxlength="64" autocomplete="off" spellcheck="false"></div></div>
+      <div class="row"><button class="ft-button primary">Make the mixture</button><span class="soft small">What comes of it is shown below first.</span></div>`);
+    place.querySelector(`[name="${CSS.escape(focused ?? "")}"]${focused === "by" ? ":checked" : ""}`)?.focus();
+  }
+  typed(field) {
+    const [, key, place] = /^(dataset|only|weight)-(\d+)$/.exec(field.name) ?? [null, field.name, null];
+    if (place === null) this.choices[key] = field.value;
+    else {
+      this.choices.parts[place][key] = field.value;
+      if (key === "dataset") this.choices.parts[place].only = "";
+    }
+    if (["dataset", "by", "general"].includes(key)) this.form();
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.look(), 300);
+  }
+  clicked(event) {
+    const remove = event.target.closest("[data-remove]");
+    if (remove) this.choices.parts.splice(Number(remove.dataset.remove), 1);
+    else if (event.target.closest("[data-do=add]")) this.choices.parts.push(blank());
+    else return;
+    this.form();
+    this.look();
+  }
+  get recipe() {
+    const { name, by, temperature, rows, general, general_share, seed, parts } = this.choices;
+    const value = (text) => Number(String(text).replace(",", "."));
+    const weight = (part) => (by === "weights" ? `=${String(part.weight).replace(",", ".")}` : "");
+    return {
+      name, by, temperature: value(temperature), rows: rows ? value(rows) : null, general: general || null, general_share: value(general_share) / 100, seed: value(seed),
+      parts: parts.filter((part) => part.dataset).map((part) => `${part.dataset}${part.only ? `[${part.only}]` : ""}${weight(part)}`),
+    };
+  }
+
+  // ---- What comes of it ----
+
+  async look() {
+    const recipe = this.recipe;
+    if (!recipe.parts.length) { this.draw(".look", html``); return; }
+    const mine = (this.asked = (this.asked ?? 0) + 1);
+    try {
+      const told = await tell("/studio/mixes/look", { ...recipe, name: recipe.name || "mixture", model: address().model });
+      if (mine === this.asked) this.draw(".look", told.error ? notice(told.error) : found(told));
+    } catch (error) {
+      if (mine === this.asked) this.draw(".look", notice(error));
+    }
+  }
+  async make() {
+    this.draw(".told", html``);
+    try {
+      const { job } = await tell("/studio/mixes/start", this.recipe);
+      go({ job });
+    } catch (error) {
+      this.draw(".told", notice(error));
+    }
+  }
+  job() {
+    const { job } = address();
+    this.draw(".job", job ? html`<div class="card"><ft-job data-kind="jobs" data-id="${job}" data-title="Mixing" data-stopped="No mixture was made."></ft-job></div>` : html``);
+  }
+  done({ status, result }) {
+    if (status !== "finished") return;
+    this.draw(".job", html`<div class="notice spread" role="status"><span><strong>“${result.name}” version ${result.version} is made:</strong> ${number(result.rows)} rows.</span>
+      <span class="row">${link(`tab=data&dataset=${encodeURIComponent(result.name)}&mix=&job=&${OUT}`, "Open it", html`class="ft-button primary"`)}
+      ${link(`tab=data&dataset=${encodeURIComponent(result.name)}&mix=&job=&${OUT}&part=split`, "Check its split", html`class="ft-button"`)}</span></div>`);
+    this.querySelector(".job").scrollIntoView({ block: "nearest" });
+  }
+}
+customElements.define("ft-mix", Mix);

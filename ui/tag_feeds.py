@@ -1,0 +1,63 @@
+"""Tags, and deeds on all rows that a list shows.
+
+GET  /studio/datasets-tags/NAME/bulk?find=&side=&…   how many rows match the words of the list's address
+POST /studio/datasets-tags/NAME/bulk?find=&side=&…   moves, tags, leaves out or takes in all of them
+POST /studio/datasets-tags/NAME/look                 which rows a rule would tag
+POST /studio/datasets-tags/NAME/apply                tags them
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Body
+
+from studio.workspace import Workspace
+from ui.dataset_access import listing, opened
+from ui.row_feeds import Chosen
+
+Words = dict[str, Any]
+
+
+def router(workspace: Workspace) -> APIRouter:
+    """The routes of one workspace."""
+    api = APIRouter(prefix="/studio/datasets-tags")
+
+    @api.get("/{name}/bulk")
+    def count(name: str, asked: Chosen) -> Words:
+        from studio.datasets import bulk
+
+        rows = listing(opened(workspace, name), None)
+        return {"count": bulk.count(rows, asked.wanted(rows))}
+
+    @api.post("/{name}/bulk")
+    def do(name: str, asked: Chosen, body: Words = Body(...)) -> dict[str, int]:  # noqa: B008
+        from studio.datasets import bulk
+
+        rows = listing(opened(workspace, name), None)
+        return bulk.bulk(rows, asked.wanted(rows), body)
+
+    @api.post("/{name}/look")
+    def look(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
+        from studio.datasets import tagging
+
+        dataset = opened(workspace, name)
+        return tagging.look(dataset, _settings(dataset.name, body)).as_dict()
+
+    @api.post("/{name}/apply")
+    def apply(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
+        from studio.datasets import tagging
+
+        dataset = opened(workspace, name)
+        settings = _settings(dataset.name, body)
+        hits = tagging.look(dataset, settings)
+        return {"tagged": tagging.apply(dataset, settings.tag, dict(hits.tags))}
+
+    return api
+
+
+def _settings(name: str, body: Words) -> Any:
+    from studio.settings.base import check
+    from studio.settings.tagging import TagSettings
+
+    return check(TagSettings, body | {"dataset": name}, "These tags can't be given.")
