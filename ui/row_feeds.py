@@ -7,7 +7,7 @@ GET  /studio/datasets/NAME/choices                  what rows can be filtered an
 POST /studio/datasets/NAME/index                    starts making the version quick to sort and search
 
 Rows are chosen by `find`, `side` (train, validation, test, changed, excluded), `label`, `tags` (domain=law&tone=dry),
-`file` and `sort`, all of which may be combined.
+`file` and `sorted`, all of which may be combined.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Asked:
     label: str = ""
     tags: str = ""
     file: str = ""
-    sort: str = ""
+    sorted: str = ""
 
     def wanted(self, rows: Listing) -> Wanted:
         from studio.datasets.listing import Wanted
@@ -57,7 +57,7 @@ class Asked:
             tags=dict(parse_qsl(self.tags)),
             file=self.file or None,
             among=groups.get(self.side),
-            sort=self.sort,
+            sort=self.sorted,
         )
 
 

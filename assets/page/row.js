@@ -4,6 +4,7 @@ import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { OUT } from "./dataset-links.js";
 import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
+import { chosen } from "./row-choice.js";
 import { toast } from "./toast.js";
 import { chips, rowBody, texts } from "./turns.js";
 
@@ -44,9 +45,7 @@ class Row extends Part {
   get path() { return `/studio/datasets/${encodeURIComponent(this.at.dataset)}/rows/${encodeURIComponent(this.at.row)}`; }
   get key() { return `${this.at.dataset} ${this.at.row}`; }
   query(more = {}) {
-    const { version, find, side } = this.at;
-    const given = Object.entries({ version, find, side, ...more }).filter(([, value]) => value !== undefined && value !== "");
-    return new URLSearchParams(given);
+    return chosen(this.at, more);
   }
 
   async load() {
@@ -83,7 +82,7 @@ class Row extends Part {
       ? html`<span class="soft small">Version ${this.found.version} never changes; edit rows in version ${this.found.latest}.</span>`
       : html`<button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button><button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
           ? "Include again" : "Exclude"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo</button>` : ""}`;
-    this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${number(place.total)}</span></h1>
+    this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${place.exact ? "" : "about "}${number(place.total)}</span></h1>
         <div class="row tight-row">${chips(row)}<span class="soft small">${row.file} · line ${number(row.line)} · <code>${row.id}</code></span></div></div>
         <div class="row tight-row">${step(place.previous, "Previous", "k")}${step(place.next, "Next", "j")}</div></div></div>
       <div class="spread ft-viewbar"><div class="sides" role="group" aria-label="How to look at it">${VIEWS.map(([view, words]) =>

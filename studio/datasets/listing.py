@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.06  # seconds of looking for somebody who waits at a page
 FOREVER = float("inf")
-STEP = 512
+STEP = 128  # rows looked at in one go, at least
+LOOK = 0.015  # seconds that one go may well take
 MOST_INLINE = 4_000_000
 INLINE: Kept[Columns] = Kept(4)
 CHANGED: Kept[dict[int, Change]] = Kept(8)
@@ -148,13 +149,15 @@ class Matches:
         return None
 
     def _looking(self) -> Iterator[int]:
-        """Looks at more and more of the rows; yields how many it looked at each time."""
-        for start in range(0, len(self.numbers) if self.hits else 0, STEP):
-            some = slice(start, start + STEP)
+        """Looks at more and more of the rows, each time some milliseconds long; yields how many it looked at."""
+        start, step = 0, STEP
+        while self.hits is not None and start < len(self.numbers):
+            began, some = time.monotonic(), slice(start, start + step)
             unknown = int(np.sum(self.known(some) == 0))
             if unknown:
                 self._settle(some)
             yield unknown
+            start, step = some.stop, step * 2 if time.monotonic() - began < LOOK else max(STEP, step // 2)
 
     def _settle(self, some: slice) -> None:
         if self.hits is not None and self.places is not None:
