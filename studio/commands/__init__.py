@@ -12,6 +12,7 @@ COMMANDS = {
     "tag": "give tags to rows by words, by a pattern or from a column",
     "mix": "mix several datasets into a new one by weight",
     "doctor": "find duplicates, leaks, personal data and more in a dataset, and fix what you name",
+    "review": "say how far the review of a dataset is and how reviewers agree; export or import judgements",
     "freeze": "make a new version of a dataset with what people changed in it",
     "versions": "list, compare and name the versions of a dataset, or go back to one",
     "save": "write a version of a dataset into a file: JSONL, CSV or Parquet",
