@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +39,10 @@ class Bench:
         self.job = job
         self.settings = settings
         self.scratch = scratch
-        self.model = Model.open(job.workspace, settings.model)
+
+    @cached_property
+    def model(self) -> Model:
+        return Model.open(self.job.workspace, self.settings.model)
 
     def say(self, text: str) -> None:
         """Tells how it goes, and ends it when somebody asked to stop."""
