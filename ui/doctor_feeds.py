@@ -17,6 +17,7 @@ from studio.errors import NotFound, Refused
 from studio.workspace import Workspace
 from ui import row_pictures
 from ui.dataset_access import models
+from ui.telling import plainly
 
 PAGE = 20
 ASKED = ("dataset", "model", "cutoff", "goal", "benchmark")
@@ -30,11 +31,11 @@ def router(workspace: Workspace) -> APIRouter:
     @api.get("")
     def newest(dataset: str) -> Words:
         from studio.datasets.store import Dataset
-        from studio.doctor import reports, visits
+        from studio.doctor import reports
 
         name = Dataset.open(workspace, dataset).name
         jobs = reports.jobs_of(workspace, name)
-        return {"visit": visits.told(workspace, jobs[0].name) if jobs else None, "models": models(workspace)}
+        return {"visit": _told(workspace, jobs[0].name) if jobs else None, "models": models(workspace)}
 
     @api.post("")
     def start(body: Words = Body(...)) -> Words:  # noqa: B008
@@ -44,9 +45,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{job}")
     def one(job: str) -> Words:
-        from studio.doctor import visits
-
-        return {"visit": visits.told(workspace, job), "models": models(workspace)}
+        return {"visit": _told(workspace, job), "models": models(workspace)}
 
     @api.get("/{job}/rows")
     def rows(job: str, finding: str, start: int = 0) -> Words:
@@ -66,9 +65,18 @@ def router(workspace: Workspace) -> APIRouter:
             _ignore(workspace, job, kind, deed == "ignore")
         else:
             raise NotFound(f"The doctor can't be asked to “{deed}”.", "", "Use fix, undo, ignore or heed.")
-        return {"done": done, "visit": visits.told(workspace, job)}
+        return {"done": done, "visit": _told(workspace, job)}
 
     return api
+
+
+def _told(workspace: Workspace, job: str) -> Words:
+    """A visit, with boxes and buttons named where a command's advice names flags."""
+    from studio.doctor import visits
+
+    told = visits.told(workspace, job)
+    error = told["error"]
+    return told | {"error": error and error | {"next": plainly(error["next"])}}
 
 
 def _rows(workspace: Workspace, job: str, kind: str, start: int) -> Words:

@@ -74,7 +74,7 @@ class Doctor extends Part {
       return;
     }
     const working = visit && LIVE.includes(visit.status);
-    this.draw(".dr-head", visit && !working ? this.head(visit) : html``);
+    this.draw(".dr-head", visit?.report && !working ? this.head(visit) : html``);
     this.draw(".dr-body", working ? this.working(visit) : visit?.report ? this.report(visit.report) : visit ? this.ended(visit) : this.first());
   }
 
@@ -93,13 +93,12 @@ class Doctor extends Part {
     const told = visit.error ?? {
       what: visit.status === "stopped" ? "This visit was stopped." : "This visit has no report.",
       why: visit.status === "stopped" ? "" : "It did not come to its end.",
-      next: "Let the doctor look again.",
+      next: "Look again.",
     };
-    return html`${notice(told, visit.status === "stopped" ? "warning" : "error")}`;
+    return html`${notice(told, visit.status === "stopped" ? "warning" : "error")}<div class="card dr-first"><h2>Let the doctor look again</h2>${options(this.models, visit.settings)}</div>`;
   }
   head(visit) {
-    return html`<div class="spread top"><div><h2>Data doctor</h2><p class="soft small">${visit.report
-      ? `${number(visit.report.rows)} rows of version ${visit.report.version} looked at, with your changes.` : ""}</p></div>
+    return html`<div class="spread top"><div><h2>Data doctor</h2><p class="soft small">${number(visit.report.rows)} rows of version ${visit.report.version} looked at, with your changes.</p></div>
       <details class="dr-again" ${this.opened ? html`open` : ""}><summary class="ft-button">Look again…</summary><div class="card">${options(this.models, visit.settings)}</div></details></div>`;
   }
   report(report) {

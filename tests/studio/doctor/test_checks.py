@@ -31,6 +31,8 @@ def kinds(check, *rows: Row) -> list[str]:
 
 CALL = [{"type": "function", "function": {"name": "find", "arguments": {"who": "ann@firma.de"}}}]
 
+CALLING = {"role": "assistant", "content": "", "tool_calls": CALL}
+
 
 @pytest.mark.parametrize(
     "row, empty",
@@ -39,7 +41,7 @@ CALL = [{"type": "function", "function": {"name": "find", "arguments": {"who": "
         (asked("Hi?", "Hello."), False),
         (chat(("user", "Hi?")), True),
         (chat(("user", "a"), ("assistant", ""), ("user", "b"), ("assistant", "c")), True),
-        (Row("r", "chat", messages=[{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": CALL}]), False),
+        (Row("r", "chat", messages=[{"role": "user", "content": "a"}, CALLING]), False),
         (Row("r", "label", messages=[{"role": "user", "content": "a"}], label=" "), True),
         (Row("r", "text", text="  "), True),
         (Row("r", "preference", messages=[], chosen=[{"role": "assistant", "content": "a"}], rejected=[]), True),
