@@ -16,7 +16,7 @@ from typing import Any
 from backend.job import Concluded, Job, StopRequested, run_job
 from backend.keeper import keep
 from backend.training import launching
-from backend.training.settings import settings_of, with_format
+from backend.training.settings import settings_of, write_down
 
 # Before any of these libraries is imported: nothing is asked of the network.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -41,14 +41,14 @@ def main(job: Job) -> dict[str, Any]:
     among = ranks.Ranks(settings.spread, device)
     torch.set_num_threads(max(1, (settings.threads or 1) // among.count))
     with among.first_goes_ahead():
-        speeds = calibrate.calibrated(job.workspace) if device == "cpu" else None
-        settings = with_format(job, settings, speeds)
+        settings, onednn = calibrate.suited(job.workspace, settings, device)
+        write_down(job, settings)
     transformers.set_seed(settings.seed)
     transformers.logging.disable_progress_bar()
     model = Model.open(job.workspace, settings.model)
     tokenizer = prepare.tokenizer_of(job, settings, model)
     job.event("loading", item=f"the model {model.name}", bytes=model.size)
-    loaded = load.load(settings, model, onednn=speeds is not None and speeds.takes_onednn)
+    loaded = load.load(settings, model, onednn)
 
     # Prepare
     if among.first:

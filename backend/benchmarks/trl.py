@@ -47,7 +47,7 @@ def _train(bench: Bench, place: Path, conversations: list[list[dict[str, Any]]],
     folder = bench.folder("trl")
     (folder / "settings.json").write_text(json.dumps(_settings(bench, folder, conversations, packing)))
     took = measured.run(
-        [sys.executable, trl_side.__file__, str(folder / "settings.json")],
+        [sys.executable, "-P", trl_side.__file__, str(folder / "settings.json")],  # -P: not our trl
         folder / "output.log",
         cwd=folder,
         env=measured.environment(

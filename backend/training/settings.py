@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from backend.job import Job
-from studio import calibration, migrate, runs
-from studio.calibration import Calibration
+from studio import migrate, runs
 from studio.jobs.folder import SETTINGS
 from studio.settings.train import TrainSettings
 
@@ -40,14 +39,7 @@ def settings_of(job: Job) -> TrainSettings:
     return found.settings
 
 
-def with_format(job: Job, settings: TrainSettings, speeds: Calibration | None) -> TrainSettings:
-    """The number format measured to be the faster one on this CPU; written down, as a later life has to take the same.
-
-    Args:
-        speeds: what was measured; None on a GPU, where nothing needs to be.
-    """
-    if speeds is None or settings.dtype != "auto":
-        return settings
-    found = settings.model_copy(update={"dtype": calibration.dtype(settings.method.name, speeds)})
-    migrate.save(job.folder / SETTINGS, "settings", {"job": "train", **found.plain()})
-    return found
+def write_down(job: Job, settings: TrainSettings) -> None:
+    """What the machine decided, as a later life of the run has to take the same."""
+    if settings != runs.settings_of(job.folder):
+        migrate.save(job.folder / SETTINGS, "settings", {"job": "train", **settings.plain()})

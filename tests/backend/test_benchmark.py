@@ -1,0 +1,108 @@
+"""Benchmarks: ratios within a round, figures of a process taken from outside, and the command that runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from backend.benchmarks import measured, ours
+from backend.benchmarks.contest import Contest
+from backend.benchmarks.ours import Ran
+from studio.benchmarks import BENCHMARKS, Bar, module
+from studio.commands import benchmark, run
+from studio.errors import StudioError
+from studio.settings.train import TrainSettings
+from tests.tiny import tiny_model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_each_is_a_module_that_measures() -> None:
+    for name in BENCHMARKS:
+        file = ROOT / (module(name).replace(".", "/") + ".py")
+        assert "def measure(bench: Bench" in file.read_text(encoding="utf-8"), name
+
+
+def test_what_is_compared_are_settings_of_ours() -> None:
+    TrainSettings.model_validate({"dataset": "d", **ours.WORK})
+
+
+def test_a_ratio_is_the_median_of_those_within_a_round() -> None:
+    """The machine was three times as slow in the second round, for both."""
+    taken = {
+        "theirs": [Ran(10, 11, 9, 2_000, 1.00, 0), Ran(30, 31, 9, 2_000, 1.00, 0), Ran(12, 13, 9, 2_200, 1.0, 0)],
+        "ours": [Ran(4, 5, 3, 1_000, 1.01, 500), Ran(10, 11, 3, 1_000, 1.01, 500), Ran(3, 4, 3, 1_100, 1.01, 500)],
+    }
+    said: list[str] = []
+    bench: Any = SimpleNamespace(settings=SimpleNamespace(rounds=3), say=said.append)
+    contest = Contest(bench, {name: iter(rans).__next__ for name, rans in taken.items()})
+    assert contest.faster("ours", "theirs") == 3.0
+    assert contest.ratio("peak", "ours", "theirs") == 0.5
+    assert contest.apart("ours", "theirs") == pytest.approx(0.01)
+    theirs, our = contest.lines()
+    assert theirs["tokens_per_second"] == 500 / 12 and our["tokens_per_second"] == 125
+    assert len(said) == 6
+
+
+def test_a_bar_is_reached_from_its_side() -> None:
+    assert Bar("faster", 2.5, 2.5).reached and not Bar("faster", 2.4, 2.5).reached
+    assert Bar("smaller", 0.8, 0.8, at_most=True).reached and not Bar("smaller", 0.81, 0.8, at_most=True).reached
+
+
+def python(tmp_path: Path, code: str) -> measured.Measured:
+    return measured.run(
+        [sys.executable, "-c", code], tmp_path / "out", cwd=tmp_path, env=measured.environment(SAID="yes")
+    )
+
+
+def test_memory_time_and_output_are_those_of_the_process(tmp_path: Path) -> None:
+    code = "import os, time; big = bytearray(300_000_000); big[::4096] = b'x' * len(big[::4096]); del big\n"
+    code += "print(os.environ['SAID'])\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    found = python(tmp_path, code)
+    assert found.output.strip() == "yes"
+    assert 300e6 < found.peak < 400e6
+    assert found.processor > 0.2 and found.seconds > 0.3
+
+
+def test_a_process_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(StudioError, match="no such thing"):
+        python(tmp_path, "raise SystemExit('no such thing')")
+
+
+@pytest.mark.full
+def test_the_command_measures_and_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace = tmp_path / "w"
+    tiny_model(workspace / "models" / "tiny")
+    data = tmp_path / "rows.jsonl"
+    rows = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(8)]
+    data.write_text("\n".join(json.dumps(row) for row in rows))
+    place = ["--workspace", str(workspace), "--json"]
+    given = ["flat", "--data", str(data), "--model", "tiny", "--rows", "8", "--rounds", "1"]
+    assert run("benchmark", [*given, *place]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [side["side"] for side in result["sides"]] == ["100 rows", "100,000 rows", "step 10", "step 10,000"]
+    assert len(result["bars"]) == 2 and result["machine"]
+    assert not list((workspace / "jobs" / result["id"]).glob(".benchmark-*"))  # its own workspace is gone
+    assert "at most 1.5" in benchmark.show(result)
+
+
+def test_what_it_cannot_measure_with_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FLEXTUNE_REAL_DATA", raising=False)
+    workspace = tmp_path / "w"
+    place = ["--workspace", str(workspace), "--json"]
+    assert run("benchmark", ["fastest", *place]) == 1
+    assert "llama-factory" in json.loads(capsys.readouterr().out)["error"]["why"]
+    tiny_model(workspace / "models" / "tiny")
+    assert run("benchmark", ["flat", "--model", "tiny", *place]) == 1
+    assert "--data" in json.loads(capsys.readouterr().out)["error"]["next"]
+    assert run("benchmark", place) == 0
+    assert set(json.loads(capsys.readouterr().out)["benchmarks"]) == set(BENCHMARKS)
+    assert os.environ.get("FLEXTUNE_REAL_DATA") is None

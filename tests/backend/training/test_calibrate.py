@@ -1,0 +1,54 @@
+"""What a CPU does best is measured once and kept for this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from backend.training import calibrate
+from studio import calibration
+from studio.calibration import Calibration
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+
+BFLOAT16 = Calibration(float32=1e11, onednn=2e11, bfloat16=8e11, tokens=256)
+PLAIN = Calibration(float32=3e11, onednn=3e11, bfloat16=1e11, tokens=128)
+
+
+def test_every_way_is_measured() -> None:
+    found = calibrate.measure()
+    assert found.float32 > 0 and found.tokens in calibrate.SIZES
+    assert found.speed("float32") >= found.float32
+
+
+def test_it_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace, calls = Workspace.open(tmp_path / "w"), []
+    monkeypatch.setattr(calibrate, "measure", lambda: calls.append(1) or BFLOAT16)
+    assert [calibrate.calibrated(workspace) for _ in range(3)] == [BFLOAT16] * 3 and len(calls) == 1
+    threads = torch.get_num_threads()
+    assert calibration.read(workspace, threads) == BFLOAT16 and calibration.read(workspace, threads + 1) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "method", "dtype", "onednn"),
+    [
+        (BFLOAT16, "lora", "bfloat16", True),
+        (BFLOAT16, "full", "bfloat16", True),
+        (BFLOAT16, "dora", "float32", True),
+        (BFLOAT16, "qlora", "float32", True),
+        (PLAIN, "lora", "float32", False),
+    ],
+)
+def test_the_faster_format_is_taken_where_it_fits(
+    found: Calibration, method: str, dtype: str, onednn: bool, tmp_path: Path
+) -> None:
+    workspace = Workspace.open(tmp_path / "w")
+    calibration.write(workspace, torch.get_num_threads(), found)
+    asked = TrainSettings.model_validate({"dataset": "d", "method": {"name": method}})
+    settings, through = calibrate.suited(workspace, asked, "cpu")
+    assert (settings.dtype, through) == (dtype, onednn)
+    said = asked.model_copy(update={"dtype": "float32"})
+    assert calibrate.suited(workspace, said, "cpu") == (said, onednn)
+    assert calibrate.suited(workspace, asked, "cuda") == (asked, False)
