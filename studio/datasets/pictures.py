@@ -1,0 +1,156 @@
+"""What a version looks like as a whole: turns, lengths, languages, likenesses, and a map of its rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from studio.datasets.likeness import Likeness, common_pieces
+from studio.datasets.rows import Row, Turn
+from studio.datasets.store import Dataset
+from studio.doctor import reports
+from studio.doctor.kinds import KINDS, ordered
+from studio.doctor.languages import language, named
+from studio.errors import Broken, StudioError
+from studio.workspace import Workspace
+
+MAP = "map.parquet"
+SAMPLE = 1000
+ALIKE = 0.7  # share of common five-letter pieces from which on rows count as near-duplicates
+LONGEST = 4000  # characters of a row by which it is placed
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Figures of a sample of rows.
+
+    Args:
+        rows, of: how many rows were looked at, and how many there are.
+        turns: number of turns → rows.
+        answers: characters of each row's answers.
+        languages: language in words → rows; rows with too few words to tell are "too short to tell".
+        clusters: of each group of two or more near-duplicates its size, largest first.
+        likest: the first row of the largest group, "" for none.
+    """
+
+    rows: int
+    of: int
+    turns: dict[int, int]
+    answers: list[int]
+    languages: dict[str, int]
+    clusters: list[int]
+    likest: str
+
+
+def pictures(dataset: Dataset, version: int, most: int = SAMPLE) -> Pictures:
+    """Figures of at most so many rows, evenly spread; about a second for a thousand rows."""
+    rows = dataset.sample(version, most)
+    spoken = Counter(named(code) if (code := language(text_of(row))[0]) else "too short to tell" for row in rows)
+    groups = alike([text_of(row) for row in rows])
+    return Pictures(
+        rows=len(rows),
+        of=int(dataset.version_info(version)["rows"]),
+        turns=dict(
+            sorted(Counter(len(_said(row)) + (row.kind == "label") for row in rows if row.kind != "text").items())
+        ),
+        answers=[len(answer) for row in rows if (answer := answer_of(row))],
+        languages=dict(spoken.most_common(12)),
+        clusters=[len(group) for group in groups],
+        likest=rows[groups[0][0]].row_id if groups else "",
+    )
+
+
+def alike(texts: list[str]) -> list[list[int]]:
+    """Groups of near-duplicate texts by their numbers, the largest first."""
+    found = Likeness(ALIKE, common_pieces(texts))
+    found.add(enumerate(texts))
+    group = list(range(len(texts)))
+
+    def root(at: int) -> int:
+        while group[at] != at:
+            group[at] = group[group[at]]
+            at = group[at]
+        return at
+
+    for one, other in found.pairs():
+        group[max(root(one), root(other))] = min(root(one), root(other))
+    members: dict[int, list[int]] = {}
+    for at in range(len(texts)):
+        members.setdefault(root(at), []).append(at)
+    return sorted((each for each in members.values() if len(each) > 1), key=lambda each: (-len(each), each[0]))
+
+
+def text_of(row: Row) -> str:
+    """What a row says, without its system prompt, which is the same for many: question and answers, cut off."""
+    if row.kind == "text":
+        return (row.text or "")[:LONGEST]
+    said = [str(turn.get("content") or "") for turn in _said(row) if turn["role"] != "system"]
+    return "\n".join([*said, row.label or "" if row.kind == "label" else ""])[:LONGEST]
+
+
+def answer_of(row: Row) -> str:
+    """What is to be learned of a row, "" for a row without an answer."""
+    if row.kind == "label":
+        return row.label or ""
+    return "\n".join(str(turn.get("content") or "") for turn in _said(row) if turn["role"] == "assistant")
+
+
+def _said(row: Row) -> list[Turn]:
+    return [*(row.messages or []), *(row.chosen or [])]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A row on the map: its place, between -1 and 1, what it begins with, and what it may be coloured by."""
+
+    row_id: str
+    x: float
+    y: float
+    text: str
+    colours: dict[str, str]
+
+
+def points(dataset: Dataset, version: int, folder: Path) -> list[Point]:
+    """The map that the job in `folder` made of that version.
+
+    Raises:
+        Broken: its file can't be read.
+    """
+    try:
+        places = pq.read_table(folder / MAP).to_pydict()
+    except (OSError, ValueError) as error:
+        raise Broken("This map can't be read.", f"{folder / MAP}: {error}", "Make it again.") from error
+    rows = dataset.find(version, places["row_id"])
+    return [
+        Point(row_id, round(x, 4), round(y, 4), text_of(rows[row_id])[:160], colours(rows[row_id]))
+        for row_id, x, y in zip(places["row_id"], places["x"], places["y"], strict=True)
+        if row_id in rows
+    ]
+
+
+def findings(workspace: Workspace, dataset: Dataset, version: int) -> dict[str, str]:
+    """Of each row with which the doctor found something in that version, at its last look, the gravest finding."""
+    for folder in reports.jobs_of(workspace, dataset.name):
+        try:
+            report = reports.Report.read(folder)
+        except (StudioError, OSError):
+            continue  # it did not come to its end
+        if report.version == version:
+            found: dict[str, str] = {}
+            for kind in ordered([finding["kind"] for finding in report.findings]):
+                for row_id, _ in report.row_ids(kind):
+                    found.setdefault(row_id, KINDS[kind].title)
+            return found
+    return {}
+
+
+def colours(row: Row) -> dict[str, str]:
+    """By what a row can be coloured: its side, its label, each of its tags."""
+    found: dict[str, Any] = {"split": row.split}
+    if row.label is not None:
+        found["label"] = row.label
+    return found | row.tags

@@ -1,0 +1,95 @@
+"""What the pictures of a dataset are drawn from.
+
+GET  /studio/datasets-map/NAME?version=            figures of a sample: turns, answers, languages, near-duplicates
+GET  /studio/datasets-map/NAME/map?version=        the newest map: its points, or the job that makes it
+POST /studio/datasets-map/NAME/map                 makes a map, as a job
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Body
+
+from studio.errors import StudioError
+from studio.jobs import folder as job_folder
+from studio.jobs import local
+from studio.kept import Kept
+from studio.workspace import Workspace
+
+Words = dict[str, Any]
+KEPT: Kept[Any] = Kept(6)
+JOB = "map_rows"
+
+
+def router(workspace: Workspace) -> APIRouter:
+    """The routes of one workspace. The studio's data code is imported when it is first asked for."""
+    api = APIRouter(prefix="/studio/datasets-map")
+
+    def opened(name: str) -> Any:
+        from studio.datasets.store import Dataset
+
+        return Dataset.open(workspace, name)
+
+    @api.get("/{name}")
+    def figures(name: str, version: int | None = None) -> Words:
+        from studio.datasets.pictures import pictures
+
+        dataset = opened(name)
+        number = dataset.version_info(version)["version"]
+        path = dataset.path(number)
+        found = KEPT.get(("figures", str(path), path.stat().st_mtime_ns), lambda: pictures(dataset, number))
+        return asdict(found) | {"models": workspace.names("models")}
+
+    @api.get("/{name}/map")
+    def newest(name: str, version: int | None = None) -> Words:
+        from studio.datasets.pictures import findings, points
+
+        dataset = opened(name)
+        number = dataset.version_info(version)["version"]
+        folder = _newest(workspace, dataset.name, number)
+        if folder is None:
+            return {"points": None, "job": None}
+        status = job_folder.status(folder)
+        if status != "finished":
+            return {"points": None, "job": folder.name if status in ("queued", "running", "stopping") else None}
+        path = dataset.path(number)
+        key = ("map", str(path), path.stat().st_mtime_ns, folder.name)
+        found = KEPT.get(key, lambda: [asdict(point) for point in points(dataset, number, folder)])
+        if told := findings(workspace, dataset, number):
+            found = [
+                point | {"colours": point["colours"] | {"finding": told.get(point["row_id"], "nothing found")}}
+                for point in found
+            ]
+        settings = job_folder.read_settings(folder)
+        return {"points": found, "job": None, "by": settings["by"], "model": settings["model"]}
+
+    @api.post("/{name}/map")
+    def make(name: str, body: Words = Body(default={})) -> Words:  # noqa: B008
+        from studio.settings.base import check
+        from studio.settings.picturing import MapSettings
+
+        dataset = opened(name)
+        given: Words = {key: body[key] for key in ("by", "model", "rows", "seed") if key in body}
+        number = dataset.version_info(body.get("version"))["version"]
+        settings = check(MapSettings, {"dataset": dataset.name, "version": number, **given}, "This map can't be made.")
+        folder = job_folder.create(workspace, JOB, settings.model_dump(mode="json"), dataset.name)
+        local.start(folder)
+        return {"job": folder.name}
+
+    return api
+
+
+def _newest(workspace: Workspace, name: str, version: int) -> Path | None:
+    """The last job that maps that version, under the name the dataset has now."""
+    for job in reversed(workspace.names("jobs")):
+        folder = workspace.jobs / job
+        try:
+            settings = job_folder.read_settings(folder)
+        except (StudioError, OSError):
+            continue
+        if (settings.get("job"), settings.get("dataset"), settings.get("version")) == (JOB, name, version):
+            return folder
+    return None
