@@ -90,13 +90,23 @@ class Likeness:
         """Pairs of numbers whose texts are near-duplicates: not every pair of a cluster, but enough to link it."""
         if not self.blocks:
             return
-        signatures = np.concatenate(self.blocks)
+        signatures = self._joined()
         numbers = np.array(self.numbers)
         for start in range(0, SIGNATURE, BAND):
-            band = np.ascontiguousarray(signatures[:, start : start + BAND]).view([("", np.uint32)] * BAND).ravel()
-            for bucket in _buckets(band):
+            for bucket in _buckets(_hashed(signatures[:, start : start + BAND])):
                 for one, other in self._alike(signatures, bucket):
                     yield int(numbers[one]), int(numbers[other])
+
+    def _joined(self) -> Signatures:
+        """All signatures in one table; each block is given up on the way, so that they are never there twice."""
+        table = np.empty((sum(map(len, self.blocks)), SIGNATURE), np.uint32)
+        end = len(table)
+        while self.blocks:
+            block = self.blocks.pop()
+            end -= len(block)
+            table[end : end + len(block)] = block
+        self.blocks = [table]
+        return table
 
     def _alike(self, signatures: Signatures, bucket: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         """Compares a bucket's texts with its first; those unlike it with the first of them, and so on."""
@@ -110,12 +120,20 @@ class Likeness:
             bucket = rest[shares < self.threshold]
 
 
-def _buckets(band: npt.NDArray[np.void]) -> Iterator[npt.NDArray[np.int64]]:
+def _hashed(columns: Signatures) -> Pieces:
+    """A number for each row of a band, which sorts four times as quickly as the row itself."""
+    band = np.zeros(len(columns), np.uint64)
+    for column in columns.T:
+        band = (band ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        band ^= band >> np.uint64(29)
+    return band
+
+
+def _buckets(band: Pieces) -> Iterator[npt.NDArray[np.int64]]:
     """The places that hold equal values, for each value found twice or more."""
     order = np.argsort(band, kind="stable")
     values = band[order]
     starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
     ends = np.r_[starts[1:], len(values)]
-    for start, end in zip(starts, ends, strict=True):
-        if end - start > 1:
-            yield order[start:end]
+    for bucket in np.flatnonzero(ends - starts > 1):
+        yield order[starts[bucket] : ends[bucket]]
