@@ -109,11 +109,12 @@ class Bench:
 
 @contextmanager
 def bench(job: Job, settings: BenchmarkSettings) -> Iterator[Bench]:
-    """A benchmark with its scratch workspace, in which the model appears under its own name."""
+    """A benchmark with its scratch workspace, in which the model, if there is one, appears under its own name."""
     with TemporaryDirectory(prefix=".benchmark-", dir=job.folder) as folder:
         scratch = Workspace.open(Path(folder))
         found = Bench(job, settings, scratch)
-        shutil.copytree(found.model.path, scratch.models / settings.model, copy_function=_link)
+        if settings.model in job.workspace.names("models"):
+            shutil.copytree(found.model.path, scratch.models / settings.model, copy_function=_link)
         yield found
 
 
