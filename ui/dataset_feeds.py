@@ -12,7 +12,6 @@ What belongs to importing is in import_feeds.py, to rows in row_feeds.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from fastapi import APIRouter, Body

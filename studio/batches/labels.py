@@ -57,7 +57,8 @@ class AnswerFinder:
             BadInput: the template refuses the conversation, or its answers can't be told apart in what it renders.
         """
         turns = [number for number, message in enumerate(messages) if message.get("role") == "assistant"]
-        wanted = [number for number in (turns if loss_on == "all" else turns[-1:]) if messages[number].get("weight") != 0]
+        learned = turns if loss_on == "all" else turns[-1:]
+        wanted = [number for number in learned if messages[number].get("weight") != 0]
         if self.template.tracks_answers:
             return self._tracked(messages, tools, wanted)
         text = self.template.render(messages, tools)

@@ -34,7 +34,10 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     output = Path(args.output).expanduser().resolve()
     if output.exists() and not args.force:
         raise BadInput(
-            f"{output} is there already.", "It would be overwritten.", "Give another --output, or --force.", "output"
+            f"{output} is there already.",
+            "It would be overwritten.",
+            "Give another --output, or --force.",
+            field="output",
         )
     left_out, why = 0, ""
     with whole_file(output) as partial:

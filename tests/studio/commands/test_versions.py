@@ -1,0 +1,82 @@
+"""Versions by command: freeze, list, compare, name, go back, save; as JSON and in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from studio import commands
+from studio.datasets.importing import import_file
+from studio.datasets.reviews import Reviews
+from studio.datasets.store import Dataset
+from studio.settings.importing import ImportSettings
+from tests.worlds import ROOT
+
+Given = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(workspace, capsys) -> Given:
+    """Runs a command in this process; its JSON, or its exit code and words where `fails`."""
+    source = ROOT / "assets" / "starter" / "support-desk.csv"
+    import_file(workspace, ImportSettings(source=str(source), name="desk"))
+
+    def run(name: str, *args: str, fails: bool = False, words: bool = False) -> Any:
+        capsys.readouterr()
+        code = commands.run(name, [*args, "--workspace", str(workspace.root), *([] if words else ["--json"])])
+        out = capsys.readouterr().out
+        assert (code == 1) is fails, out
+        return out if words else json.loads(out)
+
+    return run
+
+
+def test_from_a_change_to_a_version_and_back(ask, workspace):
+    rows = [row.row_id for row in Dataset.open(workspace, "desk").rows()]
+    assert ask("freeze", "desk", fails=True)["error"]["what"] == "There is nothing to freeze."
+    Reviews(Dataset.open(workspace, "desk")).exclude(rows[0])
+    made = ask("freeze", "desk")
+    assert (made["version"], made["excluded"], sum(made["counts"].values())) == (2, 1, 399)
+    found = ask("versions", "desk", "--compare", "1", "2")
+    assert found["counts"] == {"changed": 0, "added": 0, "removed": 1}
+    assert found["rows"] == [{"row": rows[0], "what": "removed"}]
+    assert rows[0] in ask("versions", "desk", "--compare", "1", "2", words=True)
+    named = ask("versions", "desk", "--title", "1", "As it came")["versions"][0]
+    assert (named["title"], named["rows"], named["runs"]) == ("As it came", 400, [])
+    assert ask("versions", "desk", "--back", "1")["versions"][2]["back"] is True
+    assert "As it came" in ask("versions", "desk", words=True)
+    assert "versions" in ask("versions", "desk", "--title", "one", "x", fails=True)["error"]["next"]
+    assert ask("versions", "desk", "--back", "3", fails=True)["error"]["what"] == "Version 3 is the latest already."
+
+
+@pytest.mark.parametrize(
+    ("form", "first"),
+    [
+        ("messages", '{"messages":[{"role":"user"'),
+        ("alpaca", '{"instruction":"'),
+        ("sharegpt", '{"conversations":[{"from":"human"'),
+        ("csv", "system,text,label,split"),
+    ],
+)
+def test_a_version_is_written_in_every_form(ask, tmp_path, form, first):
+    output = tmp_path / "desk.out"
+    told = ask("save", "desk", "--form", form, "--output", str(output))
+    assert (told["rows"], told["left_out"], told["version"]) == (400, 0, 1)
+    assert output.read_text("utf-8-sig").startswith(first)
+    refused = ask("save", "desk", "--form", form, "--output", str(output), fails=True)["error"]
+    assert refused["what"] == f"{output} is there already." and "--force" in refused["next"]
+    assert "400 rows of version 1" in ask("save", "desk", "--output", str(output), "--force", words=True)
+
+
+def test_parquet_is_the_version_itself_and_what_does_not_fit_is_told(ask, workspace, tmp_path):
+    output = tmp_path / "desk.parquet"
+    ask("save", "desk", "--form", "parquet", "--output", str(output))
+    assert output.read_bytes() == Dataset.open(workspace, "desk").path().read_bytes()
+    source = tmp_path / "words.txt"
+    source.write_text("Some words.\n\nOther words.\n")
+    import_file(workspace, ImportSettings(source=str(source), name="words"))
+    told = ask("save", "words", "--form", "sharegpt", "--output", str(tmp_path / "none.jsonl"), words=True)
+    assert "left out" in told and "raw text" in told
