@@ -1,7 +1,8 @@
 """Tags, and deeds on all rows that a list shows.
 
 GET  /studio/datasets-tags/NAME/bulk?find=&side=&…   how many rows match the words of the list's address
-POST /studio/datasets-tags/NAME/bulk?find=&side=&…   moves, tags, leaves out or takes in all of them
+POST /studio/datasets-tags/NAME/bulk?find=&side=&…   moves, tags, leaves out or takes in all of them, or only
+                                                     those that the body names (rows)
 POST /studio/datasets-tags/NAME/look                 which rows a rule would tag
 POST /studio/datasets-tags/NAME/apply                tags them
 """
@@ -35,7 +36,9 @@ def router(workspace: Workspace) -> APIRouter:
         from studio.datasets import bulk
 
         rows = listing(opened(workspace, name), None)
-        return bulk.bulk(rows, asked.wanted(rows), body)
+        named = body.pop("rows", None)
+        wanted = asked.wanted(rows) if named is None else bulk.only(named)
+        return bulk.bulk(rows, wanted, body)
 
     @api.post("/{name}/look")
     def look(name: str, body: Words = Body(...)) -> Words:  # noqa: B008

@@ -4,7 +4,7 @@ import { html, number } from "./base.js";
 import { SIDES } from "./turns.js";
 
 const COLOURS = 8;
-const times = (value) => (value === 1 ? "once" : value < 1 ? `${number(100 * value)} % of them` : `${number(value, value % 1 ? 2 : 0)} times`);
+const times = (value) => (value === 1 ? "once" : value < 1 ? `${number(100 * value)} % of them` : `${Number(value.toFixed(2))} times`);
 
 export function found(told) {
   const { parts, counts, rows, tokens, model } = told;

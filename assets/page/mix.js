@@ -17,9 +17,9 @@ class Mix extends Part {
   every = 6000;
 
   start() {
-    this.dataset = address().dataset;
-    this.choices = { name: this.dataset ? `${this.dataset}-mix` : "mixture", by: "proportional", temperature: "2", rows: "", general: "", general_share: "10", seed: "0", parts: [blank(this.dataset), blank()] };
-    this.draw(null, html`<div class="mx stack">${this.dataset ? "" : html`<div>${link(`tab=data&mix=&job=&${OUT}`, "‹ All datasets", html`class="back"`)}<h1>Mix datasets</h1></div>`}<form class="card form" novalidate></form><div class="told"></div><div class="look"></div><div class="job"></div></div>`);
+    this.origin = address().dataset;
+    this.choices = { name: this.origin ? `${this.origin}-mix` : "mixture", by: "proportional", temperature: "2", rows: "", general: "", general_share: "10", seed: "0", parts: [blank(this.origin), blank()] };
+    this.draw(null, html`<div class="mx stack">${this.origin ? "" : html`<div>${link(`tab=data&mix=&job=&${OUT}`, "‹ All datasets", html`class="back"`)}<h1>Mix datasets</h1></div>`}<form class="card form" novalidate></form><div class="told"></div><div class="look"></div><div class="job"></div></div>`);
     this.oninput = (event) => this.typed(event.target);
     this.onclick = (event) => this.clicked(event);
     this.onsubmit = (event) => { event.preventDefault(); this.make(); };
@@ -35,20 +35,20 @@ class Mix extends Part {
     const first = !this.there;
     this.there = there;
     this.drawn = key;
-    if (first && this.dataset) await this.again();
+    if (first && this.origin) await this.again();
     this.form();
     this.look();
   }
   // A mixture opens with the recipe that made it, its parts at their newest versions.
   async again() {
-    if (this.there.datasets.find((each) => each.name === this.dataset)?.format !== "mixture") return;
-    const { recipe } = await ask(`/studio/mixes/${encodeURIComponent(this.dataset)}`).catch(() => ({}));
+    if (this.there.datasets.find((each) => each.name === this.origin)?.format !== "mixture") return;
+    const { recipe } = await ask(`/studio/mixes/${encodeURIComponent(this.origin)}`).catch(() => ({}));
     if (!recipe) return;
     const parts = recipe.parts.map((text) => {
       const [, dataset, , only, weight] = /^([^[\]@=]+)(?:@(\d+))?(?:\[([^\]]*)\])?(?:=(.+))?$/.exec(text);
       return { ...blank(dataset), only: only ?? "", weight: weight ?? "1" };
     });
-    Object.assign(this.choices, { name: this.dataset, by: recipe.by, temperature: String(recipe.temperature), rows: String(recipe.rows ?? ""), seed: String(recipe.seed),
+    Object.assign(this.choices, { name: this.origin, by: recipe.by, temperature: String(recipe.temperature), rows: String(recipe.rows ?? ""), seed: String(recipe.seed),
       general: (recipe.general ?? "").replace(/@\d+$/, ""), general_share: String(100 * recipe.general_share), parts });
   }
 
@@ -68,7 +68,7 @@ class Mix extends Part {
       ${by === "weights" ? html`<td><input name="weight-${place}" class="ft-input num mx-weight" value="${part.weight}" inputmode="decimal" maxlength="8" autocomplete="off" aria-label="Weight of part ${place + 1}"></td>` : ""}
       <td class="right"><button type="button" class="ft-button small quiet" data-remove="${place}" aria-label="Remove part ${place + 1}" ${parts.length > 1 ? "" : html`disabled`}>Remove</button></td></tr>`;
     const focused = document.activeElement?.name;
-    const place = this.draw(".form", html`<h2>${this.dataset ? "Mix it with others" : "The recipe"}</h2><p class="soft">Several datasets become a new one. Held-out rows stay held out, and what one part holds out no other trains on.</p>
+    const place = this.draw(".form", html`<h2>${this.origin ? "Mix it with others" : "The recipe"}</h2><p class="soft">Several datasets become a new one. Held-out rows stay held out, and what one part holds out no other trains on.</p>
       <div class="scroll"><table class="mx-parts"><thead><tr><th scope="col">Part</th><th scope="col">Which rows</th>${by === "weights" ? html`<th scope="col">Weight</th>` : ""}<th scope="col"><span class="unseen">Remove</span></th></tr></thead><tbody>${parts.map(line)}</tbody></table></div>
       <div><button type="button" class="ft-button small" data-do="add">Add a part</button></div>
       <fieldset class="sp-field"><legend>How much of each</legend><div class="form-options">${WAYS.map(([key, words]) => html`<label><input type="radio" name="by" value="${key}" ${key === by ? html`checked` : ""}><span>${words}</span></label>`)}</div>
@@ -118,11 +118,14 @@ class Mix extends Part {
     const recipe = this.recipe;
     if (!recipe.parts.length) { this.draw(".look", html``); return; }
     const mine = (this.asked = (this.asked ?? 0) + 1);
+    const slow = setTimeout(() => { if (mine === this.asked && !this.querySelector(".mx-found")) this.draw(".look", html`<p class="soft" role="status">Counting rows and tokens…</p><div class="bar unknown"><i></i></div>`); }, 200);
     try {
       const told = await tell("/studio/mixes/look", { ...recipe, name: recipe.name || "mixture", model: address().model });
       if (mine === this.asked) this.draw(".look", told.error ? notice(told.error) : found(told));
     } catch (error) {
       if (mine === this.asked) this.draw(".look", notice(error));
+    } finally {
+      clearTimeout(slow);
     }
   }
   async make() {

@@ -6,7 +6,7 @@ import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
 import { chosen } from "./row-choice.js";
 import { toast } from "./toast.js";
-import { chips, rowBody, texts } from "./turns.js";
+import { SIDES, chips, rowBody, texts } from "./turns.js";
 
 const VIEWS = [["", "Conversation"], ["tokens", "Tokens"], ["stored", "As stored"]];
 const KINDS = [
@@ -80,7 +80,8 @@ class Row extends Part {
     const step = (id, words, keys) => html`<button type="button" class="ft-button" data-do="${words}" ${id ? "" : html`disabled`}>${words} <kbd>${keys}</kbd></button>`;
     const deeds = this.editing ? "" : !this.latest
       ? html`<span class="soft small">Version ${this.found.version} never changes; edit rows in version ${this.found.latest}.</span>`
-      : html`<button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button><button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
+      : html`<label class="pick">Side <select class="ft-select" name="side">${Object.entries(SIDES).map(([side, words]) => html`<option value="${side}" ${side === row.split ? html`selected` : ""}>${words}</option>`)}</select></label>
+        <button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button><button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
           ? "Include again" : "Exclude"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo</button>` : ""}`;
     this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${place.exact ? "" : "about "}${number(place.total)}</span></h1>
         <div class="row tight-row">${chips(row)}<span class="soft small">${row.file} · line ${number(row.line)} · <code>${row.id}</code></span></div></div>
@@ -143,7 +144,8 @@ class Row extends Part {
       ${shown.length < pieces.length ? html`<p class="soft small">The first 20,000 tokens are shown.</p>` : ""}`;
   }
   changed(field) {
-    if (field.name === "model") go({ model: field.value }, { replace: true });
+    if (field.name === "side") this.move(field.value);
+    else if (field.name === "model") go({ model: field.value }, { replace: true });
     else if (field.name === "cutoff") { this.cutoff = Math.max(8, Number(field.value) || 1024); this.tokens(); }
     else if (field.name === "learn" || field.name === "template") { this[field.name] = field.value; this.tokens(); }
   }
@@ -181,6 +183,21 @@ class Row extends Part {
     this.render();
     if (on) this.querySelector("textarea")?.focus();
     else this.querySelector("[data-do=edit]")?.focus();
+  }
+  async move(side) {
+    const { dataset, row } = this.at;
+    try {
+      await tell(`/studio/datasets-tags/${encodeURIComponent(dataset)}/bulk`, { type: "move", split: side, rows: [row] });
+      toast(`Moved to ${SIDES[side].toLowerCase()}; it goes into the next version.`, { run: async () => {
+        await tell(`/studio/datasets/${encodeURIComponent(dataset)}/undo`, { row });
+        await this.load();
+      } });
+      await this.load();
+    } catch (error) {
+      await this.load();
+      this.querySelector(".told").innerHTML = notice(error);
+      this.querySelector(".told").drawn = null;
+    }
   }
   async review(deed) {
     if (deed === "save" && !texts(this).length) { this.act("cancel"); return; }

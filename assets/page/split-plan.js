@@ -11,7 +11,7 @@ const groups = (count) => (count === 1 ? "1 group" : `${number(count)} groups`);
 // What a check found, in one sentence.
 export function verdict(found) {
   if (found.clean) return found.groups ? `${groups(found.groups)} of rows that belong together, and none stands on two sides.` : "No rows belong together, so nothing can leak.";
-  return `${found.crossing === 1 ? "1 group of rows that belong together stands" : `${number(found.crossing)} groups of rows that belong together stand`} on more than one side: ${rows(found.rows)}. The score would be better than the model.`;
+  return `${found.crossing === 1 ? "1 group of rows that belong together stands" : `${number(found.crossing)} groups of rows that belong together stand`} on more than one side: ${rows(found.rows)}. A score made with it would flatter the model.`;
 }
 
 export function planned(plan) {
@@ -24,7 +24,7 @@ export function planned(plan) {
 }
 
 function deeds(plan) {
-  const before = plan.before && !plan.before.clean && plan.leaks.clean ? html`<p class="soft">As it stands, ${groups(plan.before.crossing)} cross.</p>` : "";
+  const before = plan.before && !plan.before.clean && plan.leaks.clean ? html`<p class="soft">As it stands now, ${plan.before.crossing === 1 ? "1 group crosses" : `${groups(plan.before.crossing)} cross`}.</p>` : "";
   if (!plan.moved) return html`<div class="notice" role="status">Every row stands there already; nothing has to move.</div>`;
   return html`${before}<div class="row"><button type="button" class="ft-button primary" data-do="apply">Move ${rows(plan.moved)}</button>
     <button type="button" class="ft-button" data-do="forget">Discard this plan</button><span class="soft small">One change, which Undo takes back as a whole.</span></div>`;
@@ -46,7 +46,7 @@ function balance(plan) {
   const most = Math.max(...values.flatMap((each) => sides.map((side) => share(each, side))), 0.01);
   const name = (value) => (value === "" ? html`<span class="soft">nothing</span>` : value);
   const words = held ? html`The balance of “${by}” held: every side has its values in the same shares, up to a row or a group.`
-    : html`The balance of “${by}” did not hold: “${name(worst.value)}” has ${rows(worst.count)} in ${SIDES[worst.side].toLowerCase()}, where its share is ${number(worst.share, 1)}.`;
+    : html`The balance of “${by}” did not hold: “${name(worst.value)}” has ${rows(worst.count)} in ${SIDES[worst.side].toLowerCase()}, where its share is ${number(worst.share, worst.share % 1 ? 1 : 0)}.`;
   return html`<div class="sp-balance"><h3>By ${by} <span class="chip ${held ? "finished" : "interrupted"}">${held ? "In balance" : "Out of balance"}</span></h3><p class="soft">${words}</p>
     <div class="scroll"><table><thead><tr><th scope="col">Value</th><th scope="col" class="right">Rows</th><th scope="col" class="sp-picture">Share of each side</th>${sides.map((side) =>
       html`<th scope="col" class="right"><i class="sp-dot ${side}"></i>${SIDES[side]}</th>`)}</tr></thead>

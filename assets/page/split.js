@@ -81,7 +81,7 @@ class Split extends Part {
         <div class="sp-field"><label for="sp-seed">Seed</label><input id="sp-seed" name="seed" class="ft-input num" inputmode="numeric" value="${seed}" maxlength="12" autocomplete="off"><p class="form-help">Another number draws other rows.</p></div>`}</div>
       <fieldset class="sp-field"><legend>Stay on one side, because they have</legend><div class="sp-ties">${TIES.map(([key, words, how]) =>
         html`<label class="ft-check"><input type="checkbox" name="tie-${key}" ${ties[key] ? html`checked` : ""}> <span>${words} <span class="soft small">${how}</span></span></label>`)}
-        ${columns.length ? html`<label class="ft-check" for="sp-keep"><span>the same value of</span> <select id="sp-keep" name="keep" class="ft-select"><option value="">no further column</option>${columns.map((each) => option(each, keep))}</select></label>` : ""}</div></fieldset>
+        ${columns.length ? html`<label class="ft-check sp-keep" for="sp-keep"><span>the same value of</span> <select id="sp-keep" name="keep" class="ft-select"><option value="">no further column</option>${columns.map((each) => option(each, keep))}</select></label>` : ""}</div></fieldset>
       <div class="row"><button class="ft-button primary">Plan the split</button></div>`;
     const focused = document.activeElement?.name;
     const place = this.draw(".form", markup);

@@ -4,6 +4,7 @@
     launch.py split visits --by group --column patient
     launch.py split mails --by date --column sent
     launch.py split letters --check
+    launch.py split letters --move 3f2a77c01b --to test
 
 Rows are moved as one change that one undo takes back, and the next frozen version has it (launch.py freeze).
 """
@@ -25,10 +26,35 @@ from studio.settings.splitting import SplitSettings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="the dataset to split")
     parser.add_argument("--preview", action="store_true", help="show what would come of it, and move nothing")
+    parser.add_argument(
+        "--move", metavar="ROW", action="append", help="by hand: move this row; may be given many times"
+    )
+    parser.add_argument(
+        "--to", choices=("train", "validation", "test"), default="train", help="to which side --move goes"
+    )
     add_flags(parser, SplitSettings, leave_out=("dataset",))
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
+    if args.move:
+        return _by_hand(args, context)
+    return _by_rule(args, context)
+
+
+def _by_hand(args: argparse.Namespace, context: Context) -> dict[str, Any]:
+    from studio.datasets import bulk
+    from studio.datasets.listing import Pending
+    from studio.datasets.reviews import Reviews
+    from studio.datasets.store import Dataset
+
+    dataset = Dataset.open(context.workspace, args.dataset)
+    reviews = Reviews(dataset)
+    rows = dataset.listing(None, Pending(reviews.pending(), reviews.last()))
+    done = bulk.bulk(rows, bulk.only(args.move), {"type": "move", "split": args.to})
+    return {"dataset": dataset.name, "moved": done["changed"], "kept": done["kept"], "to": args.to}
+
+
+def _by_rule(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets import splitting
     from studio.datasets.store import Dataset
 
@@ -45,6 +71,9 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> str:
+    if "to" in result:
+        kept = f" {wording.count(result['kept'], 'row')} that a model wrote stay in training." if result["kept"] else ""
+        return f"{wording.count(result['moved'], 'row')} moved to {result['to']}.{kept}"
     counts = ", ".join(f"{number:,} {side}" for side, number in result["planned"].items())
     lines = [f"“{result['dataset']}” version {result['version']}: {counts}.", *result["notes"]]
     lines += [_balance(result["balance"])] if result["balance"] else []

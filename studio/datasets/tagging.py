@@ -70,6 +70,12 @@ def look(dataset: Dataset, settings: TagSettings) -> Hits:
         BadInput: a pattern that can't be read, a column that no row has, or one with too many values for a tag.
     """
     hits = Hits()
+    if settings.rows:
+        wanted = set(settings.rows)
+        for row in current_rows(dataset):
+            if row.row_id in wanted:
+                hits.take(row, settings.tag, settings.value or "", _text(row, settings), None)
+        return hits
     if settings.from_column:
         for row in current_rows(dataset):
             if value := value_of(row, settings.from_column):

@@ -45,6 +45,13 @@ class TagSettings(Settings):
     column: str | None = setting(
         None, title="Column", help="The column to look in, with --where column.", group="Which rows"
     )
+    rows: list[str] = setting(
+        default_factory=list,
+        title="Rows",
+        help="By hand: the id of a row that gets the tag; may be given many times.",
+        flag="row",
+        group="By hand",
+    )
     from_column: str | None = setting(
         None,
         title="From a column",
@@ -71,7 +78,7 @@ class TagSettings(Settings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.from_column:
+        if self.from_column or (self.rows and self.value):
             return self
         if not self.value:
             raise ValueError("say what the tag says (--value), or from which column it is taken (--from-column)")

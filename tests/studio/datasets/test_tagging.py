@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.datasets import tagging
-from studio.datasets.bulk import bulk, count
+from studio.datasets.bulk import bulk, count, only
 from studio.datasets.freezing import freeze
 from studio.datasets.listing import Pending, Wanted
 from studio.datasets.reviews import Reviews
@@ -82,6 +82,11 @@ def test_a_rule_must_be_complete_and_no_hand_gives_the_studio_s_own_tag(dataset)
         tagging.apply(dataset, "domain", {})
 
 
+def test_by_hand(dataset):
+    ids = [row.row_id for row in dataset.rows()]
+    assert looked(dataset, rows=[ids[1], ids[3], "nobody"]).tags == {ids[1]: "b", ids[3]: "b"}
+
+
 # ---- Deeds on what a list shows ----
 
 
@@ -111,6 +116,14 @@ def test_they_are_tagged_untagged_left_out_and_taken_in(dataset):
     assert sum(change.excluded for change in Reviews(dataset).pending().values()) == 2
     bulk(now(dataset), train, {"type": "include"})
     assert not any(change.excluded for change in Reviews(dataset).pending().values())
+
+
+def test_rows_are_named_one_by_one(dataset):
+    first = next(dataset.rows()).row_id
+    assert bulk(now(dataset), only([first, "nobody"]), {"type": "move", "split": "validation"})["changed"] == 1
+    assert Reviews(dataset).pending()[first].split == "validation"
+    with pytest.raises(BadInput):
+        only("all of them")
 
 
 def test_what_a_model_wrote_is_not_held_out(workspace):
