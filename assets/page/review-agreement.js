@@ -28,7 +28,7 @@ class ReviewAgreement extends Part {
         : html`${reviewers.map((each) => each.by || "somebody").join(" and ")} have judged no row in common yet.`}</p></div>`;
     }
     return html`${conflicts ? html`<div class="notice warning spread"><span><strong>${number(conflicts)} ${conflicts === 1 ? "row is" : "rows are"} in conflict.</strong> Until somebody decides, the last judgement holds.</span>
-        <button type="button" class="ft-button" data-show="conflict" data-view-of="queue">Resolve them</button></div>` : html`<div class="notice" role="status">No row is in conflict.</div>`}
+        <button type="button" class="ft-button" data-show="conflict">Resolve them</button></div>` : html`<div class="notice" role="status">No row is in conflict.</div>`}
       <div class="card flush scroll"><table class="rv-table"><thead><tr><th scope="col">Question</th><th scope="col" class="right">Rows in common</th><th scope="col" class="right">The same</th><th scope="col" class="right">Cohen’s κ</th>
         <th scope="col" class="right">Krippendorff’s α</th><th scope="col">What it means</th></tr></thead><tbody>${questions.map((each) => this.line(each))}</tbody></table></div>
       <p class="soft small">Judged without knowing of each other: ${reviewers.map((each, at) => html`${at ? ", " : ""}${each.by || "somebody"} ${number(each.rows)}`)}. κ and α are 1 where all agree and 0 where they agree as by chance; α of 0.8 and more is called good, of 0.67 fair.</p>`;

@@ -3,9 +3,9 @@
 
 import { ask } from "./base.js";
 
-const FIRST = 4;
-const MORE = 40;
-const AHEAD = 40; // rows that shall be at hand
+const FIRST = 20;
+const MORE = 60;
+const AHEAD = 60; // rows that shall be at hand
 const BEHIND = 200;
 
 export class Buffer {

@@ -174,7 +174,7 @@ class Review extends Part {
     if (!at) return;
     const { show, view, rv, settle } = at.dataset;
     if (settle) this.settle(settle, at.dataset.mine === "1");
-    else if (show) go({ show: show === "pending" ? null : show, item: null, like: null });
+    else if (show) go({ show: show === "pending" ? null : show, item: null, like: null, ...(address().view === "agreement" ? { view: null } : {}) });
     else if (view !== undefined) go({ view, item: null, like: null });
     else this.act(rv);
   }
