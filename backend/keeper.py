@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from filelock import FileLock, Timeout
 
@@ -44,9 +44,7 @@ def keep(job: Job, command: list[str], environment: dict[str, str]) -> dict[str,
         StudioError: it crashed without a word.
     """
     kills = memory_kills()
-    child = subprocess.Popen(
-        command, cwd=local.ROOT, env=os.environ | environment, preexec_fn=_leash() if sys.platform == "linux" else None
-    )
+    child = leashed(command, cwd=local.ROOT, env=os.environ | environment)
     code = _wait(job, child)
     last = logs.last(job.folder / events.EVENTS) or {}
     if last.get("type") in events.TERMINAL:
@@ -78,10 +76,7 @@ def live(main: Callable[[Job], dict[str, Any]]) -> None:
 
     Exit codes: as those of `run_job`.
     """
-    if sys.platform == "linux":
-        _leash()()
-    else:
-        threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    tie_to_parent()
     folder, first = Path(sys.argv[1]).resolve(), os.environ.get("RANK", "0") == "0"
     lock = FileLock(folder / LOCK, is_singleton=False)
     try:
@@ -92,10 +87,13 @@ def live(main: Callable[[Job], dict[str, Any]]) -> None:
         os._exit(3)
     job = Job(folder) if first else Mute(folder)
     signal.signal(signal.SIGTERM, job.on_terminate)
-    code = conclude(job, main)
+    quit_with(conclude(job, main))
+
+
+def quit_with(code: int) -> NoReturn:
+    """Ends this process at once: libraries' threads can hang the interpreter's own way out."""
     sys.stdout.flush()
     sys.stderr.flush()
-    # Libraries' threads can hang the interpreter's own way out.
     os._exit(code)
 
 
@@ -112,6 +110,19 @@ class Mute(Job):
 
     def progress(self, *_: Any, **__: Any) -> None:
         """The first process tells how far all are."""
+
+
+def leashed(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Starts a process that does not outlive this one; on systems other than Linux it calls `tie_to_parent` itself."""
+    return subprocess.Popen(command, preexec_fn=_leash() if sys.platform == "linux" else None, **options)
+
+
+def tie_to_parent() -> None:
+    """This process ends when the one that started it does."""
+    if sys.platform == "linux":
+        _leash()()
+    else:
+        threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
 
 
 def _leash() -> Callable[[], None]:

@@ -10,19 +10,24 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from studio.settings.train import TrainSettings
+from studio import calibration
+from studio.calibration import Calibration
+from studio.settings.train import Ddp, TrainSettings
 
 GB = 1e9
 # Python, torch and the libraries, resident before the model is loaded.
 RUNTIME_GB = {"cpu": 0.55, "mps": 0.8, "cuda": 1.2}
 # Share of the cores' highest speed that training the starter reached. MEASURED.
 EFFICIENCY = 0.3
+# Share of its products' speed that training the starter reached, as not all that it does is products. MEASURED.
+REACHED = {"float32": 0.4, "bfloat16": 0.25}
 # float32 operations a core does in one tick: two multiply-adds of that many numbers.
 VECTORS = (("avx512f", 64), ("avx2", 32), ("asimd", 16))
 NARROW = 8
 CLOCK = 3e9
 BYTES = {"float32": 4, "bfloat16": 2}
-NF4_BYTES = 0.53
+# Bytes a weight of few bits takes, its scales included.
+HELD_BYTES = {"4": 0.53, "8": 1.02}
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ def estimate(
     steps: int,
     device: str,
     pace: float | None = None,
+    speeds: Calibration | None = None,
 ) -> Estimate:
     """What a run with resolved settings will take.
 
@@ -105,17 +111,21 @@ def estimate(
         trained_share: the share of them that is trained on, and so needs logits.
         steps: updates of the run.
         pace: tokens a second of a like run on this machine, where there was one.
+        speeds: what this CPU was measured to do, where it was.
     """
     method = settings.method
-    width = BYTES[_dtype(settings, device)]
+    dtype = _dtype(settings, device, speeds)
+    width = BYTES[dtype]
+    if device == "cpu" and not pace:
+        pace = _speed(settings, dtype, speeds) / operations(settings, shape, trained_share)
     if method.name == "qlora":
         inner = shape.parameters - shape.embedding
-        weights = inner * NF4_BYTES + shape.embedding * width
+        weights = inner * HELD_BYTES[method.bits] + shape.embedding * width
     else:
-        weights = shape.parameters * width
+        weights = shape.parameters * (BYTES["float32"] if method.name == "full" else width)
     trained = shape.parameters if method.name == "full" else shape.adapter(method.rank)
     moments = 2 if settings.optimizer == "adamw_8bit" else 8
-    at_once = settings.tokens_per_pass or settings.cutoff or 1024
+    at_once = tokens_at_once(settings)
     parts = {
         "weights": weights,
         "trained": trained * (4 + moments) + (0 if method.name == "full" else trained * 4),
@@ -123,16 +133,31 @@ def estimate(
         "logits": at_once * trained_share * shape.vocabulary * width,  # one copy: the gradient is written over it
         "runtime": RUNTIME_GB.get(device, 1.2) * GB,
     }
+    if device == "cpu" and isinstance(settings.spread, Ddp):  # every process has its own, in the same memory
+        parts = {name: value * (settings.spread.processes or 1) for name, value in parts.items()}
     return Estimate(
         round(sum(parts.values()) / GB, 2),
-        {name: round(value / GB, 3) for name, value in parts.items()},
-        _seconds(settings, shape, row_tokens, trained_share, steps, pace) if device == "cpu" or pace else None,
+        {name: round(value / GB, 6) for name, value in parts.items()},
+        round(row_tokens * steps * (settings.batch_size or 1) / pace, 3) if pace else None,
     )
 
 
-def _dtype(settings: TrainSettings, device: str) -> str:
+def tokens_at_once(settings: TrainSettings, longest: int | None = None) -> int:
+    """Tokens of the largest pass there can be: an update is never more than its rows.
+
+    Args:
+        longest: tokens of the longest row, where it is known.
+    """
+    row = longest or settings.cutoff or 1024
+    update = row * (settings.batch_size or 1)
+    return max(row, min(settings.tokens_per_pass or row, update))
+
+
+def _dtype(settings: TrainSettings, device: str, speeds: Calibration | None) -> str:
     if settings.dtype != "auto":
         return settings.dtype
+    if device == "cpu" and speeds:
+        return calibration.dtype(settings.method.name, speeds)
     return "bfloat16" if device == "cuda" else "float32"
 
 
@@ -147,26 +172,28 @@ def _activation_bytes(settings: TrainSettings, shape: Shape, width: int) -> floa
     return per_layer * shape.layers
 
 
-def _seconds(
-    settings: TrainSettings, shape: Shape, row_tokens: float, trained_share: float, steps: int, pace: float | None
-) -> float:
+def operations(settings: TrainSettings, shape: Shape, trained_share: float) -> float:
+    """Multiplications and additions of all matrix products of one token, forward and backward.
+
+    Forward and the gradients of the activations are 2 + 2 a weight; full training adds 2 for those of the weights.
+    """
     body = sum(inputs * outputs for inputs, outputs in shape.linear) * shape.layers
     head = shape.embedding * trained_share
-    # Forward and the gradients of the activations: 2 + 2 operations a weight; full training adds 2 for the weights.
-    operations = 2 * (3 if settings.method.name == "full" else 2) * (body + head)
-    if settings.recompute:
-        operations *= 4 / 3
-    run_tokens = row_tokens * steps * (settings.batch_size or 1)
-    speed = core_speed() * (settings.threads or 1) * EFFICIENCY
-    return round(run_tokens / (pace or speed / operations), 3)
+    return 2 * (3 if settings.method.name == "full" else 2) * (body + head) * (4 / 3 if settings.recompute else 1)
+
+
+def _speed(settings: TrainSettings, dtype: str, speeds: Calibration | None) -> float:
+    """Operations a second that training reaches on this CPU."""
+    if speeds:
+        return speeds.speed(dtype) * REACHED[dtype]
+    return core_speed() * (settings.threads or 1) * EFFICIENCY
 
 
 @functools.cache
 def core_speed() -> float:
     """Operations a second that one core of this CPU could do at most, by the width of its vector unit.
 
-    A matrix product timed in a fifth of a second says more of what else the machine is doing than of the machine, so
-    nothing is measured here; runs that were made on it are what `preflight` goes by where there are some.
+    For machines that nothing was measured on yet; a run measures its products, and how long it takes.
     """
     from studio.machine import cpu_flags
 

@@ -220,7 +220,7 @@ def _cgroups(controller: str) -> Iterator[Path]:
 
 def memory_kills() -> int:
     """How many processes the kernel has ended for want of memory, since it was started; 0 where it does not say."""
-    return max(
+    return sum(
         _counter(path, "oom_kill") for path in (VMSTAT, *(folder / "memory.events" for folder in _cgroups("memory")))
     )
 

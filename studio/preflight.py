@@ -5,19 +5,17 @@ The rows are put through the very code that makes the batches. A large set is ju
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
-from studio import runs, wording
+from studio import calibration, costs, wording
 from studio.errors import BadInput, NotFound, Refused, StudioError
+from studio.ladder import Rung
 from studio.machine import Machine, machine
 from studio.models import Model
 from studio.settings import defaults
-from studio.settings.train import Sharded, Single, TrainSettings
+from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,9 +25,6 @@ NO_CUTOFF = 1 << 20
 FEW_UPDATES = 30
 FEW_ROWS = 50
 MUCH_CUT = 0.05
-LONG_HOURS = 12
-# Learning rates outside of these rarely train: factors around the one that would be chosen.
-RATE_RANGE = (1 / 30, 30)
 
 
 @dataclass(frozen=True)
@@ -49,13 +44,17 @@ class Problem:
 
 @dataclass
 class Preflight:
-    """What was found. `settings` has no open choice any more, `reasons` says why each was made."""
+    """What was found. `settings` has no open choice any more, `reasons` says why each was made.
+
+    `ladder` has the ways to need less memory; it matters where `facts["too_big"]` is true.
+    """
 
     settings: TrainSettings
     problems: list[Problem] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     steps: int | None = None
+    ladder: list[Rung] = field(default_factory=list)
 
     @property
     def errors(self) -> list[Problem]:
@@ -83,6 +82,7 @@ class Preflight:
             "settings": self.settings.plain(),
             "reasons": self.reasons,
             "steps": self.steps,
+            "ladder": [rung.as_dict() for rung in self.ladder],
         }
 
     def add(self, level: Literal["error", "warning"], error: StudioError) -> None:
@@ -109,6 +109,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
         found.add("error", error)
         return found
     report = rows_read.report(settings.cutoff or model.context or NO_CUTOFF)
+    speeds = calibration.read(workspace, settings.threads or here.cores) if device == "cpu" else None
     resolved = defaults.resolve(
         settings,
         defaults.Facts(
@@ -121,6 +122,9 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
             device=device,
             cores=here.cores,
             gpus=len(here.gpus),
+            filling=speeds.tokens if speeds else None,
+            free_gb=costs.free_gb(here, device),
+            needs_gb=costs.at_once(settings, model, report, device, speeds),
         ),
     )
     found.settings, found.reasons = resolved.settings, resolved.reasons
@@ -129,8 +133,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
         found.add("error", _wrong_goal(rows_read.text))
     _rows(found, rows_read, rows, model)
     _steps(found)
-    _spread(found, device, here)
-    _cost(found, model, device, here, runs.usual_speed(workspace, found.settings))
+    costs.look(workspace, found, rows_read, model, device, here, speeds)
     return found
 
 
@@ -297,117 +300,4 @@ def _steps(found: Preflight) -> None:
             f"The weights change {found.steps} times in the whole run.",
             "Give more passes (epochs) or a smaller batch size.",
             "max_steps" if settings.max_steps else "epochs",
-        )
-
-
-def _spread(found: Preflight, device: str, here: Machine) -> None:
-    """Whether this machine has what the run is to be spread over."""
-    spread = found.settings.spread
-    if spread is None or isinstance(spread, Single):
-        return
-    count, room = spread.processes or 2, len(here.gpus) if device == "cuda" else here.cores
-    noun = "GPU" if device == "cuda" else "core"
-    if isinstance(spread, Sharded):
-        for error in _unable_to_shard(found.settings, spread, device):
-            found.add("error", error)
-    if count > room:
-        words = f"{count} processes are more than this machine can run."
-        advice = f"Choose {room} or fewer." if room > 1 else "Choose single."
-        found.add("error", Refused(words, f"It has {wording.count(room, noun)}.", advice, field="spread.processes"))
-    if count > (found.settings.batch_size or 1):
-        found.warn(
-            f"{count} processes share {wording.count(found.settings.batch_size or 1, 'row')} an update.",
-            "Some of them have nothing to do.",
-            "Raise the batch size, or take fewer processes.",
-            "batch_size",
-        )
-
-
-def _unable_to_shard(settings: TrainSettings, spread: Sharded, device: str) -> Iterator[Refused]:
-    name = str(getattr(spread, "name", ""))
-    if device != "cuda":
-        yield Refused(
-            f"{name} divides a model over several GPUs, and there are none here.",
-            "On a CPU all processes share one memory, so nothing would be won.",
-            "Choose ddp or single.",
-            field="spread",
-        )
-    if settings.method.name == "qlora" and name in ("fsdp", "zero3"):
-        yield Refused(
-            f"{name} can't divide weights of few bits.",
-            "qlora keeps them packed, in a form that is not split.",
-            "Choose lora with it, or ddp with qlora.",
-            field="method",
-        )
-    if name.startswith("zero") and find_spec("deepspeed") is None:
-        yield Refused(
-            f"{name} needs the package deepspeed.",
-            "It is not installed.",
-            "Run launch.py setup --extra deepspeed, or choose fsdp.",
-            field="spread",
-        )
-
-
-def _cost(found: Preflight, model: Model, device: str, here: Machine, pace: float | None) -> None:
-    from studio.estimate import Shape, estimate
-
-    settings, facts = found.settings, found.facts
-    usual, _ = defaults.learning_rate(settings.method.name, model.parameters)
-    low, high = (usual * factor for factor in RATE_RANGE)
-    if settings.learning_rate and not low <= settings.learning_rate <= high:
-        small = settings.learning_rate < low
-        found.warn(
-            f"A learning rate of {settings.learning_rate:g} is unusually {'small' if small else 'large'}.",
-            "Hardly anything would be learned." if small else "The loss is likely to jump and may never recover.",
-            f"The usual one here is {usual:g}.",
-            "learning_rate",
-        )
-    if settings.method.name == "qlora" and device == "cpu":
-        found.warn(
-            "qlora is slow without a GPU.",
-            "It saves memory; on a CPU each step takes about a third longer.",
-            "Choose lora unless memory is short.",
-            "method",
-        )
-    config = json.loads((model.path / "config.json").read_text(encoding="utf-8"))
-    shape = Shape.read(config, model.parameters)
-    sequences = max(1, facts.get("sequences") or facts["rows"])
-    tokens = facts.get("tokens") or 0
-    share = (facts.get("trained_tokens") or 0) / max(1, tokens)
-    cost = estimate(settings, shape, tokens / sequences, share, found.steps or 1, device, pace)
-    free = (max(gpu.memory for gpu in here.gpus) if device == "cuda" else here.memory_available) / 1e9
-    facts |= {"memory_gb": cost.memory_gb, "memory_parts_gb": cost.parts, "free_gb": round(free, 2)}
-    facts["seconds"] = cost.seconds
-    if cost.memory_gb > free:
-        found.warn(
-            f"This run needs about {cost.memory_gb:.1f} GB of memory.",
-            f"{free:.1f} GB are free.",
-            "Lower the tokens at once or the cut-off, switch on recomputation, or take a smaller model.",
-            "tokens_per_pass",
-        )
-    if cost.seconds and cost.seconds > LONG_HOURS * 3600:
-        found.warn(
-            f"This run will take about {wording.duration(cost.seconds)}.",
-            f"This machine's CPU has {here.cores} cores.",
-            "Take fewer rows or passes, or a smaller model.",
-            "max_steps" if settings.max_steps else "epochs",
-        )
-    _disk(found, shape, here)
-
-
-def _disk(found: Preflight, shape: Any, here: Machine) -> None:
-    settings = found.settings
-    trained = shape.parameters if settings.method.name == "full" else shape.adapter(settings.method.rank)
-    # Weights and Adam's two moments in each resume point, the best one and the one being written; and the result.
-    needed = trained * 4 * (3 * (settings.keep_checkpoints + 2) + 1)
-    found.facts["disk_gb"] = round(needed / 1e9, 3)
-    if needed > here.disk_free:
-        found.add(
-            "error",
-            Refused(
-                "The disk has too little room for this run.",
-                f"It needs {wording.size(needed)}; {wording.size(here.disk_free)} are free.",
-                "Free some space, or keep fewer resume points.",
-                field="keep_checkpoints",
-            ),
         )

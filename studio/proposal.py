@@ -13,9 +13,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studio import migrate, runs
-from studio.errors import BadInput, StudioError
+from studio import measurement, migrate, runs
+from studio.errors import BadInput, NotFound, Refused, StudioError
 from studio.jobs import queue
+from studio.ladder import Rung, changed
 from studio.preflight import Preflight, Problem, preflight
 from studio.settings.base import problems
 from studio.settings.files import read_config
@@ -58,8 +59,8 @@ def look(workspace: Workspace, given: dict[str, Any], default: bool = True) -> d
         default: whether this is the workspace that commands use when none is named.
 
     Returns:
-        `problems`, `facts`, `settings` (no choice open), `reasons`, `steps`, `command`, `file`; the last two
-        only where every setting can be used.
+        `problems`, `facts`, `settings` (no choice open), `reasons`, `steps`, `ladder`, and, only where every
+        setting can be used, `command`, `file` and `busy` (whether the device is taken, so that a measurement waits).
     """
     settings, wrong = read(given)
     if settings is None:
@@ -69,6 +70,7 @@ def look(workspace: Workspace, given: dict[str, Any], default: bool = True) -> d
         found = preflight(workspace, settings).as_dict() if settings else blank
         return found | {"problems": [asdict(one) for one in wrong] + found["problems"]}
     return preflight(workspace, settings).as_dict() | {
+        "busy": queue.holder(workspace) is not None,
         "command": as_command(workspace, settings, default),
         "file": as_file(settings),
     }
@@ -99,14 +101,56 @@ def as_file(settings: TrainSettings) -> str:
     return json.dumps({"format": migrate.FORMATS["settings"], "job": "train", **plain}, ensure_ascii=False, indent=2)
 
 
-def of_run(workspace: Workspace, run: str) -> dict[str, Any]:
+def of_run(workspace: Workspace, run: str, rung: str = "") -> dict[str, Any]:
     """The settings of an old run, to start another one from.
 
+    Args:
+        rung: one of its ladder, laid over them.
+
     Raises:
-        StudioError: there is no such run, or its settings can't be read.
+        StudioError: there is no such run or rung, or its settings can't be read.
     """
-    plain = runs.settings_of(runs.open_run(workspace, run)).plain()
+    settings = runs.settings_of(runs.open_run(workspace, run))
+    if rung:
+        settings = changed(settings, rung_of(workspace, settings, rung).changes)
+    plain = settings.plain()
     return {key: value for key, value in plain.items() if value is not None}
+
+
+def rungs(workspace: Workspace, run: str) -> list[Rung]:
+    """The ways in which an old run would need less memory."""
+    return preflight(workspace, runs.settings_of(runs.open_run(workspace, run))).ladder
+
+
+def rung_of(workspace: Workspace, settings: TrainSettings, name: str) -> Rung:
+    """The rung of that name.
+
+    Raises:
+        NotFound: these settings have none.
+    """
+    found = next((rung for rung in preflight(workspace, settings).ladder if rung.name == name), None)
+    if found is None:
+        raise NotFound("That way to need less memory is not open.", "It has been taken already.", "Choose another.")
+    return found
+
+
+def go_on_with(workspace: Workspace, run: str, name: str) -> str:
+    """Takes a rung that changes nothing of what is learned, and goes on with the run from its last resume point.
+
+    Raises:
+        Refused: with this rung it would be another run, or it can't be resumed.
+    """
+    folder = runs.open_run(workspace, run)
+    settings = runs.settings_of(folder)
+    rung = rung_of(workspace, settings, name)
+    if not rung.same:
+        raise Refused(
+            f"{folder.name} can't go on with that.",
+            f"“{rung.title}” changes what is learned.",
+            "Start a new run with it.",
+        )
+    queue.requeue(workspace, folder, changed(settings, rung.changes).plain())
+    return folder.name
 
 
 def of_file(path: Path) -> dict[str, Any]:
@@ -123,15 +167,29 @@ def of_file(path: Path) -> dict[str, Any]:
     return given
 
 
+def measure(workspace: Workspace, given: dict[str, Any]) -> Path:
+    """Starts a measurement of it as soon as the device is free; the job's folder.
+
+    Raises:
+        Refused: something stands in its way; all of it is said.
+    """
+    return measurement.start(workspace, _sound(workspace, given).settings)
+
+
+def _sound(workspace: Workspace, given: dict[str, Any]) -> Preflight:
+    settings, wrong = read(given)
+    found = Preflight(TrainSettings(dataset="none"), wrong) if settings is None else preflight(workspace, settings)
+    found.refuse_errors()
+    return found
+
+
 def start(workspace: Workspace, given: dict[str, Any]) -> str:
     """Makes a run of it and starts it as soon as the device is free; returns its id.
 
     Raises:
         Refused: something stands in its way; all of it is said.
     """
-    settings, wrong = read(given)
-    found = Preflight(TrainSettings(dataset="none"), wrong) if settings is None else preflight(workspace, settings)
-    found.refuse_errors()
+    found = _sound(workspace, given)
     folder = runs.create(workspace, found.settings, found.steps)
     queue.advance(workspace)
     return folder.name

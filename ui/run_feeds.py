@@ -10,6 +10,8 @@ GET  /studio/runs/ID/samples?offset=      sample answers
 GET  /studio/deleted-runs                 the runs in the trash
 POST /studio/runs/ID/stop|resume|delete|restore
 POST /studio/runs/ID/note                 {"name", "text"}
+GET  /studio/runs/ID/ladder               the ways in which it would need less memory
+POST /studio/runs/ID/rung                 {"name"}: takes one that changes nothing learned, and resumes
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any
 from fastapi import APIRouter, Body
 from starlette.responses import Response
 
-from studio import events, logs, runs, wording
+from studio import events, logs, proposal, runs, wording
 from studio.errors import BadInput, NotFound
 from studio.files import disk_use
 from studio.jobs import folder as job_folder
@@ -103,6 +105,16 @@ def router(workspace: Workspace) -> APIRouter:
             return {"settings": [one.as_dict() for one in listing.listed_plainly(plain)], "command": ""}
         told = [one.as_dict() for one in listing.listed(TrainSettings, plain)]
         return {"settings": told, "command": f"python3 launch.py train {command(TrainSettings, plain)}"}
+
+    @api.get("/runs/{run}/ladder")
+    def ladder(run: str) -> dict[str, Any]:
+        return {"ladder": [rung.as_dict() for rung in proposal.rungs(workspace, run)]}
+
+    @api.post("/runs/{run}/rung")
+    def rung(run: str, name: str = Body(embed=True)) -> dict[str, str]:
+        done = proposal.go_on_with(workspace, run, name)
+        listed.look_again()
+        return {"id": done}
 
     @api.get("/runs/{run}/steps")
     def steps(run: str, offset: int = 0) -> Response:

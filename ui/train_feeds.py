@@ -2,8 +2,9 @@
 
 GET  /studio/train/choices            datasets, models and what fits here, presets, old runs, downloads at work
 POST /studio/train/look               {settings} → problems, figures, chosen values, command and file
+POST /studio/train/measure            {settings} → {kind, id} of the job that measures whether it fits
 POST /studio/train/start              {settings} → {id}
-GET  /studio/train/of-run/ID          the settings of an old run
+GET  /studio/train/of-run/ID?rung=    the settings of an old run, with a rung of its ladder laid over them
 POST /studio/train/of-file            {name, text} → the settings in a file
 GET  /studio/models/search?words=     the hub, asked only by a person
 POST /studio/models/add               {source, name} → {kind, id} of the job
@@ -71,13 +72,18 @@ def router(workspace: Workspace) -> APIRouter:
         found["problems"] = [_placed(problem) for problem in found["problems"]]
         return found
 
+    @api.post("/train/measure")
+    def measure(settings: dict[str, Any] = Body(embed=True)) -> dict[str, str]:  # noqa: B008
+        folder = proposal.measure(workspace, settings)
+        return {"kind": folder.parent.name, "id": folder.name}
+
     @api.post("/train/start")
     def start(settings: dict[str, Any] = Body(embed=True)) -> dict[str, str]:  # noqa: B008
         return {"id": proposal.start(workspace, settings)}
 
     @api.get("/train/of-run/{run}")
-    def of_run(run: str) -> dict[str, Any]:
-        return {"settings": proposal.of_run(workspace, run), "run": runs.open_run(workspace, run).name}
+    def of_run(run: str, rung: str = "") -> dict[str, Any]:
+        return {"settings": proposal.of_run(workspace, run, rung), "run": runs.open_run(workspace, run).name}
 
     @api.post("/train/of-file")
     def of_file(name: str = Body(), text: str = Body()) -> dict[str, Any]:

@@ -82,6 +82,14 @@ export class Form {
     }
     this.arrange();
   }
+  // Changes only what is named; null leaves a field to be chosen again.
+  lay(changes) {
+    for (const [path, field] of this.fields) {
+      const value = path.split(".").reduce((place, key) => place?.[key], changes);
+      if (value !== undefined) this.put(field, value === null ? (field.dataset.default ?? "") : String(value));
+    }
+    this.arrange();
+  }
 
   // ---- What is shown ----
 

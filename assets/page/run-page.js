@@ -3,6 +3,7 @@
 import { Part, ask, duration, go, html, notice, number, size, when } from "./base.js";
 import { Curves } from "./charts.js";
 import { RunCurves } from "./run-curves.js";
+import "./ladder.js";
 import { editNote } from "./run-note.js";
 import { Samples } from "./run-samples.js";
 import { settingsList } from "./run-settings.js";
@@ -116,9 +117,10 @@ class Run extends Part {
       return notice({ what: "This run was interrupted.", why: GONE, next: "What it saved is kept: Resume goes on from its last resume point." }, "warning");
     }
     if (run.status !== "failed" && run.status !== "broken") return "";
+    const short = run.error?.cause === "memory" && html`<ft-ladder data-run="${run.id}"></ft-ladder>`;
     return html`${notice(run.error ?? { what: "This run failed.", why: GONE, next: "Look into its log, then resume it." })}
       ${run.status === "failed" && html`<p class="row after"><button type="button" class="ft-button" data-deed="again">Change the settings</button>
-        <button type="button" class="ft-button quiet" data-deed="log">See the log</button></p>`}`;
+        <button type="button" class="ft-button quiet" data-deed="log">See the log</button></p>`}${short}`;
   }
   state(run) {
     const rest = words.left(run), evals = [...this.curves.evals.entries()].filter(([, loss]) => loss !== null);

@@ -1,6 +1,7 @@
 // Train: the form, its pickers, and preflight beside Start. What was typed is kept in the browser until the run starts.
 
-import { Part, address, ask, duration, go, html, notice, number, size, tell } from "./base.js";
+import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
+import { Fit } from "./fit.js";
 import { Form } from "./form.js";
 import { DatasetPicker, ModelPicker } from "./pickers.js";
 import { toast } from "./toast.js";
@@ -90,10 +91,10 @@ class Train extends Part {
   }
   // What the address asks for: a dataset, or the settings of an old run, which are filled in once.
   async follow() {
-    const { dataset, from } = address();
+    const { dataset, from, rung } = address();
     if (RUN.test(from)) {
-      go({ from: null }, { replace: true });
-      await this.reuse(from);
+      go({ from: null, rung: null }, { replace: true });
+      await this.reuse(from, rung);
     } else if (dataset) this.choose("dataset", dataset, { replace: true });
   }
   choose(kind, name, { replace = false } = {}) {
@@ -136,9 +137,18 @@ class Train extends Part {
     this.drawPresets();
     this.soon(0);
   }
-  async reuse(run) {
+  // Some settings changed in place of the person, who can take that back.
+  lay(changes, words) {
+    const before = this.draft();
+    this.picked.model = changes.model ?? this.picked.model;
+    this.preset = "";
+    this.form.lay(changes);
+    this.settled();
+    toast(words, { run: () => this.back(before) });
+  }
+  async reuse(run, rung = "") {
     try {
-      const { settings } = await ask(`/studio/train/of-run/${encodeURIComponent(run)}`);
+      const { settings } = await ask(`/studio/train/of-run/${encodeURIComponent(run)}?rung=${encodeURIComponent(rung)}`);
       this.take(settings, `The settings of ${settings.name || run} are filled in.`);
     } catch (error) { this.say(error); }
   }
@@ -198,7 +208,7 @@ class Train extends Part {
   }
   panel() {
     this.draw("[data-slot=preflight]", html`<div class="spread"><h2>Before you start</h2><span class="pf-state soft small" role="status"></span></div>
-      <dl class="pf-figures"></dl><div class="pf-problems" role="status"></div>
+      <div data-slot="fit"></div><div class="pf-problems" role="status"></div>
       <button type="button" class="ft-button primary pf-start" data-start>Start training</button>
       <p class="soft small pf-hint">The run goes on when you close this page. You can stop it at any time and keep what it learned.</p>
       <div class="pf-error" role="alert"></div>
@@ -207,20 +217,11 @@ class Train extends Part {
       <details><summary>Settings file</summary><div class="pf-file"><button type="button" class="ft-button" data-save>Download</button>
         <button type="button" class="ft-button" data-pick>Load from a file</button><input type="file" accept=".json,application/json" data-load hidden>
         <label class="pf-reuse">Take over from a run<select class="ft-input" data-reuse></select></label></div></details>`);
+    this.fit = new Fit(this, this.querySelector("[data-slot=fit]"));
   }
   showFound(found) {
-    const { facts } = found;
+    this.fit.show(found);
     const problems = found.problems.filter((problem) => !(this.missing && problem.field === "model"));
-    const free = facts.free_gb === undefined ? "" : ` of ${facts.free_gb.toFixed(1)} GB free`;
-    const rows = [
-      ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
-      ["Tokens learned", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
-      ["Updates", found.steps === null ? null : number(found.steps)],
-      ["Time", facts.memory_gb === undefined ? null : facts.seconds === null ? "depends on the GPU" : `about ${duration(facts.seconds)}`],
-      ["Memory", facts.memory_gb === undefined ? null : `${facts.memory_gb.toFixed(1)}${free}`],
-      ["Disk", facts.disk_gb === undefined ? null : size(facts.disk_gb * 1e9)],
-    ];
-    this.draw(".pf-figures", html`${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd></div>`)}`);
     this.form.explain(found.settings, found.reasons);
     const loose = this.form.complain(problems);
     for (const kind of ["dataset", "model"]) this.beside(kind, loose.filter((problem) => problem.field === kind));
@@ -234,9 +235,9 @@ class Train extends Part {
     for (const button of this.querySelectorAll("[data-copy], [data-save]")) button.disabled = !found.command;
   }
   drawStart() {
-    const button = this.querySelector(".pf-start"), coming = Boolean(this.after);
-    button.disabled = this.errors > 0 || coming;
-    button.textContent = this.starting ? "Starting …" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
+    const button = this.querySelector(".pf-start"), coming = Boolean(this.after), measuring = Boolean(this.fit.job && this.fit.start);
+    button.disabled = this.errors > 0 || coming || measuring;
+    button.textContent = measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.fit.found?.facts.too_big ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
     this.querySelector(".pf-hint").textContent = this.errors ? "Correct what stops the run first."
       : coming || this.missing ? "The run starts by itself when the model is here, as long as this page is open. From then on you can close it."
       : "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
@@ -271,6 +272,7 @@ class Train extends Part {
     this.drawStart();
     try {
       if (this.missing) await this.fetchFirst(this.missing);
+      else if (this.fit.doubtful) await this.fit.measure(true);
       else {
         const { id } = await tell("/studio/train/start", { settings: this.settings() });
         go({ tab: "runs", run: id, dataset: null, from: null });
@@ -336,6 +338,7 @@ class Train extends Part {
     this.querySelector("[data-slot=adding]").append(shown);
   }
   async added(event) {
+    if (event.target.closest("[data-slot=fit]")) return this.fit.done(event.detail);
     const { status, result } = event.detail;
     const starts = this.after === event.target.dataset.id;
     if (starts) this.after = "";

@@ -21,6 +21,7 @@ COMMANDS = {
     "publish": "publish a version of a dataset on the Hugging Face hub, with a card",
     "models": "list the models; `models add starter|FOLDER|HUB_ID` adds one",
     "train": "fine-tune a model on a dataset",
+    "campaign": "kill a training again and again, and check that it ends the same",
     "fit": "measure whether a run fits, in a throw-away process",
     "runs": "list the runs",
     "stop": "stop a run; what it learned is saved",

@@ -12,9 +12,11 @@ from typing import Any
 from studio import presets, runs, wording
 from studio.commands import models
 from studio.commands.frame import CommandFailed, Context
-from studio.errors import BadInput, StudioError
+from studio.errors import BadInput, NoMemory, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, queue
+from studio.ladder import in_words
+from studio.measurement import ran_out
 from studio.preflight import preflight
 from studio.settings.base import check
 from studio.settings.files import read_config
@@ -22,12 +24,22 @@ from studio.settings.flags import add_flags, collect, merge
 from studio.settings.train import TrainSettings
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """What says which run is meant."""
     parser.add_argument("--preset", choices=presets.names(), help="a set of settings to start from")
     parser.add_argument("--config", metavar="FILE", help="a settings file (JSON) to start from; flags win over it")
+    add_flags(parser, TrainSettings)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait until it ends, and tell how it went")
     parser.add_argument("--check", action="store_true", help="only say what would be done, with every problem")
-    add_flags(parser, TrainSettings)
+    parser.add_argument(
+        "--measure",
+        action=argparse.BooleanOptionalAction,
+        help="measure first whether it fits; without it, that is done where the estimate is near to what is free",
+    )
+    add_settings(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
@@ -39,9 +51,32 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     if args.check:
         return {"check": found.as_dict()}
     found.refuse_errors()
+    if args.measure or (args.measure is None and found.facts["near"] and queue.holder(context.workspace) is None):
+        refuse_too_big(context, found.settings)
     folder = runs.create(context.workspace, found.settings, found.steps)
     queue.advance(context.workspace)
     return wait_for(context, folder) if args.wait else started(folder)
+
+
+def refuse_too_big(context: Context, settings: TrainSettings) -> None:
+    """Measures the run, and raises NoMemory with the ladder told when it does not fit."""
+    from studio.commands import fit
+
+    result = fit.measure(context, settings)
+    context.terminal.say(fit.show(result))
+    if not result["fits"]:
+        raise NoMemory(
+            "This run does not fit, so it was not started.",
+            f"It took more than the {result['free_gb']:.1f} GB that are free.",
+            "Add the flags of one of the ways above, or start it anyway with --no-measure.",
+        )
+
+
+def tell_ladder(context: Context, folder: Path) -> None:
+    """The ways to need less memory, for a run that ran out of it."""
+    rungs = [rung.as_dict() for rung in preflight(context.workspace, runs.settings_of(folder)).ladder]
+    if rungs:
+        context.terminal.say("\n".join(["It would need less memory with:", *in_words(rungs)]))
 
 
 def settings_from(args: argparse.Namespace) -> TrainSettings:
@@ -79,6 +114,8 @@ def wait_for(context: Context, folder: Path) -> dict[str, Any]:
     try:
         return {**started(folder), **follow.result(folder, state)}
     except StudioError as error:
+        if ran_out(state.error):
+            tell_ladder(context, folder)
         raise CommandFailed(error, **started(folder)) from None
 
 

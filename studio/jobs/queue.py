@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from studio import events, logs
+from studio import events, logs, migrate
 from studio.errors import Busy, Refused, StudioError, explain
 from studio.files import write_json
 from studio.jobs import folder as job_folder
@@ -21,7 +22,7 @@ from studio.logs import Log
 from studio.workspace import Workspace
 
 # Jobs that need the whole device, in the order in which they are served.
-DEVICE_JOBS = ("train", "rehearsal", "evaluate", "predict", "benchmark")
+DEVICE_JOBS = ("fit", "train", "rehearsal", "evaluate", "predict", "benchmark")
 HOLDER = "device.json"
 DEVICE_LOCK = "device.lock"
 QUEUE_LOCK = "queue.lock"
@@ -151,8 +152,11 @@ def stop(workspace: Workspace, folder: Path) -> str:
     return job_folder.status(folder)
 
 
-def requeue(workspace: Workspace, folder: Path) -> None:
+def requeue(workspace: Workspace, folder: Path, settings: dict[str, Any] | None = None) -> None:
     """Puts a stopped, interrupted or failed job into the queue again.
+
+    Args:
+        settings: those it goes on with, where they change.
 
     Raises:
         Refused: it runs, waits already, or has finished.
@@ -165,6 +169,9 @@ def requeue(workspace: Workspace, folder: Path) -> None:
                 f"It is {status}.",
                 "Only stopped, interrupted or failed ones can be taken up again.",
             )
+        if settings is not None:
+            job = job_folder.read_settings(folder)["job"]
+            migrate.save(folder / job_folder.SETTINGS, "settings", {"job": job, **settings})
         (folder / job_folder.STOP).unlink(missing_ok=True)
         with Log(folder / events.EVENTS) as log:
             log.append("queued")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -168,35 +167,6 @@ def assert_same(one: Path, other: Path) -> None:
     assert losses(one) == losses(other)
     assert rows(one) == rows(other)
     assert not list(one.glob(".*")) and not list((one / "checkpoints").glob(".*"))
-
-
-@pytest.mark.full
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("method", ["lora", "full"])
-def test_killed_at_twenty_random_moments(method: str, world: World, train: Train) -> None:
-    """Anywhere in the life of the worker, its start included; `FLEXTUNE_KILLS` sets how often."""
-    given = {"name": method} | ({"dropout": 0.3} if method == "lora" else {})
-    settings = TRYING | {"method": given, "max_steps": 300, "save_steps": 5, "eval_steps": 25}
-    whole, killed = world.run(**settings), world.run(**settings)
-    train(whole)
-    chance = random.Random(str(killed))
-    kills = int(os.environ.get("FLEXTUNE_KILLS", "20"))
-    done = 0
-    while done < kills:
-        step = events.last_metric(killed).get("step", 0)
-        aims = [
-            logged(killed, step + chance.randint(1, 20)),
-            half_saved(killed, 5 * (1 + step // 5 + chance.randint(0, 3))),
-        ]
-        started = time.monotonic() + chance.uniform(0, 8)
-        aims.append(lambda until=started: time.monotonic() > until)  # type: ignore[misc]
-        if not kill_when(killed, chance.choice(aims)):
-            break
-        done += 1
-    else:
-        assert start_worker(killed).wait(timeout=900) == 0
-    assert done >= min(kills, 12), "the run was too short for so many kills"
-    assert_same(killed, whole)
 
 
 def test_a_damaged_resume_point_costs_only_the_steps_since_the_one_before(world: World, train: Train) -> None:

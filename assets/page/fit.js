@@ -1,0 +1,79 @@
+// Whether a run fits: figures estimated and measured, the measurement, and the ladder of smaller settings.
+
+import { duration, html, notice, number, size, tell } from "./base.js";
+import { rungs } from "./ladder.js";
+
+export class Fit {
+  // `train` is the Train page; `slot` the place of the figures.
+  constructor(train, slot) {
+    this.train = train;
+    this.slot = slot;
+    slot.innerHTML = html`<dl class="pf-figures"></dl><div class="fit-job"></div>
+      <button type="button" class="ft-button fit-measure" data-measure>Measure whether it fits</button><div class="fit-ladder"></div>`;
+    slot.addEventListener("click", (event) => {
+      if (event.target.closest("[data-measure]")) this.measure(false);
+      const name = event.target.closest("[data-rung]")?.dataset.rung;
+      if (name) this.take(name);
+    });
+  }
+  draw(selector, markup) {
+    const place = this.slot.querySelector(selector), text = String(markup);
+    if (place.drawn !== text) { place.drawn = text; place.innerHTML = text; }
+  }
+  show(found) {
+    this.found = found;
+    const { facts } = found, known = facts.memory_gb !== undefined;
+    const rows = [
+      ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
+      ["Tokens learned", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
+      ["Updates", found.steps === null ? null : number(found.steps)],
+      ["Time", known ? this.time(facts) : null],
+      ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null],
+      ...(facts.measured ? [["Memory, measured", `${facts.measured.fits ? "" : "more than "}${facts.measured.memory_gb.toFixed(1)} GB`]] : []),
+      ["Disk", facts.disk_gb === undefined ? null : size(facts.disk_gb * 1e9)],
+    ];
+    this.draw(".pf-figures", html`${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd></div>`)}`);
+    this.slot.querySelector(".fit-measure").hidden = !known || !found.command || Boolean(this.job);
+    const big = facts.too_big && found.ladder?.length;
+    this.draw(".fit-ladder", big ? html`<h3>Ways to need less memory</h3>${rungs(found.ladder, () => "Take it")}` : "");
+  }
+  time(facts) {
+    if (facts.seconds === null) return "measure it";
+    return `about ${duration(facts.seconds)}${facts.measured?.step_seconds ? ", measured" : ""}`;
+  }
+  // Whether only a measurement can tell; while the device is taken it would tell nothing of what will be free.
+  get doubtful() { return Boolean(this.found?.facts.near && !this.found.busy); }
+
+  async measure(start) {
+    if (this.job) return;
+    this.start = start ? JSON.stringify(this.train.settings()) : null;
+    try {
+      this.job = await tell("/studio/train/measure", { settings: this.train.settings() });
+    } catch (error) {
+      return this.train.say(error);
+    }
+    const shown = document.createElement("ft-job");
+    Object.assign(shown.dataset, { ...this.job, title: "Measuring whether it fits", stopped: "Nothing was measured." });
+    this.slot.querySelector(".fit-job").replaceChildren(shown);
+    this.slot.querySelector(".fit-measure").hidden = true;
+    this.train.drawStart();
+  }
+  // The measurement has ended; a run that waited for it starts when it fits and nothing was changed meanwhile.
+  async done({ status, result }) {
+    const start = this.start !== null && this.start === JSON.stringify(this.train.settings());
+    this.job = this.start = null;
+    if (status === "finished") {
+      const words = result.fits ? `It fits: at most ${result.memory_gb.toFixed(1)} GB were taken.`
+        : `It does not fit: it had taken ${result.memory_gb.toFixed(1)} GB when it was ended.`;
+      this.slot.querySelector(".fit-job").innerHTML = notice({ what: words, why: "", next: result.fits ? "" : "Take one of the ways below." }, result.fits ? "good" : "warning");
+    }
+    await this.train.look();
+    if (start && status === "finished" && result.fits) this.train.begin();
+    else this.train.drawStart();
+  }
+  take(name) {
+    const rung = this.found.ladder.find((one) => one.name === name);
+    this.slot.querySelector(".fit-job").replaceChildren();
+    this.train.lay(rung.changes, `“${rung.title}” is filled in.`);
+  }
+}

@@ -1,0 +1,123 @@
+"""Measures whether a run fits: one update of its longest batch and a usual one, in a throw-away process.
+
+    python -m backend.fit FOLDER          watches
+      python -m backend.training.trial    loads the model, learns from two updates, and is gone
+
+Settings: `settings`, those of the run, and `limit_gb`, memory it may take (None: what is free). The process is ended
+before it takes what other programs need; that it did not fit is then the result, not a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+import psutil
+
+from backend.job import Job, StopRequested, run_job
+from backend.keeper import leashed
+from studio import costs, events, logs, measurement, migrate
+from studio.errors import StudioError
+from studio.jobs import local
+from studio.jobs.folder import SETTINGS
+from studio.machine import Machine, machine
+from studio.measurement import Measured
+from studio.preflight import Preflight, preflight
+from studio.settings.base import check
+from studio.settings.train import Ddp, TrainSettings
+
+GB = 1e9
+POLL_SECONDS = 0.02
+# Of the machine's free memory this much is left to others.
+SPARE = 0.03
+
+
+def main(job: Job) -> dict[str, Any]:
+    """The measurement beside the estimate, and the ladder."""
+    settings = check(TrainSettings, job.settings["settings"], "This run can't be measured.")
+    found = preflight(job.workspace, settings)
+    found.refuse_errors()
+    here, device = machine(job.workspace.root), found.facts["device"]
+    limit = job.settings.get("limit_gb") or costs.free_gb(here, device)
+    migrate.save(
+        job.folder / SETTINGS, "settings", {"job": "fit", "settings": found.settings.plain(), "limit_gb": limit}
+    )
+    if job.settings.get("limit_gb"):
+        job.message(f"It may take {limit:.1f} GB.")
+    measured = measure(job, found, limit)
+    measurement.remember(job.workspace, found.settings, measured)
+    shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
+    after = preflight(job.workspace, found.settings, with_free(here, device, limit))
+    return {
+        **measured.as_dict(),
+        "estimated_gb": found.facts["memory_gb"],
+        "steps": found.steps,
+        "seconds": after.facts["seconds"] if measured.fits else None,
+        "ladder": [] if measured.fits else [rung.as_dict() for rung in after.ladder],
+    }
+
+
+def with_free(here: Machine, device: str, limit: float) -> Machine:
+    """This machine, as if so many GB were free."""
+    if device == "cpu":
+        return replace(here, memory_available=int(limit * GB))
+    return replace(here, gpus=tuple(replace(gpu, memory_used=gpu.memory - int(limit * GB)) for gpu in here.gpus))
+
+
+def measure(job: Job, found: Preflight, limit: float) -> Measured:
+    """Runs the trial and watches its memory.
+
+    Raises:
+        StudioError: it failed for another reason than memory, in its own words.
+        StopRequested: somebody asked to stop.
+    """
+    began = time.time()
+    settings = found.settings
+    # Processes on one CPU share its memory; each GPU has its own.
+    times = (
+        (settings.spread.processes or 1) if isinstance(settings.spread, Ddp) and found.facts["device"] == "cpu" else 1
+    )
+    room = limit / times * (1 - SPARE) * GB if found.facts["device"] == "cpu" else None
+    reached, code = _watch(job, room)
+    lines, _ = logs.read(job.folder / events.METRICS)
+    told = [line for line in lines if line.get("type") == "trial" and line["time"] >= began]
+    failed = next((line for line in told if "what" in line), None)
+    if failed and not measurement.ran_out(failed):
+        raise StudioError(failed["what"], failed["why"], failed["next"])
+    peak = max([reached, *(line.get("memory", 0) for line in told)]) / GB * times
+    steps = [line for line in lines if line.get("type") == "step" and line["time"] >= began]
+    if code == 0 and len(steps) == 2:
+        # A measured peak above the limit was held only because others gave way meanwhile.
+        return Measured(peak <= limit, round(peak, 3), round(limit, 2), steps[-1]["seconds"], time.time())
+    return Measured(False, round(peak, 3), round(limit, 2), None, time.time())
+
+
+def _watch(job: Job, room: float | None) -> tuple[int, int]:
+    """Runs the trial to its end, or ends it when it takes more than `room` bytes; its highest memory and exit code."""
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    child = leashed([sys.executable, "-m", "backend.training.trial", str(job.folder)], cwd=local.ROOT, env=environment)
+    process, reached = psutil.Process(child.pid), 0
+    try:
+        while child.poll() is None:
+            if job.should_stop():
+                raise StopRequested
+            try:
+                reached = max(reached, int(process.memory_info().rss))
+            except psutil.Error:
+                break  # it has just ended
+            if room is not None and reached > room:
+                child.kill()
+            time.sleep(POLL_SECONDS)
+    finally:
+        if child.poll() is None:
+            child.kill()
+        code = child.wait()
+    return reached, code
+
+
+if __name__ == "__main__":
+    run_job(main)

@@ -1,0 +1,130 @@
+"""A trial of a run: its longest pass and one usual update, through the very loop that trains, with nothing kept.
+
+    python -m backend.training.trial FOLDER     FOLDER is that of the job `fit`
+
+Tells in metrics.jsonl: the step lines of the loop, and `trial` lines with the highest memory so far, or what failed.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+import transformers
+
+from backend.job import Job, in_words
+from backend.keeper import quit_with, tie_to_parent
+from backend.training import calibrate, load, prepare
+from backend.training.checkpoints import Checkpoints, Identity
+from backend.training.loss import Pass
+from backend.training.prepare import Update, Updates
+from backend.training.trainer import RunTrainer
+from studio.batches.encode import Encoded, encode_rows
+from studio.batches.pack import pack
+from studio.batches.plan import Plan
+from studio.batches.survey import SAMPLE
+from studio.batches.tokenizer import load_tokenizer
+from studio.datasets.store import Dataset
+from studio.machine import peak_memory
+from studio.models import Model
+from studio.settings.base import check
+from studio.settings.train import Single, TrainSettings
+
+# On a GPU: what CUDA itself and the kernels take, which torch does not count.
+CUDA_CONTEXT = 600_000_000
+NEVER = 10_000_000
+
+
+class Held:
+    """Some rows in memory, in place of `prepare.Rows`."""
+
+    def __init__(self, rows: list[Encoded]) -> None:
+        self.rows = rows
+        self.lengths = np.array([len(row) for row in rows], np.int64)
+
+    def take(self, numbers: list[int]) -> list[Encoded]:
+        return [self.rows[number] for number in numbers]
+
+    def names(self, numbers: npt.NDArray[np.int64]) -> pa.Array:
+        return pa.array([self.rows[number].row_id for number in numbers])
+
+
+class Two(Updates):
+    """Of a plan the longest pass alone, then the update of middle size."""
+
+    def __init__(self, rows: Any, plan: Plan) -> None:
+        super().__init__(rows, plan, prepare.Ranks())
+        passes = [numbers for step in range(len(plan)) for numbers in plan.updates(step)]
+        self.longest = max(passes, key=lambda numbers: int(rows.lengths[numbers].sum()))
+        sizes = sorted(range(len(plan)), key=lambda step: int(rows.lengths[plan.rows(step)].sum()))
+        self.usual = sizes[len(sizes) // 2]
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, step: int) -> Update:
+        if step:
+            return super().__getitem__(self.usual)
+        line = Pass.of(pack(self.rows.take(self.longest)))
+        return Update([(self.longest, line)], line.ids.numel(), len(line.targets), len(self.longest))
+
+
+class Trial(RunTrainer):
+    """The loop without resume points."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Nothing of a trial is kept."""
+
+
+def run(job: Job, settings: TrainSettings) -> None:
+    """Loads, and learns from two updates."""
+    torch.set_num_threads(settings.threads or 1)
+    settings, onednn = calibrate.suited(job.workspace, settings, load.choose_device(settings.device))
+    transformers.set_seed(settings.seed)
+    transformers.logging.disable_progress_bar()
+    model = Model.open(job.workspace, settings.model)
+    job.event("loading", item=f"the model {model.name}", bytes=model.size)
+    tokenizer = load_tokenizer(model.path, settings.template)
+    loaded = load.load(settings, model, onednn)
+    job.metrics.append("trial", stage="loaded", memory=memory())
+    dataset = Dataset.open(job.workspace, settings.dataset)
+    every = max(1, round(dataset.counts(settings.version)["train"] / SAMPLE))
+    source = islice(dataset.rows(settings.version, "train"), 0, None, every)
+    rows, _ = encode_rows(tokenizer, source, loss_on=prepare.loss_on(settings), cutoff=settings.cutoff or 1)
+    held = Held(rows)
+    room = (settings.tokens_per_pass or 1) if loaded.packs else 1
+    updates = Two(held, Plan(held.lengths, settings.batch_size or 1, room, seed=settings.seed))
+    kept = Checkpoints(job.folder, Identity.of(job.folder.name, settings, loaded.device), 1)
+    job.message(f"Trying {len(updates.longest)} rows at once, the longest pass there is, and a usual update.")
+    Trial(job, settings, loaded, updates, None, kept, None).run(None)
+    job.metrics.append("trial", stage="trained", memory=memory())
+
+
+def memory() -> int:
+    """The highest bytes so far: of the GPU where one trains, else of this process."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_reserved() + CUDA_CONTEXT
+    return peak_memory()
+
+
+def main() -> int:
+    tie_to_parent()
+    job = Job(Path(sys.argv[1]).resolve())
+    settings = check(TrainSettings, job.settings["settings"])
+    alone = {"spread": Single(), "eval_steps": NEVER, "save_steps": NEVER, "max_steps": 2, "epochs": None}
+    try:
+        run(job, settings.model_copy(update=alone))
+    except Exception as error:
+        job.metrics.append("trial", stage="failed", **in_words(error).as_dict())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    quit_with(main())

@@ -1,0 +1,54 @@
+"""Measure whether a run fits: real updates in a throw-away process.
+
+It takes the flags of `train`. Told are the estimate and the measurement, and, where it does not fit, what to try.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from studio import measurement, wording
+from studio.commands import models, train
+from studio.commands.frame import Context
+from studio.errors import BadInput
+from studio.jobs import follow
+from studio.ladder import in_words
+from studio.preflight import preflight
+from studio.settings.train import TrainSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=float, metavar="GB", help="memory it may take; default: what is free")
+    train.add_settings(parser)
+
+
+def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
+    if args.limit is not None and args.limit <= 0:
+        raise BadInput("So little memory can't be.", f"--limit is {args.limit:g}.", "Give GB, such as --limit 8.")
+    settings = train.settings_from(args)
+    models.ensure_starter(context, settings.model)
+    found = preflight(context.workspace, settings)
+    found.refuse_errors()
+    return measure(context, found.settings, args.limit)
+
+
+def measure(context: Context, settings: TrainSettings, limit_gb: float | None = None) -> dict[str, Any]:
+    """Measures in a job, and waits for it."""
+    folder = measurement.start(context.workspace, settings, limit_gb)
+    return {"id": folder.name, **follow.result(folder, follow.follow(context.workspace, folder, context.terminal))}
+
+
+def show(result: dict[str, Any]) -> str:
+    measured = f"{result['memory_gb']:.2f} GB measured, {result['estimated_gb']:.2f} GB estimated"
+    free = f"{result['free_gb']:.2f} GB are free"
+    if not result["fits"]:
+        head = f"It does not fit: more than {measured}; {free}."
+        return "\n".join([head, *(["What to try:", *in_words(result["ladder"])] if result["ladder"] else [])])
+    return "\n".join(
+        [
+            f"It fits: {measured}; {free}.",
+            f"An update takes {wording.duration(result['step_seconds'])}; "
+            f"{wording.count(result['steps'], 'update')} take about {wording.duration(result['seconds'])}.",
+        ]
+    )

@@ -1,0 +1,252 @@
+"""What a run costs: devices, memory, time and disk, each held against what this machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from studio import measurement, runs, wording
+from studio.calibration import Calibration
+from studio.errors import Refused
+from studio.estimate import Estimate, Shape, estimate
+from studio.files import read_json
+from studio.ladder import Case, ladder
+from studio.machine import Machine
+from studio.models import Model, list_models
+from studio.settings import defaults
+from studio.settings.train import Sharded, Single, TrainSettings
+from studio.workspace import Workspace
+
+if TYPE_CHECKING:
+    from studio.batches.encode import Report
+    from studio.batches.survey import Survey
+    from studio.preflight import Preflight
+
+LONG_HOURS = 12
+# Learning rates outside of these rarely train: factors around the one that would be chosen.
+RATE_RANGE = (1 / 30, 30)
+
+
+def look(
+    workspace: Workspace,
+    found: Preflight,
+    rows_read: Survey,
+    model: Model,
+    device: str,
+    here: Machine,
+    speeds: Calibration | None,
+) -> None:
+    """Adds figures, warnings and the ladder to what preflight found of a run whose settings are all chosen."""
+    _spread(found, device, here)
+    shape, cost = _cost(found, model, device, runs.usual_speed(workspace, found.settings), speeds)
+    _memory(workspace, found, rows_read, shape, cost, free_gb(here, device))
+    _long(found, here)
+    _disk(found, shape, here)
+
+
+def _spread(found: Preflight, device: str, here: Machine) -> None:
+    """Whether this machine has what the run is to be spread over."""
+    spread = found.settings.spread
+    if spread is None or isinstance(spread, Single):
+        return
+    count, room = spread.processes or 2, len(here.gpus) if device == "cuda" else here.cores
+    noun = "GPU" if device == "cuda" else "core"
+    if isinstance(spread, Sharded):
+        for error in _unable_to_shard(found.settings, spread, device):
+            found.add("error", error)
+    if count > room:
+        words = f"{count} processes are more than this machine can run."
+        advice = f"Choose {room} or fewer." if room > 1 else "Choose single."
+        found.add("error", Refused(words, f"It has {wording.count(room, noun)}.", advice, field="spread.processes"))
+    if count > (found.settings.batch_size or 1):
+        found.warn(
+            f"{count} processes share {wording.count(found.settings.batch_size or 1, 'row')} an update.",
+            "Some of them have nothing to do.",
+            "Raise the batch size, or take fewer processes.",
+            "batch_size",
+        )
+
+
+def _unable_to_shard(settings: TrainSettings, spread: Sharded, device: str) -> Iterator[Refused]:
+    name = str(getattr(spread, "name", ""))
+    if device != "cuda":
+        yield Refused(
+            f"{name} divides a model over several GPUs, and there are none here.",
+            "On a CPU all processes share one memory, so nothing would be won.",
+            "Choose ddp or single.",
+            field="spread",
+        )
+    if settings.method.name == "qlora" and name in ("fsdp", "zero3"):
+        yield Refused(
+            f"{name} can't divide weights of few bits.",
+            "qlora keeps them packed, in a form that is not split.",
+            "Choose lora with it, or ddp with qlora.",
+            field="method",
+        )
+    if name.startswith("zero") and find_spec("deepspeed") is None:
+        yield Refused(
+            f"{name} needs the package deepspeed.",
+            "It is not installed.",
+            "Run launch.py setup --extra deepspeed, or choose fsdp.",
+            field="spread",
+        )
+
+
+def _cost(
+    found: Preflight, model: Model, device: str, pace: float | None, speeds: Calibration | None
+) -> tuple[Shape, Callable[[TrainSettings, Shape], Estimate]]:
+    """Rate and device against what is usual, and the estimate; returns how to estimate other settings."""
+    settings, facts = found.settings, found.facts
+    facts["device"] = device
+    usual, _ = defaults.learning_rate(settings.method.name, model.parameters)
+    low, high = (usual * factor for factor in RATE_RANGE)
+    if settings.learning_rate and not low <= settings.learning_rate <= high:
+        small = settings.learning_rate < low
+        found.warn(
+            f"A learning rate of {settings.learning_rate:g} is unusually {'small' if small else 'large'}.",
+            "Hardly anything would be learned." if small else "The loss is likely to jump and may never recover.",
+            f"The usual one here is {usual:g}.",
+            "learning_rate",
+        )
+    if settings.method.name == "qlora" and device == "cpu":
+        found.warn(
+            "qlora is slow without a GPU.",
+            "It saves memory; on a CPU each step takes about a third longer.",
+            "Choose lora unless memory is short.",
+            "method",
+        )
+    shape = Shape.read(read_json(model.path / "config.json"), model.parameters)
+    sequences = max(1, facts.get("sequences") or facts["rows"])
+    tokens = facts.get("tokens") or 0
+    share = (facts.get("trained_tokens") or 0) / max(1, tokens)
+
+    def cost(other: TrainSettings, of: Shape) -> Estimate:
+        return estimate(other, of, tokens / sequences, share, found.steps or 1, device, pace, speeds)
+
+    known = cost(settings, shape)
+    facts |= {"memory_gb": known.memory_gb, "memory_parts_gb": known.parts, "seconds": known.seconds}
+    return shape, cost
+
+
+def at_once(
+    settings: TrainSettings, model: Model, report: Report, device: str, speeds: Calibration | None
+) -> Callable[[int], float]:
+    """The GB that the run needs with so many tokens at once, before its other settings are chosen."""
+    shape = Shape.read(read_json(model.path / "config.json"), model.parameters)
+    share = report.trained_tokens / max(1, report.tokens)
+
+    def needs(tokens: int) -> float:
+        asked = settings.model_copy(update={"tokens_per_pass": tokens})
+        return estimate(asked, shape, 1.0, share, 1, device, speeds=speeds).memory_gb
+
+    return needs
+
+
+def free_gb(here: Machine, device: str) -> float:
+    """GB that a run may take now: of the GPU with most left, else of the machine's memory."""
+    if device == "cuda" and here.gpus:
+        return max(gpu.memory - gpu.memory_used for gpu in here.gpus) / 1e9
+    return here.memory_available / 1e9
+
+
+def _memory(
+    workspace: Workspace,
+    found: Preflight,
+    rows_read: Survey,
+    shape: Shape,
+    cost: Callable[[TrainSettings, Shape], Estimate],
+    free: float,
+) -> None:
+    """Estimate and measurement against what is free, and the ladder."""
+    facts, measured = found.facts, measurement.known(workspace, found.settings, free)
+    estimated = facts["memory_gb"]
+    needed = measured.memory_gb if measured else estimated
+    too_big = needed > free or (measured is not None and not measured.fits)
+    facts |= {
+        "free_gb": round(free, 2),
+        "measured": measured and measured.as_dict(),
+        "near": measured is None and measurement.near(estimated, free),
+        "too_big": too_big,
+    }
+    if measured and measured.step_seconds:
+        facts["seconds"] = round(measured.step_seconds * (found.steps or 1), 1)
+    # One that ran out of memory would have taken more than it had reached.
+    needed = max(needed, estimated, free * 1.02) if measured and not measured.fits else needed
+    found.ladder = ladder(_case(workspace, found, rows_read, shape, cost, needed, free))
+    if too_big:
+        gentlest = next((rung for rung in found.ladder if rung.fits), None)
+        more = "more than " if measured and not measured.fits else "" if measured else "about "
+        found.warn(
+            f"This run needs {more}{measured.memory_gb if measured else estimated:.1f} GB of memory.",
+            f"{free:.1f} GB are free.",
+            f"Take a smaller setting: {gentlest.title[0].lower()}{gentlest.title[1:]}, for one."
+            if gentlest
+            else "Take a smaller model, or close other programs.",
+            "tokens_per_pass",
+        )
+
+
+def _case(
+    workspace: Workspace,
+    found: Preflight,
+    rows_read: Survey,
+    shape: Shape,
+    cost: Callable[[TrainSettings, Shape], Estimate],
+    needed: float,
+    free: float,
+) -> Case:
+    def cut(cutoff: int) -> float:
+        report = rows_read.report(cutoff)
+        return report.cut_rows / max(1, report.rows) if report.trained_tokens else 1.0
+
+    return Case(
+        settings=found.settings,
+        shape=shape,
+        parts=lambda settings, of: cost(settings, of).parts,
+        on_cpu=found.facts["device"] == "cpu",
+        longest=found.facts.get("longest") or found.settings.cutoff or 1,
+        needed=needed,
+        free=free,
+        cut=cut,
+        models=_smaller(workspace, shape),
+    )
+
+
+def _smaller(workspace: Workspace, shape: Shape) -> list[tuple[str, Shape]]:
+    """The models at hand that are smaller than this one."""
+    at_hand = [model for model in list_models(workspace) if isinstance(model, Model)]
+    return [
+        (model.name, Shape.read(read_json(model.path / "config.json"), model.parameters))
+        for model in at_hand
+        if model.parameters < shape.parameters
+    ]
+
+
+def _long(found: Preflight, here: Machine) -> None:
+    seconds = found.facts["seconds"]
+    if seconds and seconds > LONG_HOURS * 3600:
+        found.warn(
+            f"This run will take about {wording.duration(seconds)}.",
+            f"This machine's CPU has {here.cores} cores.",
+            "Take fewer rows or passes, or a smaller model.",
+            "max_steps" if found.settings.max_steps else "epochs",
+        )
+
+
+def _disk(found: Preflight, shape: Shape, here: Machine) -> None:
+    settings = found.settings
+    trained = shape.parameters if settings.method.name == "full" else shape.adapter(settings.method.rank)
+    # Weights and Adam's two moments in each resume point, the best one and the one being written; and the result.
+    needed = trained * 4 * (3 * (settings.keep_checkpoints + 2) + 1)
+    found.facts["disk_gb"] = round(needed / 1e9, 3)
+    if needed > here.disk_free:
+        found.add(
+            "error",
+            Refused(
+                "The disk has too little room for this run.",
+                f"It needs {wording.size(needed)}; {wording.size(here.disk_free)} are free.",
+                "Free some space, or keep fewer resume points.",
+                field="keep_checkpoints",
+            ),
+        )

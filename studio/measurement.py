@@ -1,0 +1,103 @@
+"""What was measured of a run before it was started: its peak memory and the time of an update, kept for the next look.
+
+jobs/measured.jsonl     one line a measurement, by what it depends on
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from studio import logs
+from studio.errors import MEMORY, StudioError
+from studio.jobs import folder as job_folder
+from studio.jobs import queue
+from studio.logs import Log
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+
+FILE = "measured.jsonl"
+# An estimate this near to what is free, on either side, is not good enough to start by.
+NEAR = 0.3
+# Settings that change neither the memory nor the time of an update.
+INDIFFERENT = {
+    "name", "learning_rate", "schedule", "warmup", "weight_decay", "max_grad_norm", "seed", "epochs", "max_steps",
+    "eval_steps", "eval_rows", "patience", "keep_best", "samples", "sample_tokens", "save_steps", "keep_checkpoints",
+    "memory",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measurement.
+
+    Attributes:
+        fits: whether an update of the longest batch went through with the memory that was free.
+        memory_gb: the highest memory, of the GPU where one trains; what was reached, if it did not fit.
+        free_gb: what was free before.
+        step_seconds: a usual update; None if it did not fit.
+        time: when, in seconds since 1970.
+    """
+
+    fits: bool
+    memory_gb: float
+    free_gb: float
+    step_seconds: float | None
+    time: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def near(estimated: float, free: float) -> bool:
+    """Whether only a measurement can tell if a run fits."""
+    return abs(estimated - free) <= NEAR * free
+
+
+def start(workspace: Workspace, settings: TrainSettings, limit_gb: float | None = None) -> Path:
+    """Puts the measurement of a run with these settings into the queue, before everything that waits there.
+
+    Args:
+        limit_gb: memory it may take; None for what is free.
+    """
+    given = {"settings": settings.plain(), "limit_gb": limit_gb}
+    folder = job_folder.create(workspace, "fit", given, settings.dataset[:24])
+    queue.advance(workspace)
+    return folder
+
+
+def remember(workspace: Workspace, settings: TrainSettings, found: Measured) -> None:
+    with Log(workspace.jobs / FILE) as log:
+        figures = {name: value for name, value in found.as_dict().items() if name != "time"}
+        log.append("measured", key=key(settings), **figures)
+
+
+def known(workspace: Workspace, settings: TrainSettings, free_gb: float) -> Measured | None:
+    """The latest measurement of such a run on this machine; None when there is none.
+
+    Args:
+        free_gb: what is free now; that it did not fit into less says nothing.
+    """
+    path = workspace.jobs / FILE
+    if not path.exists():
+        return None
+    mark = key(settings)
+    for line in reversed(logs.read(path)[0]):
+        if line.get("key") == mark and (line["fits"] or line["free_gb"] >= free_gb):
+            return Measured(**{name: line[name] for name in Measured.__dataclass_fields__})
+    return None
+
+
+def key(settings: TrainSettings) -> str:
+    """A hash of what memory and time depend on."""
+    kept = {name: value for name, value in settings.plain().items() if name not in INDIFFERENT}
+    return hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def ran_out(error: dict[str, Any] | StudioError | None) -> bool:
+    """Whether a failure is one of memory, beside which the ladder stands."""
+    words = error.as_dict() if isinstance(error, StudioError) else error or {}
+    return words.get("cause") == MEMORY

@@ -1,0 +1,116 @@
+"""The measurement: real updates in a process that is gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio import measurement, proposal, runs
+from studio.errors import Refused
+from studio.jobs import folder as job_folder
+from studio.jobs import follow
+from studio.preflight import preflight
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+from tests.worlds import SHORT, World, places, told, train, world
+
+__all__ = ["train", "world"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def measure(workspace: Workspace, limit: float | None = None, **given: Any) -> tuple[Path, dict[str, Any]]:
+    settings = preflight(workspace, TrainSettings.model_validate(SHORT | {"max_steps": 6} | given)).settings
+    folder = measurement.start(workspace, settings, limit)
+    return folder, follow.result(folder, follow.follow(workspace, folder))
+
+
+def test_it_measures_and_the_next_look_shows_both(world: World) -> None:
+    world.dataset("places", places("train", 30) + places("validation", 6))
+    folder, found = measure(world.workspace)
+    assert found["fits"] and 0.3 < found["memory_gb"] < 3 and found["step_seconds"] > 0 and not found["ladder"]
+    assert not (folder / "checkpoints").exists() and not list(folder.glob("rows*"))
+    assert told(folder, "message")[-1]["text"].startswith("Trying ")
+    given = SHORT | {"max_steps": 6, "seed": 5}
+    facts = proposal.look(world.workspace, given)["facts"]
+    assert facts["measured"]["memory_gb"] == found["memory_gb"] and not facts["near"] and not facts["too_big"]
+    assert facts["seconds"] == pytest.approx(found["step_seconds"] * 6, abs=0.1) and facts["memory_gb"] > 0
+
+
+def test_what_takes_too_much_is_ended_and_gets_a_ladder(world: World) -> None:
+    _, found = measure(world.workspace, limit=0.2, tokens_per_pass=400, batch_size=16)
+    assert not found["fits"] and found["memory_gb"] < 0.4 and found["step_seconds"] is None
+
+
+def test_a_measurement_that_fails_says_why(world: World) -> None:
+    settings = preflight(world.workspace, TrainSettings.model_validate(SHORT)).settings
+    config = world.workspace.models / "tiny" / "config.json"
+    config.write_text(config.read_text().replace('"llama"', '"nothing-known"'))
+    folder = measurement.start(world.workspace, settings)
+    state = follow.follow(world.workspace, folder)
+    assert state.phase == "failed" and state.error and "“tiny” can't be loaded" in state.error["what"]
+
+
+def test_the_command_prints_both_figures_and_the_flags_to_try(world: World) -> None:
+    command = [sys.executable, "launch.py", "fit", "--dataset", "places", "--model", "tiny", "--max-steps", "6"]
+    more = ["--workspace", str(world.workspace.root), "--threads", "1"]
+    done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "GB measured" in done.stdout and "GB estimated" in done.stdout, done.stderr
+    done = subprocess.run([*command, *more, "--limit", "-1", "--json"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "--limit" in json.loads(done.stdout)["error"]["next"]
+
+
+def test_a_run_that_ran_out_goes_on_with_smaller_passes(world: World, train: Any) -> None:
+    """Nothing is lost: what learns the same is taken over by the very run."""
+    settings = {"max_steps": 12, "save_steps": 2, "batch_size": 8, "tokens_per_pass": 800, "method": {"name": "full"}}
+    folder = world.run(**settings)
+    assert train(folder, stop_at=5)["type"] == "stopped"
+    end_for_memory(folder)
+    assert runs.summary(folder).error["cause"] == "memory"  # type: ignore[index]
+    rungs = {rung.name: rung for rung in proposal.rungs(world.workspace, folder.name)}
+    assert rungs["passes"].same
+    with pytest.raises(Refused, match="changes what is learned"):
+        proposal.go_on_with(world.workspace, folder.name, "optimizer")
+    proposal.go_on_with(world.workspace, folder.name, "passes")
+    state = follow.follow(world.workspace, folder)
+    assert state.phase == "finished" and told(folder, "resumed")[-1]["from_step"] == 5
+    assert runs.settings_of(folder).tokens_per_pass == rungs["passes"].changes["tokens_per_pass"]
+    assert any("at once" in line["text"] for line in told(folder, "message")), "the last digits may differ: it says so"
+
+
+def end_for_memory(folder: Path) -> None:
+    from studio import events
+    from studio.errors import NoMemory
+    from studio.logs import Log
+
+    (folder / job_folder.STOP).unlink(missing_ok=True)
+    with Log(folder / events.EVENTS) as log:
+        log.append("starting", pid=1)
+        log.append("failed", **NoMemory("The memory ran out.", "Too much.", "Take less.").as_dict())
+
+
+def test_memory_that_runs_out_within_python_ends_as_failed_with_its_cause(
+    world: World, train: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from backend import job
+    from backend.training import trainer
+
+    def none_left(*_: Any, **__: Any) -> Any:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    folder = world.run()
+    monkeypatch.setattr(trainer.Trainer, "_clip_grad_norm", none_left)
+    work = job.Job(folder)
+    with work.log, work.metrics:
+        from backend.train import main
+
+        assert job.conclude(work, main) == 1
+    (end,) = told(folder, "failed")
+    assert end["cause"] == "memory" and "2.00 GiB" in end["why"] and end["next"]

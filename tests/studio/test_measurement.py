@@ -1,0 +1,56 @@
+"""What was measured is found again for the runs it holds for."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio import measurement
+from studio.errors import NoMemory, NoRoom
+from studio.measurement import Measured, known, near, ran_out, remember
+from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
+
+RUN = TrainSettings(dataset="d", cutoff=64, batch_size=4)
+FITS = Measured(True, 3.2, 8.0, 1.5)
+TOO_BIG = Measured(False, 7.8, 8.0, None)
+
+
+@pytest.mark.parametrize(("estimated", "is_near"), [(6.9, False), (7.1, True), (10, True), (12.9, True), (13.1, False)])
+def test_an_estimate_is_near_within_thirty_percent(estimated: float, is_near: bool) -> None:
+    assert near(estimated, 10.0) is is_near
+
+
+def test_the_latest_measurement_of_such_a_run_is_found(workspace: Workspace) -> None:
+    assert known(workspace, RUN, 8) is None
+    remember(workspace, RUN, TOO_BIG)
+    remember(workspace, RUN, FITS)
+    found = known(workspace, RUN.model_copy(update={"learning_rate": 0.5, "seed": 9, "name": "x", "epochs": 2.0}), 8)
+    assert found is not None and (found.fits, found.memory_gb, found.step_seconds) == (True, 3.2, 1.5) and found.time
+
+
+def test_whatever_changes_memory_or_time_is_another_run(workspace: Workspace) -> None:
+    remember(workspace, RUN, FITS)
+    for change in ({"cutoff": 65}, {"tokens_per_pass": 128}, {"recompute": True}, {"dataset": "e"}, {"threads": 3}):
+        assert known(workspace, RUN.model_copy(update=change), 8) is None, change
+
+
+def test_that_it_did_not_fit_into_less_says_nothing(workspace: Workspace) -> None:
+    remember(workspace, RUN, TOO_BIG)
+    assert known(workspace, RUN, 8.0) is not None and known(workspace, RUN, 4.0) is not None
+    assert known(workspace, RUN, 9.0) is None
+
+
+def test_a_measurement_waits_before_all_others(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.jobs import folder as job_folder
+    from studio.jobs import queue
+
+    monkeypatch.setattr(measurement.queue, "advance", lambda workspace: None)
+    job_folder.create(workspace, "train", {})
+    folder = measurement.start(workspace, RUN, 2.0)
+    assert queue.waiting(workspace)[0].folder == folder
+    assert job_folder.read_settings(folder)["limit_gb"] == 2.0
+
+
+def test_a_want_of_memory_is_told_from_other_failures() -> None:
+    assert ran_out(NoMemory("a", "b", "c")) and ran_out(NoMemory("a", "b", "c").as_dict())
+    assert not ran_out(NoRoom("The disk is full.")) and not ran_out(None) and not ran_out({"what": "x"})
