@@ -60,6 +60,7 @@ def router(workspace: Workspace) -> APIRouter:
             "groups": dataset.groups(entry["version"]) if dataset.listing(entry["version"]).quick(workspace) else {},
             "reviews": log.last(),
             "changes": len(changes),
+            "leaving": sum(change.excluded for change in changes.values()),
             "added": len(log.accepted()),
             "waiting": len(log.additions.rows()),
             "models": models(workspace),

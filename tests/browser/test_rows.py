@@ -1,0 +1,98 @@
+"""The list of rows in a real browser: chosen and sorted in every way, all in the address; a large set's index."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from studio.datasets.importing import import_file
+from studio.datasets.index import LARGE, Index
+from studio.datasets.store import Dataset
+from studio.settings.importing import ImportSettings
+
+
+def put(studio, tmp_path: Path, name: str, rows: int) -> Dataset:
+    source = tmp_path / f"{name}.jsonl"
+    with open(source, "w", encoding="utf-8") as file:
+        for n in range(rows):
+            row = {
+                "text": f"Parcel {n} " + "late " * (n % 9),
+                "label": "ab"[n % 2],
+                "tone": ["calm", "<b>dry</b>"][n % 4 == 0],
+            }
+            file.write(json.dumps(row) + "\n")
+    import_file(studio.workspace, ImportSettings(source=[str(source)], name=name))
+    return Dataset.open(studio.workspace, name)
+
+
+def where(page: Page, **query: str | None) -> None:
+    tests = [
+        f"new URLSearchParams(location.search).get({json.dumps(key)}) === {json.dumps(value)}"
+        for key, value in query.items()
+    ]
+    page.wait_for_function(" && ".join(tests))
+
+
+def field(page: Page, name: str) -> Locator:
+    return page.locator(f"select[name='{name}']")
+
+
+def test_choices_are_combined_kept_and_taken_back(studio, page, tmp_path):
+    put(studio, tmp_path, "chosen", 80)
+    studio.open(page, tab="data", dataset="chosen")
+    field(page, "label").select_option("b")
+    where(page, label="b")
+    field(page, "tag:tone").select_option("calm")
+    where(page, tags="tone=calm")
+    field(page, "sorted").select_option("-characters")
+    page.get_by_label("Search the rows").fill("late late")
+    where(page, sorted="-characters", find="late late", label="b")
+    expect(page.locator(".count")).to_have_text("31 rows")
+    first = page.locator("[data-row]").first
+    expect(first).to_contain_text("late " * 7 + "late")
+    page.reload()
+    expect(page.locator(".count")).to_have_text("31 rows")
+    expect(field(page, "tag:tone")).to_have_value("calm")
+    expect(field(page, "sorted")).to_have_value("-characters")
+    first.locator("a.open").click()
+    expect(page.get_by_role("heading", name="Row 1 of 31")).to_be_visible()
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_role("heading", name="Row 2 of 31")).to_be_visible()
+    page.locator("ft-row .back").click()
+    expect(page.locator(".count")).to_have_text("31 rows")
+    field(page, "tag:tone").select_option("<b>dry</b>")
+    expect(page.get_by_role("heading", name="No row matches")).to_be_visible()
+    page.get_by_role("button", name="Show all rows").first.click()
+    where(page, label=None, tags=None, sorted=None, find=None)
+    expect(page.locator(".pager")).to_contain_text("of 80")
+
+
+def test_excluded_and_changed_last(studio, page, tmp_path):
+    put(studio, tmp_path, "excluding", 30)
+    studio.open(page, tab="data", dataset="excluding")
+    page.locator("[data-row] a.open").nth(4).click()
+    expect(page.get_by_role("heading", name="Row 5 of 30")).to_be_visible()
+    page.keyboard.press("x")
+    expect(page.get_by_text("Excluded", exact=True).first).to_be_visible()
+    page.locator("ft-row .back").click()
+    field(page, "sorted").select_option("changed")
+    expect(page.locator("[data-row]").first).to_contain_text("Parcel 4 ")
+    page.get_by_role("button", name="Excluded 1").click()
+    where(page, side="excluded")
+    expect(page.locator("[data-row]")).to_have_count(1)
+
+
+@pytest.mark.timeout(120)
+def test_a_large_set_shows_its_rows_at_once_and_makes_its_index(studio, page, tmp_path):
+    dataset = put(studio, tmp_path, "large", LARGE)
+    studio.open(page, tab="data", dataset="large", find="parcel 1999")
+    expect(page.locator("[data-row]")).to_have_count(11)
+    expect(field(page, "label")).to_be_visible(timeout=60_000)
+    page.wait_for_function("!document.querySelector('ft-rows .index').textContent", timeout=60_000)
+    assert Index(dataset, 1).fulltext() is not None
+    field(page, "sorted").select_option("-characters")
+    expect(page.locator("[data-row]").first).to_contain_text("Parcel 19997 ")
+    expect(page.locator(".count")).to_have_text("11 rows")
