@@ -1,7 +1,11 @@
-"""What the import form reads and asks for. A file is an upload, a path on this machine, or a sample of the studio.
+"""What the import form reads and asks for. A source is an upload of one file or several, a path on this machine (a file
+or a folder), or a sample of the studio; what is fetched from the hub becomes an upload.
 
-GET  /studio/imports                  how many bytes an upload may have
-POST /studio/imports/upload?name=     the file itself as the body, written as it comes
+GET  /studio/imports                  how many bytes an upload may have, and the datasets there are
+POST /studio/imports/upload?name=     the file itself as the body, written as it comes; beside others with &upload=ID
+POST /studio/imports/hub              which configurations and splits a hub dataset has
+POST /studio/imports/fetch            fetches one of them, as a job that makes an upload
+POST /studio/imports/merge            merges datasets into a new one, as a job
 POST /studio/imports/preview          what the file would become: format, mapping, first rows, bad rows
 POST /studio/imports/start            starts the import as a job
 POST /studio/imports/discard          an upload that is not wanted
@@ -9,18 +13,24 @@ POST /studio/imports/discard          an upload that is not wanted
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Body, Request
 
+from studio import preferences
 from studio.errors import BadInput, NoRoom, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import local
 from studio.workspace import Workspace
 from ui import row_pictures
 from ui.telling import words
+
+if TYPE_CHECKING:
+    from studio.datasets.rows import Row
+    from studio.settings.importing import ImportSettings
 
 STARTER = Path(__file__).resolve().parents[1] / "assets" / "starter"
 SAMPLES = {
@@ -39,8 +49,12 @@ ADVICE = {
     "mapping": "Choose under “Columns” which column asks and which answers.",
     "read_as": "Choose “Find out by itself” as the format, or choose the columns yourself.",
     "split": "Give three shares that make 100 % together.",
+    "entry": "Choose under “Which dataset of the file”.",
+    "append": "Give it a name of its own, or choose under “Columns” what its columns mean.",
 }
-GIVEN = ("name", "mapping", "read_as", "encoding", "split", "skip_bad")
+READ = ("mapping", "read_as", "encoding", "entry", "chunk", "overlap", "chunk_by")
+GIVEN = ("name", *READ, "split", "skip_bad", "append", "keep_equal")
+FETCHED = re.compile(r"hub: (?:[^/,]+/)?([^/,]+),")
 Words = dict[str, Any]
 
 
@@ -53,10 +67,10 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
     uploads.sweep()
 
     @api.post("/upload")
-    async def upload(request: Request, name: str = "pasted") -> Words:
+    async def upload(request: Request, name: str = "pasted", upload: str = "") -> Words:
         _check_room(workspace, int(request.headers.get("content-length") or 0))
         uploads.sweep()
-        made, path = uploads.new(name)
+        made, path = uploads.new(name, upload)
         size = 0
         try:
             with open(path, "wb") as file:
@@ -66,7 +80,9 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
                         raise _too_large(largest)
                     file.write(block)
         except BaseException:
-            uploads.discard(made)
+            path.unlink(missing_ok=True)
+            if not upload:
+                uploads.discard(made)
             raise
         return {"upload": made, "name": path.name, "bytes": size}
 
@@ -80,7 +96,7 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
         from studio.settings.importing import ImportSettings
 
         given: Words = {key: body[key] for key in GIVEN if key in body}
-        given["source"] = str(_source(uploads, body))
+        given |= {"source": _sources(uploads, body), "origin": _origin(uploads, body)}
         settings = check(ImportSettings, given, "This import can't be started.")
         folder = job_folder.create(workspace, "import_data", settings.model_dump(mode="json"), settings.name)
         if body.get("upload"):
@@ -88,53 +104,125 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
         local.start(folder)
         return {"job": folder.name, "name": settings.name}
 
+    @api.post("/hub")
+    def look_up(body: Words = Body(...)) -> Words:  # noqa: B008
+        return _hub(workspace, body)
+
+    @api.post("/fetch")
+    def fetch(body: Words = Body(...)) -> Words:  # noqa: B008
+        from studio.settings.base import check
+        from studio.settings.importing import ImportSettings
+
+        given = {"source": _hub_id(body), "name": "fetched"}
+        given |= {key: str(body.get(key) or "") for key in ("config", "hub_split", "revision")}
+        settings = check(ImportSettings, given, "This dataset can't be fetched.")
+        return _begin(workspace, "fetch_dataset", settings.model_dump(mode="json"), settings.hub)
+
+    @api.post("/merge")
+    def merge(body: Words = Body(...)) -> Words:  # noqa: B008
+        from studio.settings.base import check
+        from studio.settings.merging import MergeSettings
+
+        settings = check(MergeSettings, body, "These datasets can't be merged.")
+        return _begin(workspace, "merge", settings.model_dump(mode="json"), settings.name)
+
     @api.post("/discard")
     def discard(body: Words = Body(...)) -> Words:  # noqa: B008
         uploads.discard(str(body.get("upload", "")))
         return {}
 
     @api.get("")
-    def limits() -> dict[str, int]:
-        return {"largest": largest}
+    def limits() -> Words:
+        return {"largest": largest, "datasets": workspace.names("datasets")}
 
     return api
 
 
-def _source(uploads: Any, body: Words) -> Path:
+def _begin(workspace: Workspace, job: str, settings: Words, title: str) -> Words:
+    folder = job_folder.create(workspace, job, settings, title)
+    local.start(folder)
+    return {"job": folder.name}
+
+
+def _hub_id(body: Words) -> str:
+    given = str(body.get("dataset") or "").strip().removeprefix("hub:")
+    if not given:
+        raise BadInput("No dataset is named.", "", "Write its name, as tatsu-lab/alpaca.", field="source")
+    return given if given.startswith("http") else f"hub:{given}"
+
+
+def _hub(workspace: Workspace, body: Words) -> Words:
+    from studio.settings.base import check
+    from studio.settings.importing import ImportSettings
+
+    revision = str(body.get("revision") or "").strip()
+    settings = check(ImportSettings, {"source": _hub_id(body), "name": "looked-up"}, "This dataset can't be looked up.")
+    if not settings.hub:
+        raise BadInput(
+            "This is no dataset of the hub.", "Its page has another address.", "Write its name.", field="source"
+        )
+    preferences.check_online(workspace, f"{settings.hub} can't be looked up.")
+    from studio.datasets.hub import look_up
+
+    found = look_up(settings.hub, revision)
+    return {
+        "dataset": found.repo, "revision": revision, "commit": found.revision, "licence": found.licence,
+        "configs": found.configs(),
+    }  # fmt: skip
+
+
+def _origin(uploads: Any, body: Words) -> str:
+    return str(uploads.origin(str(body["upload"]))) if body.get("upload") else ""
+
+
+def _sources(uploads: Any, body: Words) -> list[str]:
+    """The paths that the form means."""
     if body.get("upload"):
-        path: Path = uploads.path(str(body["upload"]))
-        return path
+        return [str(path) for path in uploads.paths(str(body["upload"]))]
     if body.get("sample") in SAMPLES:
-        return STARTER / SAMPLES[body["sample"]]
+        return [str(STARTER / SAMPLES[body["sample"]])]
     given = str(body.get("path") or "").strip().strip('"')
     if not given:
         raise BadInput("No file is named.", "", "Choose a file, or write its path.", field="source")
-    return Path(given).expanduser().absolute()
+    return [str(Path(given).expanduser().absolute())]
 
 
 def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
-    """What the file would become. What is wrong with it stands in `error`, with what can be told all the same."""
+    """What the source would become. What is wrong with it stands in `error`, with what can be told all the same."""
+    from studio.datasets.sources import listed
+    from studio.settings.base import check
+    from studio.settings.importing import ImportSettings
+
     try:
-        source = _source(uploads, body)
-        known: Words = {"file": source.name, "bytes": source.stat().st_size if source.is_file() else 0}
+        named = _sources(uploads, body)
+        label, size = listed(named)
+        known: Words = {"file": label, "bytes": size}
     except (StudioError, OSError) as error:
         return {"error": words(error)}
     from studio.datasets.names import free_name
+    from studio.datasets.recipes import entries
 
-    known |= {"suggested": free_name(workspace, source.name), "datasets": workspace.names("datasets")}
-    encoding, read_as = str(body.get("encoding") or "auto"), str(body.get("read_as") or "auto")
+    fetched = FETCHED.search(_origin(uploads, body))
+    known |= {"suggested": free_name(workspace, fetched[1] if fetched else label), "entries": entries(named)}
+    known |= {"datasets": workspace.names("datasets")}
     try:
-        return known | _look(source, list(body.get("mapping") or []), encoding, read_as, bool(body.get("patient")))
+        given = {key: body[key] for key in READ if key in body} | {"source": named, "name": "looked-at"}
+        settings = check(ImportSettings, given, "It can't be read like this.")
+    except StudioError as error:
+        return known | {"error": words(error, ADVICE)}
+    try:
+        return known | _look(settings, bool(body.get("patient")))
     except (StudioError, OSError) as error:
-        return known | {"error": words(error, ADVICE)} | _columns(source, encoding)
+        return known | {"error": words(error, ADVICE)} | _columns(settings)
 
 
-def _look(source: Path, mapping: list[str], encoding: str, read_as: str, patient: bool) -> Words:
+def _look(settings: ImportSettings, patient: bool) -> Words:
     from studio.datasets.preview import preview
-    from studio.datasets.records import Reading
     from studio.datasets.sources import find
 
-    found = preview(find([str(source)]), mapping, SHOWN_ROWS, Reading(encoding), read_as, PATIENT if patient else QUICK)
+    source = find(settings.source, settings.entry)
+    seconds = PATIENT if patient else QUICK
+    found = preview(source, settings.mapping, SHOWN_ROWS, settings.reading(), settings.read_as, seconds)
     guess = found.guess.mapping
     return {
         "format": found.guess.format,
@@ -144,13 +232,14 @@ def _look(source: Path, mapping: list[str], encoding: str, read_as: str, patient
         "reasons": found.guess.reasons,
         "notes": found.notes,
         "unit": found.unit,
+        "cuts": guess.kind == "text" and guess.learned == {"text"},
         "columns": found.columns[:SHOWN_COLUMNS],
         "roles": {role: {"columns": part.columns, "template": part.template} for role, part in guess.roles.items()},
         "system": guess.system,
         "key": guess.key,
         "split": guess.split,
         "tags": guess.tags,
-        "rows": [row_pictures.picture(row, short=True) for row in found.rows],
+        "rows": [_row(row, source.label) for row in found.rows],
         "bad": [bad.as_dict() for bad in found.bad[:SHOWN_BAD]],
         "bad_count": found.bad_count,
         "checked": found.checked,
@@ -159,14 +248,24 @@ def _look(source: Path, mapping: list[str], encoding: str, read_as: str, patient
     }
 
 
-def _columns(source: Path, encoding: str) -> Words:
-    """The columns of a file that can be read and is not understood, with what the first row has in them."""
+def _row(row: Row, source: str) -> Words:
+    from studio.datasets.documents import KINDS
+
+    drawn = row_pictures.picture(row, short=True)
+    drawn["file"] = row.source_file if row.source_file != source else ""
+    if "document" in row.extra:
+        unit = next((unit for _, _, unit in KINDS.values() if unit in row.extra), "")
+        drawn |= {"heading": row.extra.get("heading"), "unit": unit}
+    return drawn
+
+
+def _columns(settings: ImportSettings) -> Words:
+    """The columns of a source that can be read and is not understood, with what the first row has in them."""
     from studio.datasets.readers import columns_of, sample
-    from studio.datasets.records import Reading
     from studio.datasets.sources import find
 
     try:
-        records = sample(find([str(source)]).open(Reading(encoding)))
+        records = sample(find(settings.source, settings.entry).open(settings.reading()))
     except (StudioError, OSError):
         return {}
     columns = columns_of(records)[:SHOWN_COLUMNS]

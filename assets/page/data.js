@@ -8,7 +8,8 @@
 //   ?tab=data&dataset=NAME&row=ID      one row; &view=tokens|stored &model=
 
 import { Part, address, ask, go, html, number, tell, when } from "./base.js";
-import { SAMPLES } from "./import.js";
+import { SAMPLES } from "./sources.js";
+import "./import.js";
 import "./dataset.js";
 import { shares } from "./dataset-links.js";
 import { toast } from "./toast.js";

@@ -1,30 +1,26 @@
 // Importing a file: where it comes from, then what it is taken for, corrected beside its first rows.
 //
-//   ?tab=data&import=1[&upload=ID | &path=… | &sample=…][&job=ID]
+//   ?tab=data&import=1[&upload=ID | &path=… | &sample=…][&job=ID][&fetch=ID]
 
-import { Part, address, ask, go, html, notice, number, size, tell } from "./base.js";
+import { Part, address, go, html, notice, number, size, tell } from "./base.js";
+import { copy } from "./copy.js";
 import { Mapping } from "./mapping.js";
 import { keep, recall } from "./remember.js";
+import "./sources.js";
 import { toast } from "./toast.js";
 import { rowBody } from "./turns.js";
 
-export const SAMPLES = [
-  ["support-desk", "Support desk", "400 messages to a shop and the queue each belongs in; a spreadsheet (CSV)"],
-  ["house-style", "House style", "Conversations of a library that answers in its own way (JSONL)"],
-  ["preferences", "Preferences", "Questions with a better and a worse answer (JSONL)"],
-];
-const CLEAR = { import: null, upload: null, path: null, sample: null, job: null };
-const READABLE = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.xlsx,.txt,.md";
+const CLEAR = { import: null, upload: null, path: null, sample: null, job: null, fetch: null, fetching: null };
 
 class Import extends Part {
   start() {
-    this.draw(null, html`<div class="ft-import stack"><div class="stack tight-stack"><a class="back" data-go="tab=data&import=&upload=&path=&sample=&job=" href="?tab=data">‹ All datasets</a>
-      <h1>Import a file</h1></div><div class="told"></div><div class="step"></div></div>`);
+    this.draw(null, html`<div class="ft-import stack"><div class="stack tight-stack"><a class="back" data-go="tab=data&import=&upload=&path=&sample=&job=&fetch=&fetching=" href="?tab=data">‹ All datasets</a>
+      <h1>Import</h1></div><div class="told"></div><div class="step"></div></div>`);
     this.onclick = (event) => this.clicked(event);
     this.oninput = (event) => this.typed(event);
     this.onchange = (event) => this.chosen(event);
     this.onsubmit = (event) => { event.preventDefault(); this.submit(event.target); };
-    for (const kind of ["dragover", "dragleave", "drop"]) this.addEventListener(kind, (event) => this.dragged(event));
+    this.addEventListener("ft-fault", (event) => this.fault(event.detail));
     this.addEventListener("ft-job-done", (event) => this.ended(event.detail));
     this.show();
   }
@@ -41,72 +37,19 @@ class Import extends Part {
     this.found = null;
     if (!this.source) { this.choose(); return; }
     this.mapping = new Mapping(recall("import")?.source === source ? recall("import").choices : null);
-    this.draw(".step", html`<div class="card"><p class="soft" role="status">Looking at the file…</p><div class="bar unknown"><i></i></div></div>`);
+    this.draw(".step", html`<div class="card"><p class="soft" role="status">Looking at it…</p><div class="bar unknown"><i></i></div></div>`);
     this.look();
   }
 
-  // ---- Where the file comes from ----
+  // ---- Where the rows come from ----
 
-  choose() {
-    this.draw(".step", html`<div class="card ft-drop"><div><h2>Drop a file here</h2><p class="soft">csv, tsv, xlsx, json, jsonl, parquet or txt</p></div>
-        <label class="ft-button primary" for="ft-file">Choose a file</label><input class="unseen" id="ft-file" type="file" accept="${READABLE}"><div class="progress"></div></div>
-      <div class="grid2"><form class="card stack" data-form="path"><h2>A file on this machine</h2><div class="field"><label for="ft-path">Its path</label><input id="ft-path" name="path" placeholder="/home/me/mails.csv" autocomplete="off" spellcheck="false"></div>
-          <div><button class="ft-button">Look at it</button></div></form>
-        <form class="card stack" data-form="paste"><h2>Paste</h2><div class="field"><label for="ft-paste">Rows with their header line, or JSON</label><textarea id="ft-paste" name="text" rows="3" spellcheck="false" placeholder="question,answer"></textarea></div>
-          <div><button class="ft-button">Look at it</button></div></form></div>
-      <div class="card"><h2>Sample data</h2><div class="grid3 ft-samples">${SAMPLES.map(([key, title, about]) => html`<a class="ft-choice" data-go="sample=${key}" href="?tab=data&import=1&sample=${key}">
-        <strong>${title}</strong><span class="soft small">${about}</span></a>`)}</div></div>`);
-    const form = this.querySelector("[data-form=path]");
-    if (this.wrongPath) form.elements.path.value = this.wrongPath;
-    if (this.wrongText) this.querySelector("[data-form=paste]").elements.text.value = this.wrongText;
-  }
-  submit(form) {
-    const kind = form.dataset.form;
-    if (kind === "path" && form.elements.path.value.trim()) this.wrongPath = form.elements.path.value.trim();
-    if (kind === "path" && this.wrongPath) go({ path: this.wrongPath });
-    if (kind === "paste" && form.elements.text.value.trim()) {
-      this.wrongText = form.elements.text.value;
-      this.upload(new Blob([this.wrongText], { type: "text/plain" }), "pasted");
-    }
-    if (kind === "import") this.run();
-  }
-  dragged(event) {
-    const zone = this.querySelector(".ft-drop");
-    if (!zone) return;
-    event.preventDefault();
-    zone.classList.toggle("over", event.type === "dragover");
-    const file = event.type === "drop" && event.dataTransfer.files[0];
-    if (file) this.upload(file, file.name);
-  }
-  async upload(file, name) {
-    this.draw(".told", html``);
-    const { largest } = await ask("/studio/imports").catch(() => ({ largest: Infinity }));
-    if (file.size > largest) {
-      this.fault({ what: `${name} is too large to upload.`, why: `It has ${size(file.size)}; uploads are limited to ${size(largest)}.`, next: "Put it on the machine the studio runs on and give its path." });
-      return;
-    }
-    const request = (this.sending = new XMLHttpRequest());
-    const place = this.querySelector(".ft-drop .progress");
-    const progress = (share) => {
-      place.innerHTML = html`<div class="spread"><span class="soft small" role="status">Uploading ${name}: ${share} %</span><button type="button" class="ft-button small" data-do="cancel">Cancel</button></div>
-        <div class="bar"><i style="width:${share}%"></i></div>`;
-    };
-    request.upload.onprogress = (event) => progress(Math.round((100 * event.loaded) / (event.total || 1)));
-    request.onabort = () => { place.innerHTML = ""; };
-    request.onerror = () => { place.innerHTML = ""; this.fault({ what: "The upload broke off.", why: "The studio does not answer, or the file could not be read.", next: "Choose the file again." }); };
-    request.onload = () => {
-      place.innerHTML = "";
-      const answer = JSON.parse(request.responseText || "{}");
-      if (request.status === 200) go({ upload: answer.upload });
-      else this.fault(answer.error ?? { what: `The studio refused the file (${request.status}).`, why: request.responseText.slice(0, 200), next: "Give its path instead." });
-    };
-    progress(0);
-    request.open("POST", `/studio/imports/upload?name=${encodeURIComponent(name)}`);
-    request.send(file);
-  }
+  choose() { this.draw(".step", html`<ft-sources></ft-sources>`); }
+  submit(form) { if (form.dataset.form === "import") this.run(); }
+  // What went wrong, with the command that mends it, where there is one, to copy; null takes it away.
   fault(error) {
-    this.draw(".told", notice(error));
-    this.querySelector(".told").scrollIntoView({ block: "nearest" });
+    const command = error?.next?.match(/python3 launch\.py setup[\w -]*/)?.[0];
+    this.draw(".told", error ? html`${notice(error)}${command ? html`<div class="spread ft-mend"><pre class="command" tabindex="0" aria-label="Command">${command}</pre><button type="button" class="ft-button small" data-copy="${command}">Copy</button></div>` : ""}` : html``);
+    if (error) this.querySelector(".told").scrollIntoView({ block: "nearest" });
   }
 
   // ---- What it is taken for ----
@@ -124,7 +67,7 @@ class Import extends Part {
     clearTimeout(slow);
     if (asked !== this.asked || source !== this.showing || !this.isConnected) return;
     this.querySelector(".ft-looking")?.setAttribute("hidden", "");
-    if (found.error && !found.columns && found.error.field !== "encoding") { this.unreadable(found.error); return; }
+    if (found.error && !found.columns && !found.entries?.length && !["encoding", "overlap", "chunk"].includes(found.error.field)) { this.unreadable(found.error); return; }
     this.draw(".told", html``);
     this.found = { ...this.found, rows: null, bad_count: 0, first: null, error: null, ...found };
     this.mapping.take(this.found);
@@ -133,9 +76,8 @@ class Import extends Part {
   }
   // Nothing can be made of the file: back to the choice, with what was typed.
   unreadable(error) {
-    const { upload, path } = address();
+    const { upload } = address();
     if (upload) tell("/studio/imports/discard", { upload }).catch(() => null);
-    if (path) this.wrongPath = path;
     go({ upload: null, path: null, sample: null, job: null }, { replace: true });
     this.fault(error);
   }
@@ -154,7 +96,7 @@ class Import extends Part {
     const now = document.activeElement;
     const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
       ${this.mapping.form(this.found)}
-      <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false"></div><p class="soft small exists"></p>
+      <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false"></div><div class="exists stack tight-stack"></div>
       <div class="consent"></div><div class="start-told"></div><div class="start"><button class="ft-button primary">Import</button></div><div class="job"></div>`;
     const place = this.querySelector(".ft-form");
     const key = this.mapping.shape(this.found) + file;
@@ -171,7 +113,10 @@ class Import extends Part {
   named() {
     const name = this.querySelector("#ft-name")?.value.trim();
     const there = this.found.datasets?.includes(name);
-    this.draw(".exists", there ? html`There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.` : html``);
+    const { append } = this.mapping.choices;
+    this.mapping.exists = Boolean(there);
+    this.draw(".exists", there ? html`<label class="ft-check"><input type="checkbox" name="append" ${append ? html`checked` : ""}> <span>Add to the rows of “${name}”</span></label>
+      <p class="soft small">${append ? "Its next version has its rows, with their ids and sides, and the new ones behind them; rows it has already are not doubled." : `There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.`}</p>` : html``);
   }
   consent() {
     const { bad_count: bad, checked, whole } = this.found;
@@ -192,7 +137,7 @@ class Import extends Part {
     const why = [...reasons, ...notes].join("; ");
     return html`${wrong}<div class="card ft-guess"><h2>${kind_words}</h2><p class="soft">${kind_words === format_words ? "" : `${format_words}: `}${kind_words === format_words ? why.charAt(0).toUpperCase() + why.slice(1) : why}.</p>
         <p class="soft small num">${this.found.whole ? `${number(this.found.checked)} row${this.found.checked === 1 ? "" : "s"}` : `The first ${number(this.found.checked)} rows were looked at; the import reads them all`}${this.sides()}</p></div>
-      ${this.bad()}<h2>The first rows, as the model will learn them</h2>${rows.length ? rows.map((row) => html`<article class="card ft-rowcard"><header><span class="soft small">${this.found.unit} ${number(row.line)}</span>
+      ${this.bad()}<h2>${this.found.cuts ? "The first pieces" : "The first rows"}, as the model will learn them</h2>${rows.length ? rows.map((row) => html`<article class="card ft-rowcard"><header><span class="soft small">${row.file ? html`<bdi>${row.file}</bdi>, ` : ""}${row.unit || this.found.unit} ${number(row.line)}</span>${row.heading ? html`<span class="chip clip" dir="auto" title="The headings it stands under">${row.heading}</span>` : ""}
         ${Object.entries(row.tags).map(([name, value]) => html`<span class="chip tag" title="${name}">${value}</span>`)}</header>${rowBody(row)}</article>`)
         : html`<div class="card empty"><h2>No row can be used</h2><p>Look at the reasons above; another column or format may be meant.</p></div>`}`;
   }
@@ -205,8 +150,8 @@ class Import extends Part {
     const bad = this.failed ?? this.found.bad;
     const count = this.refused ?? this.found.bad_count;
     if (!count) return html``;
-    return html`<div class="card ft-bad"><h2>${count === 1 ? "1 row" : `${number(count)} rows`} can’t be used</h2><div class="scroll"><table><thead><tr><th scope="col">${this.found.unit === "line" ? "Line" : "Row"}</th><th scope="col">Reason</th></tr></thead>
-      <tbody>${bad.slice(0, 50).map((item) => html`<tr><td class="num">${number(item.line)}</td><td class="anywhere">${item.reason}</td></tr>`)}</tbody></table></div>${count > Math.min(50, bad.length)
+    return html`<div class="card ft-bad"><h2>${count === 1 ? "1 row" : `${number(count)} rows`} can’t be used</h2><div class="scroll"><table><thead><tr><th scope="col">${this.found.unit.charAt(0).toUpperCase() + this.found.unit.slice(1)}</th><th scope="col">Reason</th></tr></thead>
+      <tbody>${bad.slice(0, 50).map((item) => html`<tr><td class="num">${item.line ? number(item.line) : "all"}${item.file ? html` <span class="soft"><bdi>${item.file}</bdi></span>` : ""}</td><td class="anywhere">${item.reason}</td></tr>`)}</tbody></table></div>${count > Math.min(50, bad.length)
       ? html`<p class="soft small">The first ${number(Math.min(50, bad.length))} are listed.</p>` : ""}</div>`;
   }
 
@@ -216,15 +161,12 @@ class Import extends Part {
     if (event.target.closest("[data-form=import]")) this.change(event.target, 350);
   }
   chosen(event) {
-    if (event.target.id === "ft-file" && event.target.files[0]) {
-      this.upload(event.target.files[0], event.target.files[0].name);
-      event.target.value = "";
-    } else if (event.target.matches("select, [type=checkbox], [type=radio]") && event.target.closest("[data-form=import]")) this.change(event.target, 0);
+    if (event.target.matches("select, [type=checkbox], [type=radio]") && event.target.closest("[data-form=import]")) this.change(event.target, 0);
   }
   change(field, wait) {
     const needed = this.mapping.change(field, this.found);
     keep("import", { source: this.showing, choices: this.mapping.choices });
-    if (field.name === "name") { this.named(); return; }
+    if (field.name === "name" || field.name === "append") { this.named(); return; }
     if (field.name === "skip_bad") { this.draw(".start-told", html``); return; }
     this.refused = this.failed = null;
     if (needed === "form") this.form();
@@ -234,7 +176,8 @@ class Import extends Part {
   clicked(event) {
     const button = event.target.closest("[data-do]");
     const deed = button?.dataset.do;
-    if (deed === "cancel") this.sending?.abort();
+    const copied = event.target.closest("[data-copy]");
+    if (copied) copy(copied.dataset.copy, copied);
     if (deed === "another") {
       if (address().upload) tell("/studio/imports/discard", { upload: address().upload }).catch(() => null);
       go({ upload: null, path: null, sample: null, job: null });

@@ -33,7 +33,7 @@ const templateOf = (part) => part.template || part.columns.map((name) => `{${nam
 export class Mapping {
   constructor(choices) {
     // `roles`: what a person set, role -> {column} or {template}; null takes a role away.
-    this.choices = choices ?? { read_as: "auto", encoding: "auto", roles: {}, shape: null, system: "", key: "", split: "", shares: [80, 10, 10], skip_bad: false, name: null };
+    this.choices = choices ?? { read_as: "auto", encoding: "auto", roles: {}, shape: null, system: "", key: "", split: "", entry: "", chunk: 4000, overlap: 200, chunk_by: "characters", append: false, shares: [80, 10, 10], skip_bad: false, name: null };
     this.guess = {};
   }
   take(found) {
@@ -56,7 +56,8 @@ export class Mapping {
     if (choices.system.trim()) mapping.push(`system= ${choices.system.replaceAll("\\", "\\\\")}`);
     if (choices.key) mapping.push(`key=${choices.key}`);
     if (choices.split && choices.split !== "shares") mapping.push(`split=${choices.split}`);
-    return { mapping, read_as: choices.read_as, encoding: choices.encoding };
+    const { read_as, encoding, entry, chunk, overlap, chunk_by } = choices;
+    return { mapping, read_as, encoding, entry, chunk, overlap, chunk_by };
   }
   // The roles to name: of another shape all of them, else those that a person set.
   given() {
@@ -65,9 +66,9 @@ export class Mapping {
     return Object.fromEntries(names.map((role) => [role, this.part(role)]).filter(([, part]) => part && (part.template ?? part.column)));
   }
   more() {
-    const { split, shares, skip_bad } = this.choices;
+    const { split, shares, skip_bad, append } = this.choices;
     const own = split === "shares" || (!split && !this.guess.split && shares.join() !== "80,10,10");
-    return { skip_bad, split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
+    return { skip_bad, append: append && Boolean(this.exists), split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
   }
   wrong() {
     const sum = this.choices.shares.reduce((all, share) => all + share, 0);
@@ -81,13 +82,13 @@ export class Mapping {
   // What decides which fields there are; while it stays, the form is not drawn anew.
   shape(found) {
     const parts = [...SHAPES[this.shapeNow][1], ...MORE].map(([role]) => (this.part(role)?.template !== undefined ? TEMPLATE : role in this.choices.roles ? "own" : this.part(role)?.column));
-    return JSON.stringify([this.shapeNow, parts, found.columns, this.usesShares, this.guess.split, Boolean(found.rows || found.first)]);
+    return JSON.stringify([this.shapeNow, parts, found.columns, found.entries, found.cuts, this.usesShares, this.guess.split, Boolean(found.rows || found.first)]);
   }
   form(found) {
     const columns = found.columns ?? [];
-    if (!columns.length) return this.encoding();
+    if (!columns.length) return html`${this.entries(found)}${this.encoding()}`;
     const options = (list, now) => html`${list.map(([value, words]) => html`<option value="${value}" ${value === now ? html`selected` : ""}>${words}</option>`)}`;
-    return html`<fieldset><legend>Columns</legend>
+    return html`${this.entries(found)}${found.cuts ? this.cutting() : ""}<fieldset><legend>Columns</legend>
         <div class="field"><label for="ft-shape">Each row is</label><select id="ft-shape" name="shape">${options(Object.entries(SHAPES).map(([key, [words]]) => [key, words]), this.shapeNow)}</select></div>
         ${SHAPES[this.shapeNow][1].map((field) => this.role(field, columns))}</fieldset>
       <div class="field"><label for="ft-system">System prompt for every row</label><textarea id="ft-system" name="system" rows="2" placeholder="None" dir="auto"></textarea></div>
@@ -98,6 +99,20 @@ export class Mapping {
         <div class="field"><label for="ft-read">Format</label><select id="ft-read" name="read_as">${options(FORMATS, this.choices.read_as)}</select></div>${this.encoding()}
         <div class="field"><label for="ft-key">Key: a column that names each row for good</label><select id="ft-key" name="key">${options([["", "None"], ...columns.map((name) => [name, name])], this.choices.key)}</select></div>
         ${MORE.map(([role, words]) => this.role([role, words, false, true], columns))}</div></details>`;
+  }
+  // Of a file that describes several datasets: which is meant.
+  entries(found) {
+    if (!found.entries?.length) return "";
+    return html`<div class="field"><label for="ft-entry">Which dataset of the file</label><select id="ft-entry" name="entry">${["", ...found.entries].map((name) =>
+      html`<option value="${name}" ${name === this.choices.entry ? html`selected` : ""}>${name || "Choose one"}</option>`)}</select></div>`;
+  }
+  // How long the pieces of documents are.
+  cutting() {
+    const units = [["characters", "Characters"], ["words", "Words"]];
+    return html`<fieldset><legend>Pieces</legend><div class="ft-percent">
+      <div class="field"><label for="ft-chunk">At most</label><input id="ft-chunk" name="chunk" type="number" min="50" max="1000000" step="50"></div>
+      <div class="field"><label for="ft-overlap">Overlap</label><input id="ft-overlap" name="overlap" type="number" min="0" step="50"></div>
+      <div class="field"><label for="ft-chunk-by">Counted in</label><select id="ft-chunk-by" name="chunk_by">${units.map(([value, words]) => html`<option value="${value}" ${value === this.choices.chunk_by ? html`selected` : ""}>${words}</option>`)}</select></div></div></fieldset>`;
   }
   encoding() {
     return html`<div class="field"><label for="ft-encoding">Encoding</label><select id="ft-encoding" name="encoding">${ENCODINGS.map(([value, words]) =>
@@ -117,6 +132,8 @@ export class Mapping {
   fill(place) {
     const set = (name, value) => { const field = place.querySelector(`[name="${name}"]`); if (field) field.value = value; };
     set("system", this.choices.system || this.guess.system || "");
+    set("chunk", this.choices.chunk);
+    set("overlap", this.choices.overlap);
     this.choices.shares.forEach((share, at) => set(`share-${at}`, share));
     for (const [role] of [...SHAPES[this.shapeNow][1], ...MORE]) if (this.part(role)?.template !== undefined) set(`template-${role}`, this.part(role).template);
     const more = place.querySelector("details");
@@ -126,7 +143,8 @@ export class Mapping {
   change(field, found) {
     const { choices } = this;
     const { name, value } = field;
-    if (name === "skip_bad") choices.skip_bad = field.checked;
+    if (name === "skip_bad" || name === "append") choices[name] = field.checked;
+    else if (name === "chunk" || name === "overlap") choices[name] = Number(value) || 0;
     else if (name.startsWith("share-")) choices.shares[Number(name.slice(6))] = Number(value) || 0;
     else if (name.startsWith("template-")) choices.roles[name.slice(9)] = { template: value };
     else if (name.startsWith("role-")) this.setRole(name.slice(5), value, found);

@@ -84,6 +84,19 @@ def find(named: list[str], entry: str = "") -> Source:
     return Source(source.label, recipe, ((recipe.name, recipe), *described), recipe.name)
 
 
+def listed(named: list[str]) -> tuple[str, int]:
+    """How a source is called, and its bytes, without looking into it; a folder's are those of the files in it."""
+    first = Path(named[0])
+    label = first.name + (f" and {len(named) - 1} more" if len(named) > 1 else "")
+    files = [file for name in named for file in ([Path(name)] if not Path(name).is_dir() else _plain(Path(name)))]
+    return label, sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _plain(root: Path) -> list[Path]:
+    found = [Path(place) / name for place, _, names in os.walk(root) for name in names]
+    return [path for path in found[:MOST_FILES] if not path.is_symlink()]
+
+
 def _distinct(paths: list[Path]) -> Iterator[tuple[str, Path]]:
     """Each file with a name of its own; those of folders among them below the folder's name."""
     taken: set[str] = set()

@@ -89,7 +89,7 @@ def test_from_a_file_to_the_tokens_of_a_row(studio, page, models):
 
 BAD_FILES = {
     "empty": ("a.csv", b"", "a.csv is empty.", "Choose a file with examples."),
-    "a PDF named csv": ("b.csv", b"%PDF-1.4 x", "It is a PDF.", "Copy its text"),
+    "a PDF named csv": ("b.csv", b"%PDF-1.4 x", "like a pdf file but is cut off", "save or export it again"),
     "cut off": ("c.json", b'[{"question": "a", "answer": "b"}, {"que', "It breaks off", "copy, download or export"),
 }
 
@@ -102,7 +102,7 @@ def test_a_file_that_can_t_be_read_says_why_and_leaves_nothing(studio, page, cas
     told = page.get_by_role("alert")
     expect(told).to_contain_text(why)
     expect(told).to_contain_text(advice)
-    expect(page.get_by_text("Drop a file here")).to_be_visible()
+    expect(page.get_by_text("Drop files here")).to_be_visible()
     where(page, upload=None)
     kept = studio.workspace.jobs / ".uploads"
     _until(page, lambda: not any(kept.iterdir()))

@@ -99,6 +99,15 @@ def named_files(path: Path, entry: str) -> list[tuple[str, Path]]:
     return found
 
 
+def entries(named: list[str]) -> list[str]:
+    """The names of the datasets that a recipe among these files describes; [] when it is one or none."""
+    for path in map(Path, named):
+        said = read(path / "dataset_info.json" if path.is_dir() else path)
+        if _kind(said) == "LLaMA-Factory":
+            return list(said) if len(said) > 1 else []
+    return []
+
+
 def beside(recipe: Path, name: str) -> Path:
     """The file of that name in the folder of the recipe; another trainer may have looked from another folder.
 

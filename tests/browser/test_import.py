@@ -1,0 +1,104 @@
+"""The import page in a real browser: several files, a document, adding to a dataset, merging, a recipe."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import docx
+from playwright.sync_api import expect
+
+from studio.datasets.importing import import_file
+from studio.datasets.store import Dataset
+from studio.settings.importing import ImportSettings
+
+
+def jsonl(numbers: range) -> bytes:
+    return "".join(json.dumps({"question": f"Where is {n}?", "answer": "Here."}) + "\n" for n in numbers).encode()
+
+
+def upload(page, *files: tuple[str, bytes]) -> None:
+    page.set_input_files(
+        "#ft-file", [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
+    )
+
+
+def handbook() -> bytes:
+    document = docx.Document()
+    for number in range(1, 5):
+        document.add_heading(f"Chapter {number}", 1)
+        document.add_paragraph(f"Rest is what chapter {number} is about. " * 40)
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def test_several_files_are_one_dataset_and_their_names_say_the_sides(studio, page):
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("train.jsonl", jsonl(range(30))), ("test.jsonl", jsonl(range(100, 110))))
+    expect(page.locator(".ft-guess")).to_contain_text("read from 2 files (jsonl)")
+    expect(page.locator(".ft-guess")).to_contain_text("30 training, 0 validation, 10 held out")
+    expect(page.locator(".preview article").first).to_contain_text("test.jsonl, line 1")
+    page.get_by_label("Name of the dataset").fill("both")
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.wait_for_url(re.compile("dataset=both"))
+    assert Dataset.open(studio.workspace, "both").counts() == {"train": 30, "validation": 0, "test": 10}
+
+
+def test_a_document_shows_what_it_will_become(studio, page):
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("Handbook.docx", handbook()))
+    expect(page.get_by_role("heading", name="The first pieces")).to_be_visible()
+    article = page.locator(".preview article").first
+    expect(article).to_contain_text("paragraph 1")
+    expect(article).to_contain_text("Chapter 1")
+    expect(page.locator(".ft-guess")).to_contain_text("4 rows")
+    page.get_by_label("At most").fill("500")
+    page.get_by_label("Overlap").fill("100")
+    expect(page.locator(".ft-guess")).to_contain_text("rows of up to 500 characters")
+    expect(page.locator(".ft-guess")).not_to_contain_text("4 rows")
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.wait_for_url(re.compile("dataset=Handbook"))
+    rows = list(Dataset.open(studio.workspace, "Handbook").rows())
+    assert len(rows) > 8 and all(len(row.text or "") <= 500 for row in rows)
+    assert {row.extra["heading"] for row in rows} == {f"Chapter {number}" for number in range(1, 5)}
+
+
+def test_rows_are_added_to_a_dataset_and_datasets_are_merged(studio, page, tmp_path):
+    for name, numbers in (("one", range(20)), ("two", range(15, 40))):
+        source = tmp_path / f"{name}.jsonl"
+        source.write_bytes(jsonl(numbers))
+        import_file(studio.workspace, ImportSettings(source=[str(source)], name=name))
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("more.jsonl", jsonl(range(18, 25))))
+    page.get_by_label("Name of the dataset").fill("one")
+    page.get_by_label("Add to the rows of “one”").check()
+    expect(page.locator(".exists")).to_contain_text("are not doubled")
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.wait_for_url(re.compile("dataset=one"))
+    dataset = Dataset.open(studio.workspace, "one")
+    assert dataset.versions() == [1, 2] and dataset.version_info()["rows"] == 25
+
+    studio.open(page, tab="data", **{"import": "1"})
+    page.get_by_role("button", name="Merge", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Too few datasets")
+    page.get_by_label("one", exact=True).check()
+    page.get_by_label("two", exact=True).check()
+    page.get_by_label("Name of the new dataset").fill("all")
+    page.get_by_role("button", name="Merge", exact=True).click()
+    page.wait_for_url(re.compile("dataset=all"))
+    assert Dataset.open(studio.workspace, "all").version_info()["rows"] == 40
+
+
+def test_a_recipe_with_several_datasets_asks_which_is_meant(studio, page, tmp_path: Path):
+    (tmp_path / "a.json").write_text(json.dumps([{"q": f"What is {n}?", "a": "A number."} for n in range(12)]))
+    columns = {"prompt": "q", "response": "a"}
+    said = {"one": {"file_name": "a.json", "columns": columns}, "other": {"hf_hub_url": "org/other"}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(said))
+    studio.open(page, tab="data", path=str(tmp_path / "dataset_info.json"), **{"import": "1"})
+    expect(page.get_by_role("alert")).to_contain_text("There are: one, other")
+    page.get_by_label("Which dataset of the file").select_option("one")
+    expect(page.locator(".preview article").first).to_contain_text("What is 0?")
+    expect(page.locator(".ft-guess")).to_contain_text("read as LLaMA-Factory reads a.json")
