@@ -34,6 +34,7 @@ SHORT = {
     "tokens_per_pass": 256,
     "threads": 1,
     "device": "cpu",
+    "dtype": "float32",  # which format is fastest differs between machines; what is tested here does not
     "eval_steps": 3,
     "save_steps": 2,
     "samples": 2,
