@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 BENCHMARKS = {
-    "speed": "training here: tokens a second, memory, share of the processor's peak, cost of the row losses",
+    "speed": "training here, fast and lean: share of the processor's peak, and what the losses of the rows cost",
     "llama-factory": "training against LLaMA-Factory at its defaults, in an environment of its own",
     "trl": "training against TRL's SFTTrainer, at its defaults and packed",
+    "flat": "whether a token costs the same among 100 rows and 100,000, at step 10 and step 10,000",
     "import": "an import and its index at 10 thousand, 100 thousand and a million rows; how long a page of it takes",
 }
 # Where its module can't bear its name: `import` is a keyword.
