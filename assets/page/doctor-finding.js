@@ -4,6 +4,7 @@ import { html, number } from "./base.js";
 import { SIDES } from "./turns.js";
 
 const rows = (count) => (count === 1 ? "1 row" : `${number(count)} rows`);
+const LABELS = { emails: "[e-mail]", phones: "[phone]", cards: "[card number]", ibans: "[IBAN]", ip_addresses: "[IP address]", national_ids: "[national id]" };
 const OTHERS = { contradictions: "Answered differently", duplicates: "This one stays", near_duplicates: "This one stays" };
 
 export function findingCard(finding, report, mask) {
@@ -21,7 +22,7 @@ function fix({ kind, title, deed, count, family }, report, mask) {
   if (!deed || !count) return "";
   const names = { exclude: "Leave out", review: "Send to review:", edit: family === "personal" ? "Mask in" : "Mend" };
   const choice = family === "personal" ? html`<label class="pick">with <select class="ft-select" name="mask" aria-label="What stands for it: ${title}">
-    <option value="labels" ${mask === "labels" ? html`selected` : ""}>a label, as [e-mail]</option><option value="stand-ins" ${mask === "labels" ? "" : html`selected`}>a made-up one, always the same</option></select></label>` : "";
+    <option value="labels" ${mask === "labels" ? html`selected` : ""}>the label ${LABELS[kind]}</option><option value="stand-ins" ${mask === "labels" ? "" : html`selected`}>a made-up one, always the same</option></select></label>` : "";
   return html`<button type="button" class="ft-button strong" data-deed="fix" data-kind="${kind}" ${report.outdated ? html`disabled title="The report is of an older version: look again first"` : ""}
     aria-describedby="dr-fix-${kind}">${names[deed]} ${rows(count)}</button>${choice}`;
 }

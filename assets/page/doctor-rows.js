@@ -21,8 +21,10 @@ class DoctorRows extends Part {
   async load() {
     this.from = address().from ?? "";
     const { job, finding } = this.dataset;
+    const slow = setTimeout(() => this.draw(".head", html`${this.back()}<div class="bar unknown" role="progressbar" aria-label="Opening the rows"><i></i></div>`), 300);
     try {
       const page = await ask(`/studio/doctor/${encodeURIComponent(job)}/rows?finding=${encodeURIComponent(finding)}&start=${this.from || 0}`);
+      clearTimeout(slow);
       this.draw(".head", html`${this.back()}<h2>${page.finding.title}</h2><p class="soft">${page.finding.words}</p>`);
       this.draw(".list", html`${page.rows.map(({ row, other }) => this.card(row, other))}`);
       const last = Math.min(page.start + page.page, page.total);
@@ -30,6 +32,7 @@ class DoctorRows extends Part {
         <span class="num soft">${number(page.start + 1)}–${number(last)} of ${number(page.total)}</span>
         <button type="button" class="ft-button" data-from="${page.start + page.page}" ${last < page.total ? "" : html`disabled`}>Next</button>`);
     } catch (error) {
+      clearTimeout(slow);
       this.draw(".head", this.back());
       this.draw(".list", notice(error));
     }

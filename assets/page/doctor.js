@@ -51,6 +51,7 @@ class Doctor extends Part {
   async load() {
     const { job } = address();
     const mine = (this.asked = (this.asked ?? 0) + 1);
+    const slow = setTimeout(() => this.visit === undefined && this.draw(".dr-told", html`<div class="bar unknown" role="progressbar" aria-label="Opening the report"><i></i></div>`), 300);
     try {
       const found = await ask(job ? `/studio/doctor/${encodeURIComponent(job)}` : `/studio/doctor?dataset=${encodeURIComponent(this.name)}`);
       if (mine !== this.asked || !this.isConnected) return;
@@ -62,6 +63,8 @@ class Doctor extends Part {
       if (mine !== this.asked) return;
       this.draw(".dr-told", notice(error));
       this.draw(".dr-body", job ? html`<p><button type="button" class="ft-button" data-deed="newest">Show the newest visit</button></p>` : html``);
+    } finally {
+      clearTimeout(slow);
     }
   }
   render() {
