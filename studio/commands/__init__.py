@@ -15,6 +15,7 @@ COMMANDS = {
     "review": "say how far the review of a dataset is and how reviewers agree; export or import judgements",
     "freeze": "make a new version of a dataset with what people changed in it",
     "versions": "list, compare and name the versions of a dataset, or go back to one",
+    "write": "let a model write more rows, for review",
     "map": "lay the rows of a dataset out so that like ones lie near each other",
     "save": "write a version of a dataset into a file: JSONL, CSV or Parquet",
     "index": "make a large dataset quick to sort and search; imports start it by themselves",

@@ -22,7 +22,7 @@ from studio.logs import Log
 from studio.workspace import Workspace
 
 # Jobs that need the whole device, in the order in which they are served.
-DEVICE_JOBS = ("fit", "train", "rehearsal", "evaluate", "predict", "benchmark")
+DEVICE_JOBS = ("fit", "train", "rehearsal", "evaluate", "predict", "write_rows", "benchmark")
 HOLDER = "device.json"
 DEVICE_LOCK = "device.lock"
 QUEUE_LOCK = "queue.lock"
