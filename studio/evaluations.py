@@ -115,7 +115,7 @@ def _about_run(workspace: Workspace, run: str) -> dict[str, Any]:
     if not run or not folder.is_dir():
         return {"run_name": run, "run_there": False, "dataset": "", "model": ""}
     told = runs.summary(folder)
-    return {"run_name": told.name or told.id, "run_there": True, "dataset": told.dataset, "model": told.model}
+    return {"run_name": told.title, "run_there": True, "dataset": told.dataset, "model": told.model}
 
 
 # ---- What the figures mean ----

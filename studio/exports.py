@@ -83,7 +83,7 @@ def summary(workspace: Workspace, folder: Path) -> dict[str, Any]:
     except (StudioError, OSError, AttributeError, TypeError) as error:
         return {"id": folder.name, "run": "", "status": "broken", "error": broken(error), "run_name": folder.name}
     run = workspace.runs / found["run"]
-    named = runs.summary(run).name if found["run"] and run.is_dir() else ""
+    named = runs.summary(run).title if found["run"] and run.is_dir() else ""
     return found | {"run_name": named or found["run"]}
 
 

@@ -48,6 +48,11 @@ class RunSummary:
     error: dict[str, Any] | None = None
     result: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """What people call it: its name, or its dataset and the end of its id."""
+        return self.name or (f"{self.dataset} {self.id[-4:]}" if self.dataset else self.id)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

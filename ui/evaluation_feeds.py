@@ -49,7 +49,7 @@ def router(workspace: Workspace) -> APIRouter:
         told = runs.summary(folder)
         return {
             "run": told.id,
-            "name": told.name or told.id,
+            "name": told.title,
             "dataset": told.dataset,
             "trained": (folder / "adapter").is_dir(),
             "status": told.status,

@@ -3,7 +3,7 @@
 import { Part, address, ask, go, html, notice } from "./base.js";
 import { AnswerOptions } from "./answer-options.js";
 import { Engines } from "./engines.js";
-import { pens } from "./run-words.js";
+import { nameOf, pens } from "./run-words.js";
 import "./answer-file.js";
 import "./conversation.js";
 import "./held-out.js";
@@ -59,11 +59,11 @@ class Compare extends Part {
   }
   pairSides(run) {
     return [{ run: run.id, weights: "base", title: "Base", about: run.model, colour: "--base" },
-      { run: run.id, weights: "tuned", title: "Tuned", about: run.name || run.id, colour: "--tuned" }];
+      { run: run.id, weights: "tuned", title: "Tuned", about: nameOf(run), colour: "--tuned" }];
   }
   runSides(chosen) {
     const paint = pens(chosen.map((run) => run.id));
-    return chosen.map((run) => ({ run: run.id, weights: "tuned", title: run.name || run.id, about: run.model, colour: paint.get(run.id).colour }));
+    return chosen.map((run) => ({ run: run.id, weights: "tuned", title: nameOf(run), about: run.model, colour: paint.get(run.id).colour }));
   }
   nothing() {
     this.key = null;
@@ -85,7 +85,7 @@ class Compare extends Part {
     this.draw(".body", html`${told}<p class="after"><a class="ft-button" href="?tab=runs&run=" data-go="tab=runs&run=&left=&right=">See all runs</a></p>`);
   }
   drawPickers(wanted) {
-    const option = (run, id) => html`<option value="${run.id}" ${run.id === id ? html`selected` : ""}>${run.name || run.id}</option>`;
+    const option = (run, id) => html`<option value="${run.id}" ${run.id === id ? html`selected` : ""}>${nameOf(run)}</option>`;
     const lost = this.runs.some((run) => run.id === wanted[0]) ? "" : html`<option value="" selected>Choose a run</option>`;
     const others = this.runs.filter((run) => run.id !== wanted[0]);
     this.draw(".pickers", html`<label class="field"><span>Run</span><select name="run">${lost}${this.runs.map((run) => option(run, wanted[0]))}</select></label>
@@ -107,7 +107,7 @@ class Compare extends Part {
   openFile(fold, run) {
     if (!fold.open || fold.querySelector("ft-answer-file")) return;
     const part = document.createElement("ft-answer-file");
-    Object.assign(part.dataset, { run: run.id, name: run.name || run.id });
+    Object.assign(part.dataset, { run: run.id, name: nameOf(run) });
     fold.append(part);
   }
   // The list of rows shows which one is asked, and waits while it is answered.

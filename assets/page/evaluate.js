@@ -2,6 +2,7 @@
 
 import { Part, address, ask, go, html, notice, number, tell, when } from "./base.js";
 import { interval } from "./interval.js";
+import { nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
 import "./evaluation-rows.js";
 
@@ -46,7 +47,7 @@ class Evaluate extends Part {
     this.draw(".body", html`<div class="stack"><div><h1>Evaluate</h1>
         <p class="soft">Base and tuned model answer rows that were kept out of the training; the difference is stated with its uncertainty.</p></div>
       ${open.length ? html`<div class="card"><h2>Not evaluated yet</h2><ul class="plain lines">${open.slice(0, 20).map((run) => html`<li class="spread">
-        <span class="clip"><a href="?tab=runs&run=${run.id}" data-go="tab=runs&run=${encodeURIComponent(run.id)}"><bdi>${run.name || run.id}</bdi></a>
+        <span class="clip"><a href="?tab=runs&run=${run.id}" data-go="tab=runs&run=${encodeURIComponent(run.id)}"><bdi>${nameOf(run)}</bdi></a>
         <span class="soft small">${run.dataset} → ${run.model}</span></span>
         <a class="ft-button ${evaluations.length ? "" : "primary"}" href="?tab=evaluate&run=${run.id}" data-go="tab=evaluate&run=${encodeURIComponent(run.id)}">Evaluate</a></li>`)}</ul></div>` : ""}
       ${evaluations.length ? html`<div class="card flush scroll"><table class="evaluations"><thead><tr><th scope="col">Run</th><th scope="col">Verdict</th>

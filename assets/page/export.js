@@ -2,6 +2,7 @@
 
 import { Part, address, ask, go, html, notice, number, size, tell, when } from "./base.js";
 import { copy } from "./copy.js";
+import { nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
 
 const LIVE = ["queued", "running", "stopping"];
@@ -52,7 +53,7 @@ class Export extends Part {
   }
   startCard(runs, run) {
     const form = run.sizes[this.form] !== undefined ? this.form : "merged";
-    return html`<form class="card stack"><label class="field run-field"><span>Run</span><select name="run">${runs.map((one) => html`<option value="${one.id}" ${one.id === run.id ? html`selected` : ""}>${one.name || one.id}</option>`)}</select></label>
+    return html`<form class="card stack"><label class="field run-field"><span>Run</span><select name="run">${runs.map((one) => html`<option value="${one.id}" ${one.id === run.id ? html`selected` : ""}>${nameOf(one)}</option>`)}</select></label>
       <fieldset class="forms"><legend class="small soft">Form</legend>${Object.entries(FORMS).map(([key, [title, about]]) => {
         const there = key in run.sizes;
         return html`<label class="choice ${there ? "" : "off"}"><input type="radio" name="to" value="${key}" ${key === form ? html`checked` : ""} ${there ? "" : html`disabled`}>

@@ -14,7 +14,7 @@ class HeldOut extends Part {
     this.rows = [];
     this.total = 0;
     this.find = "";
-    this.draw(null, html`<details class="card rows-list" open><summary><h2>Try a row it has not seen</h2></summary>
+    this.draw(null, html`<details class="card fold rows-list" open><summary><h2>Try a row it has not seen</h2></summary>
       <div class="stack inside"><div class="trouble"></div>
         <label class="unseen" for="held-find">Search the rows</label>
         <input id="held-find" type="search" class="search" placeholder="Search the rows" autocomplete="off">

@@ -1,6 +1,7 @@
 // Home: the sample at work (its state is on the disk, so any page shows it), recent runs, this machine.
 
 import { Part, ask, duration, html, notice, number, tell, when } from "./base.js";
+import { nameOf } from "./run-words.js";
 
 const MARKS = { finished: "✓", failed: "!", interrupted: "!", stopped: "–", deleted: "–" };
 const WORDS = { waiting: "", queued: "Waiting", running: "", stopping: "Stopping …", interrupted: "Interrupted", stopped: "Stopped", failed: "Failed" };
@@ -124,7 +125,7 @@ class Home extends Part {
 
   drawRuns(runs, total) {
     this.draw("[data-slot=runs]", total ? html`<table class="hm-runs"><thead><tr><th scope="col">Run</th><th scope="col">State</th><th scope="col">Dataset</th><th scope="col">Steps</th><th scope="col">Made</th></tr></thead>
-      <tbody>${runs.map((run) => html`<tr><td class="clip"><a href="?tab=runs&run=${run.id}" data-go="tab=runs&run=${run.id}">${run.name || run.id}</a></td>
+      <tbody>${runs.map((run) => html`<tr><td class="clip"><a href="?tab=runs&run=${run.id}" data-go="tab=runs&run=${run.id}">${nameOf(run)}</a></td>
         <td><span class="chip ${run.status}">${run.status}</span></td><td class="clip">${run.dataset || "–"}</td>
         <td class="num">${run.total_steps ? `${number(run.step)} of ${number(run.total_steps)}` : number(run.step)}</td><td class="num">${when(run.created)}</td></tr>`)}</tbody></table>`
       : html`<p class="soft hm-none">No runs yet. The sample makes one, or train on your own data.</p>`);
