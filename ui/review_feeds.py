@@ -1,6 +1,7 @@
 """What the review queue reads and asks for. Who reviews is said by each request: `by`, and `blind` when they work so.
 
-GET  /studio/datasets-review/NAME               guidelines, counts, reviewers, what can order and suggest
+GET  /studio/datasets-review/NAME               guidelines, counts, reviewers, what can order and suggest; since= a
+                                                review's number, the rows that changed since
 GET  /studio/datasets-review/NAME/rows          the next rows of an order: show= order= run= source= stamp= from= limit=
 GET  /studio/datasets-review/NAME/rows/ROW      one row
 GET  /studio/datasets-review/NAME/alike         rows like one row (row=), or that hold some words (find=)
@@ -58,7 +59,7 @@ def router(workspace: Workspace) -> APIRouter:
     api = APIRouter(prefix="/studio/datasets-review")
 
     @api.get("/{name}")
-    def about(name: str, asked: Annotated[Asked, Depends()]) -> Words:
+    def about(name: str, asked: Annotated[Asked, Depends()], since: int = -1) -> Words:
         from studio.datasets import orders, suggestions
 
         queue = _queue(workspace, name)
@@ -72,7 +73,8 @@ def router(workspace: Workspace) -> APIRouter:
             "reviewers": queue.reviewers(),
             "runs": orders.runs_with_losses(workspace, queue.dataset.name),
             "sources": suggestions.sources(workspace, queue.dataset, found),
-            "stamp": queue.reviews.last(),
+            "last": queue.reviews.last(),
+            "changed": queue.changed_since(since, _eye(asked.by, asked.blind)) if since >= 0 else [],
         }
 
     @api.get("/{name}/rows")

@@ -90,6 +90,10 @@ export class Buffer {
     else this.cards.splice(this.at, 0, card);
     if (there >= 0) this.at = there;
   }
+  // Takes rows out that are still to come.
+  leaveOut(ids) {
+    this.cards = this.cards.filter((card, at) => at <= this.at || card.done || !ids.has(card.id));
+  }
   skip() {
     this.skipped += 1;
     this.card.done = "skipped";

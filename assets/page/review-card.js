@@ -96,7 +96,7 @@ export function context(form, blind) {
     ${card.before || card.after ? html`<section><h3>Beside it in the file</h3>${card.before ? html`<p class="soft small">Before</p>${glimpse(card.before)}` : ""}${card.after ? html`<p class="soft small">After</p>${glimpse(card.after)}` : ""}</section>` : ""}`;
 }
 
-const glimpse = (row) => html`<div class="rv-glimpse small" dir="auto">${row.text}${row.label ? html` <span class="chip">${row.label}</span>` : ""}</div>`;
+const glimpse = (row) => html`<div class="rv-glimpse small" dir="auto">${row.text}${row.label ? html` <span class="chip">${GOOD[row.label] ?? row.label}</span>` : ""}</div>`;
 
 // What was judged before, each to be taken over.
 function opinions(card) {
@@ -107,7 +107,7 @@ function opinions(card) {
 
 export function opinion(each) {
   const rated = Object.entries(each.ratings ?? {}).map(([name, value]) => `${name || "the whole"} ${value}`);
-  const parts = [each.label && `label ${each.label}`, each.choice && { chosen: "the better answer is as marked", rejected: "the other answer is better", tie: "a tie" }[each.choice],
+  const parts = [each.label && `label ${GOOD[each.label] ?? each.label}`, each.choice && { chosen: "the better answer is as marked", rejected: "the other answer is better", tie: "a tie" }[each.choice],
     rated.join(", "), each.spans?.length && each.spans.map((span) => `${span.text} = ${span.label}`).join(", "), each.note && `“${each.note}”`, each.says && !each.label && `“${each.says}”`];
   return parts.filter(Boolean).join(" · ");
 }

@@ -5,14 +5,14 @@ import { shortcuts } from "./keys.js";
 
 const KEYS = [
   ["Decide", [["Enter", "Accept, and on to the next row"], ["Backspace", "Discard"], ["d", "Keep as a draft, edits and all"], ["s", "Skip: it comes again at the end"], ["u", "Undo the last decision"], ["y", "Take the suggestion and accept"]]],
-  ["Move", [["j", "Next row (also →)"], ["k", "Row before (also ←)"], ["l", "Many at once, and back"], ["x", "Find similar rows"]]],
+  ["Move", [["j", "Next row (also →)"], ["k", "Row before (also ←)"], ["v", "Many at once, and back"], ["x", "Find similar rows"]]],
   ["Say more", [["1 … 9", "Choose a label, or name the marked words"], ["a", "Answer A is better"], ["b", "Answer B is better"], ["=", "A tie"], ["e", "Edit the turns"], ["m", "Mark words: arrows move, Shift takes more in, Backspace takes a mark off"],
     ["r", "Rate, then 1 … 5"], ["t", "Tags"], ["n", "Note"]]],
   ["Look", [["i", "Guidelines"], ["?", "These keys"], ["Esc", "Leave a field, close what is open"], ["Ctrl + Enter", "Accept from inside a field"]]],
   ["Many at once", [["j / k", "Move down and up"], ["Space", "Select or unselect"], ["Ctrl + a", "Select all"], ["Enter", "Accept the selected rows"], ["Backspace", "Discard them"], ["1 … 9", "Label them"]]],
 ];
 export const NAMES = { Enter: "accept", Backspace: "discard", Delete: "discard", d: "draft", s: "skip", u: "undo", y: "take", j: "next", ArrowRight: "next", k: "previous", ArrowLeft: "previous",
-  l: "list", x: "alike", a: "a", b: "b", "=": "tie", e: "edit", m: "mark", r: "rate", t: "tag", n: "note", i: "guidelines", "?": "keys" };
+  v: "list", x: "alike", a: "a", b: "b", "=": "tie", e: "edit", m: "mark", r: "rate", t: "tag", n: "note", i: "guidelines", "?": "keys" };
 const FIELDS = "input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable]:not([contenteditable=false])";
 const PATIENCE = 1500;
 

@@ -52,6 +52,8 @@ class ReviewQueue extends Part {
       this.swapped = this.query.blind && [...this.card.id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 2 === 1;
     }
     this.render();
+    const place = this.querySelector(".rv-row");
+    if (place.getBoundingClientRect().top < 0) place.scrollIntoView({ block: "start" }); // the one before was long
     clearTimeout(this.writing);
     this.writing = setTimeout(() => this.isConnected && go({ item: this.card?.id ?? null }, { replace: true }), 400);
   }
@@ -65,7 +67,7 @@ class ReviewQueue extends Part {
       return;
     }
     const status = card.status === "pending" ? "" : html`<span class="chip ${card.status}">${STATES[card.status]}</span>`;
-    const tools = card.row.tools?.length ? html`<span class="chip">${card.row.tools.length} tools</span>` : "";
+    const tools = card.row.tools?.length ? html`<span class="chip">${card.row.tools.length === 1 ? "1 tool" : `${card.row.tools.length} tools`}</span>` : "";
     const row = this.draw(".rv-row", html`<div class="spread rv-head"><div class="row tight-row"><h2>Row ${number(card.place + 1)}</h2>${status}${card.done && card.done !== card.status ? html`<span class="chip">${STATES[card.done] ?? "Skipped"}</span>` : ""}
         ${card.row.tags?.synthetic ? html`<span class="chip suggestion">written by a model</span>` : ""}${tools}</div>
       <div class="row tight-row"><button type="button" class="ft-button small" data-do="edit" aria-pressed="${this.editing ? "true" : "false"}">${this.editing ? "Show" : "Edit"} ${key("e")}</button>
@@ -272,6 +274,10 @@ class ReviewQueue extends Part {
     const now = JSON.stringify(this.guidelines);
     if (this.form && this.drawnBy && this.drawnBy !== now && !this.contains(document.activeElement)) this.render();
     this.drawnBy = now;
+  }
+  // Rows that others judged meanwhile need not come any more, the one in sight apart.
+  changed(ids) {
+    if (this.query.show === "pending") this.buffer.leaveOut(ids);
   }
   // A row that another changed is shown as it is now when it comes again.
   answered(sent, answer) {

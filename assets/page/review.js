@@ -61,11 +61,13 @@ class Review extends Part {
     return { ...this.as, show: SHOWS[now.show] ? now.show : "pending", order: order || "file", run: run ?? "", source: now.source ?? "", stamp: this.stamp ?? 0 };
   }
   async tick() {
-    const info = await ask(`/studio/datasets-review/${encodeURIComponent(this.name)}?${new URLSearchParams(this.as)}`);
+    const info = await ask(`/studio/datasets-review/${encodeURIComponent(this.name)}?${new URLSearchParams({ ...this.as, since: this.last ?? -1 })}`);
     if (!this.isConnected) return;
     const first = !this.info;
     this.info = info;
-    this.stamp ??= info.stamp;
+    this.stamp ??= info.last;
+    this.last = info.last;
+    if (info.changed.length) this.view?.changed?.(new Set(info.changed));
     if (!this.outbox.items.length) this.counts = info.counts;
     this.progress();
     if (first) this.place();
@@ -94,7 +96,7 @@ class Review extends Part {
   answered(sent, answer) {
     if (!this.outbox.unsent) this.counts = answer.counts;
     this.view?.answered?.(sent, answer);
-    this.draw(".rv-asks", html`${this.outbox.items.filter((item) => item.asks).map((item) => conflictNotice(item))}`);
+    this.asks();
     this.progress();
     clearTimeout(this.tellOthers);
     this.tellOthers = setTimeout(() => this.dispatchEvent(new CustomEvent("ft-changed", { bubbles: true })), 800);
@@ -109,8 +111,13 @@ class Review extends Part {
       const { asks: _, as, made: __, key: ___, ...rest } = item;
       this.outbox.put(as, { ...rest, of: item.of.filter((one) => seen.has(one.row)).map((one) => ({ row: one.row, seen: seen.get(one.row) })) });
     }
-    this.draw(".rv-asks", html`${this.outbox.items.filter((each) => each.asks).map((each) => conflictNotice(each))}`);
+    this.asks();
     this.loop();
+  }
+  // What the reviewer is asked, one at a time.
+  asks() {
+    const waiting = this.outbox.items.filter((item) => item.asks);
+    this.draw(".rv-asks", waiting.length ? conflictNotice(waiting[0], waiting.length - 1) : html``);
   }
 
   // ---- What is drawn ----
@@ -146,7 +153,8 @@ class Review extends Part {
     this.draw(".rv-top", html`<div class="spread rv-line"><div class="rv-done"><strong class="num">${number(done)}</strong> of <span class="num">${number(rows)}</span> judged
         <span class="soft small num">${number(accepted)} accepted · ${number(discarded)} discarded${draft ? ` · ${number(draft)} drafts` : ""}</span></div>
       <div class="row tight-row"><span class="small ${fault ? "bad-ink" : "soft"}" role="status">${fault ? `${waits} not saved yet; trying again` : waits > 3 ? `Saving ${waits}…` : ""}</span>
-        <span class="soft small">${this.reviewer.by}${this.reviewer.blind ? ", blind" : ""}</span><button type="button" class="ft-button small" data-rv="who">Change</button></div></div>
+        <span class="soft small">${this.reviewer.by}${this.reviewer.blind ? ", blind" : ""}</span><button type="button" class="ft-button small" data-rv="who">Change</button>
+        <button type="button" class="ft-button small" data-rv="guidelines">Guidelines ${key("i")}</button><button type="button" class="ft-button small" data-rv="keys">Keys ${key("?")}</button></div></div>
       <div class="rv-bar" role="progressbar" aria-label="Judged" aria-valuemin="0" aria-valuemax="${rows}" aria-valuenow="${done}"><i class="accepted" ${share(accepted)}></i><i class="discarded" ${share(discarded)}></i><i class="draft" ${share(draft)}></i></div>
       ${this.tools()}`);
   }
@@ -158,12 +166,11 @@ class Review extends Part {
     const option = (value, words, chosen) => html`<option value="${value}" ${value === chosen ? html`selected` : ""}>${words}</option>`;
     const orders = [...ORDERS, ...this.info.runs.flatMap((run) => [[`loss:${run.id}`, `Highest loss in ${run.name}`], [`uncertain:${run.id}`, `Most uncertain in ${run.name}`]])];
     const tab = (name, words, letter) => html`<button type="button" data-view="${name}" aria-pressed="${view === name ? "true" : "false"}">${words}${letter ? html` ${key(letter)}` : ""}</button>`;
-    return html`<div class="rv-tools"><div class="sides" role="group" aria-label="View">${tab("", "One by one", "")}${tab("list", "Many at once", "l")}${tab("agreement", "Agreement", "")}</div>
+    return html`<div class="rv-tools"><div class="sides" role="group" aria-label="View">${tab("", "One by one", "")}${tab("list", "Many at once", "v")}${tab("agreement", "Agreement", "")}</div>
       ${view === "agreement" ? "" : html`<div class="sides" role="group" aria-label="Which rows">${states.map(([state, words]) => html`<button type="button" data-show="${state}" aria-pressed="${state === shown ? "true" : "false"}">${words}
         ${state === "all" ? "" : html`<span class="num">${number(this.counts[state])}</span>`}</button>`)}</div>
       <select class="ft-select" data-choice-of="order" aria-label="Order">${orders.map(([value, words]) => option(value, words, now.order ?? ""))}</select>
-      ${this.info.sources.length ? html`<select class="ft-select" data-choice-of="source" aria-label="Suggestions">${option("", "No suggestions", now.source ?? "")}${this.info.sources.map((each) => option(each.id, each.title, now.source ?? ""))}</select>` : ""}`}
-      <span class="row tight-row rv-helps"><button type="button" class="ft-button small" data-rv="guidelines">Guidelines ${key("i")}</button><button type="button" class="ft-button small" data-rv="keys">Keys ${key("?")}</button></span></div>`;
+      ${this.info.sources.length ? html`<select class="ft-select" data-choice-of="source" aria-label="Suggestions">${option("", "No suggestions", now.source ?? "")}${this.info.sources.map((each) => option(each.id, each.title, now.source ?? ""))}</select>` : ""}`}</div>`;
   }
   fail(error) { this.querySelector(".rv-asks").innerHTML = notice(error); }
 

@@ -148,6 +148,16 @@ class Queue:
         made[PENDING] = len(self.ids) - sum(made.values())
         return made | {CONFLICT: 0 if eye.blind else len(self.conflicts()), "rows": len(self.ids)}
 
+    def changed_since(self, number: int, eye: Eye) -> list[str]:
+        """The rows with reviews after that number that the eye may see."""
+        changed: dict[str, None] = {}
+        standing = self.reviews.log().standing
+        for each in reversed(list(standing)):
+            if each <= number:
+                break
+            changed |= dict.fromkeys(deed["row"] for deed in standing[each] if eye.sees(deed))
+        return list(changed)
+
     def reviewers(self) -> dict[str, int]:
         """Who has judged how many rows."""
         judged = self.reviews.log().fold(

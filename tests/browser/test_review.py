@@ -13,6 +13,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from studio import logs
+from studio.datasets import guidelines
 from studio.datasets.importing import import_file
 from studio.datasets.judgements import Eye
 from studio.datasets.queue import Queue
@@ -242,6 +243,26 @@ def test_the_better_of_two_answers(studio, page, tmp_path):
         ("chosen", "accepted"), ("rejected", "accepted"), ("tie", "discarded"),
     ]  # fmt: skip
     assert lines(queue)[1]["content"]["chosen"][0]["content"] == "two 1"
+
+
+def test_suggestions_fill_the_form_and_one_key_takes_them(studio, page, tmp_path):
+    rows = labelled(6)
+    rows[0]["text"] = "The lamp is broken"  # the row says a, the rule says c
+    queue = put(studio, tmp_path, "suggested", rows)
+    guidelines.save(queue.dataset, {"labels": ["a", "b", "c"], "rules": [{"words": ["lamp is"], "label": "c"}]}, 0)
+    enter(studio, page, "suggested")
+    page.get_by_label("Suggestions").select_option(label="Rules of the guidelines")
+    filled = page.locator("[data-label=c]")
+    expect(filled).to_contain_text("suggested")
+    expect(filled).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("y")
+    first(page, "Message 1:")
+    expect(page.locator(".chip.suggestion")).to_have_count(0)
+    page.keyboard.press("y")  # there is nothing to take
+    page.keyboard.press("Enter")
+    until(page, lambda: len(lines(queue)) == 2)
+    assert [line.get("label") for line in lines(queue)] == ["c", None]
+    assert lines(queue)[0]["content"]["label"] == "c"
 
 
 def test_many_at_once_and_one_undo(studio, page, tmp_path):

@@ -201,4 +201,6 @@ def test_who_reviews_is_told(queue):
     say(queue, 0)
     say(queue, 1, eye=Eye("Bob"))
     assert queue.reviewers() == {"Ann": 1, "Bob": 1}
+    assert queue.changed_since(1, ANN) == [queue.ids[1]]
+    assert queue.changed_since(0, Eye("Ann", blind=True)) == [queue.ids[0]]
     assert Dataset.open(queue.workspace, "mails").latest == 1
