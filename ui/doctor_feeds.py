@@ -33,8 +33,7 @@ def router(workspace: Workspace) -> APIRouter:
         from studio.datasets.store import Dataset
         from studio.doctor import reports
 
-        name = Dataset.open(workspace, dataset).name
-        jobs = reports.jobs_of(workspace, name)
+        jobs = reports.jobs_of(workspace, Dataset.open(workspace, dataset))
         return {"visit": _told(workspace, jobs[0].name) if jobs else None, "models": models(workspace)}
 
     @api.post("")

@@ -29,7 +29,7 @@ function fix({ kind, title, deed, count, family }, report, mask) {
 function done({ kind, title, fixed }) {
   return html`<span class="chip good">Fixed: ${rows(fixed.rows)}</span>${fixed.last
     ? html`<button type="button" class="ft-button" data-deed="undo" data-kind="${kind}" aria-label="Undo: ${title}">Undo</button>`
-    : html`<span class="soft small">Later changes were made; undo those first to take it back.</span>`}`;
+    : html`<span class="soft small">${fixed.frozen ? "It is in a version now." : "Later changes were made; undo those first to take it back."}</span>`}`;
 }
 
 function examples({ kind, examples: list }) {

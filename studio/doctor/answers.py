@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from studio.doctor.findings import Found, Piece, shown
-from studio.doctor.reading import Reading
+from studio.doctor.reading import Reading, learned
 from studio.doctor.sketches import PLAIN
 from studio.wording import count
 
@@ -47,7 +47,7 @@ class Answers:
             self.empty.add(reading.number, pieces=[*asked, Piece("Answer", "(nothing)", [(0, 9)])])
             return
         answer = reading.answer
-        if reading.row.kind in ("text", "label"):
+        if reading.row.kind in ("text", "label") or not learned(reading):
             return
         end = echoed(reading.question, answer)
         if end:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -83,10 +84,14 @@ def hits(text: str, country: str) -> list[Hit]:
 def _apart(found: list[Hit]) -> list[Hit]:
     """Where two overlap, the one whose kind was looked for first stays."""
     kept: list[Hit] = []
+    starts: list[int] = []
     for hit in found:
-        if all(hit.end <= other.start or hit.start >= other.end for other in kept):
-            kept.append(hit)
-    return sorted(kept, key=lambda hit: hit.start)
+        at = bisect(starts, hit.start)
+        free = (at == 0 or kept[at - 1].end <= hit.start) and (at == len(kept) or hit.end <= kept[at].start)
+        if free:
+            kept.insert(at, hit)
+            starts.insert(at, hit.start)
+    return kept
 
 
 def emails(text: str) -> Iterator[Hit]:

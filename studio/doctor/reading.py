@@ -69,6 +69,11 @@ class Reading:
         return found
 
 
+def learned(reading: Reading) -> bool:
+    """Whether a row's answer is to be learned: one judged bad is not, and is bad on purpose."""
+    return reading.row.kind != "feedback" or reading.row.label == "true"
+
+
 def said(turn: Turn) -> str:
     """A turn's words, and its calls as JSON."""
     content = str(turn.get("content") or "")

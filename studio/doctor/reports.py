@@ -98,11 +98,15 @@ class Report:
         return [line for line in logs.read(self.folder / FIXES)[0] if line["type"] == "fix"]
 
     def fixed(self, reviews: Reviews) -> dict[str, dict[str, Any]]:
-        """Of each kind the last fix that stands; `last` says whether the next undo would take it back."""
+        """Of each kind the last fix that stands; `last` says whether the next undo would take it back, `frozen` whether
+        it is in a version by now."""
         standing = reviews.log().standing
         newest = max((number for number, deeds in standing.items() if deeds), default=0)
+        frozen = int(reviews.dataset.version_info().get("reviews", 0))
         return {
-            fix["kind"]: fix | {"last": fix["number"] == newest} for fix in self.fixes() if standing.get(fix["number"])
+            fix["kind"]: fix | {"last": fix["number"] == newest > frozen, "frozen": fix["number"] <= frozen}
+            for fix in self.fixes()
+            if standing.get(fix["number"])
         }
 
     def own(self) -> set[int]:
@@ -159,15 +163,16 @@ def key_of(dataset: Dataset) -> bytes:
 # ---- Which jobs there are ----
 
 
-def jobs_of(workspace: Workspace, dataset: str) -> list[Path]:
-    """The doctor's jobs on a dataset, the newest first."""
-    hint = hint_of(dataset)
+def jobs_of(workspace: Workspace, dataset: Dataset) -> list[Path]:
+    """The doctor's jobs on a dataset, also those under an earlier name of it; the newest first."""
+    names = {dataset.name, *dataset.info.get("formerly", [])}
+    hints = {f"-{hint_of(name)}-" for name in names}
     found = []
-    for name in reversed(workspace.names("jobs")):
-        if f"-{hint}-" in name:
-            settings = job_folder.read_settings(workspace.jobs / name)
-            if settings.get("job") == JOB and settings.get("dataset") == dataset:
-                found.append(workspace.jobs / name)
+    for job in reversed(workspace.names("jobs")):
+        if any(hint in job for hint in hints):
+            settings = job_folder.read_settings(workspace.jobs / job)
+            if settings.get("job") == JOB and settings.get("dataset") in names:
+                found.append(workspace.jobs / job)
     return found
 
 

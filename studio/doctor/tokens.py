@@ -9,7 +9,7 @@ from studio.batches.encode import Report, account, whole_rows
 from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.rows import Row
 from studio.doctor.findings import Found, shown, whole
-from studio.doctor.reading import Reading
+from studio.doctor.reading import Reading, learned
 from studio.wording import count, number
 
 
@@ -59,8 +59,3 @@ class Tokens:
             words = f"{count(len(self.cut), 'row')} longer than {after} tokens; {lost} at the ends are never seen."
             self.cut.facts = {"words": words}
         return [found for found in (self.nothing, self.cut) if len(found)]
-
-
-def learned(reading: Reading) -> bool:
-    """Whether a row is there to be learned from: an answer judged bad is not, and trains nothing on purpose."""
-    return reading.row.kind != "feedback" or reading.row.label == "true"

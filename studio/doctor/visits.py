@@ -30,10 +30,11 @@ def create(workspace: Workspace, given: dict[str, Any]) -> Path:
         Busy: the doctor is looking at this dataset already.
     """
     settings = check(DoctorSettings, given, "The doctor can't look at this.")
-    settings.dataset = Dataset.open(workspace, settings.dataset).name
+    dataset = Dataset.open(workspace, settings.dataset)
+    settings.dataset = dataset.name
     if settings.model:
         workspace.folder("models", settings.model)
-    at_work = next((job for job in reports.jobs_of(workspace, settings.dataset) if _alive(job)), None)
+    at_work = next((job for job in reports.jobs_of(workspace, dataset) if _alive(job)), None)
     if at_work:
         raise Busy("The doctor is looking at it already.", f"{at_work.name} is at work.", "Wait for it, or stop it.")
     return job_folder.create(

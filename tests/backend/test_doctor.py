@@ -47,7 +47,7 @@ def test_the_command_finds_and_fixes_what_is_named(workspace, mails, capsys):
     report = visits.told(workspace, told["id"])["report"]
     assert [finding["kind"] for finding in report["findings"] if finding["fixed"]] == ["emails", "duplicates"]
     assert not report["stale"]
-    assert reports.jobs_of(workspace, "mails") == [workspace.jobs / told["id"]]
+    assert reports.jobs_of(workspace, mails) == [workspace.jobs / told["id"]]
 
 
 def test_nothing_is_changed_unless_it_is_asked_for(workspace, mails, capsys):
