@@ -103,6 +103,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
         return found
     rows = counts.get("train", 0)
     found.facts |= {"rows": rows, "validation_rows": counts.get("validation", 0), "test_rows": counts.get("test", 0)}
+    _leaks(found, dataset, version)
     try:
         rows_read = _surveys().of(dataset, version, model.path, settings.template, _loss_on(settings))
     except StudioError as error:
@@ -284,6 +285,21 @@ def _held_out(found: Preflight) -> None:
             "There are no held-out test rows.",
             "There will be no proof that the tuned model is better.",
             "Import the file again with --split, giving test a share.",
+            "dataset",
+        )
+
+
+def _leaks(found: Preflight, dataset: Any, version: int) -> None:
+    """What the last check of the split found, where there was one."""
+    from studio.datasets import leaks
+
+    known = leaks.known(dataset, version)
+    if known and not known["clean"]:
+        found.warn(
+            "This split is not clean.",
+            f"{wording.count(known['crossing'], 'group')} of rows that belong together stand on more than one side, so "
+            "the score would flatter the model.",
+            f"Split it anew, on the dataset’s page or with launch.py split {dataset.name}, and freeze a version.",
             "dataset",
         )
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from studio.datasets import leaks
 from studio.datasets.importing import import_file
+from studio.datasets.store import Dataset
 from studio.errors import Refused
 from studio.machine import Gpu, machine
 from studio.preflight import Preflight, preflight
@@ -150,6 +152,14 @@ def test_rows_that_are_cut_or_train_nothing(ready):
     assert any("20 rows would train nothing" in text and "beyond the cut-off of 100" in text for text in warnings)
     assert any("20% of the rows are cut off at 100 tokens" in text for text in warnings)
     assert found.facts["sequences"] == 80 and found.facts["rows"] == 100
+
+
+def test_a_split_that_was_found_to_leak(ready):
+    dataset = Dataset.open(ready, "questions")
+    leaks.remember(dataset, 0, {"clean": True, "crossing": 0}, {})
+    assert look(ready).problems == []
+    leaks.remember(dataset, 0, {"clean": False, "crossing": 2}, {})
+    assert "This split is not clean. 2 groups" in told(look(ready), "warning")["dataset"]
 
 
 def test_a_set_without_held_out_rows(ready):
