@@ -37,7 +37,7 @@ SPARE = 0.03
 
 
 def main(job: Job) -> dict[str, Any]:
-    """The measurement beside the estimate, and the ladder."""
+    """The measurement beside the estimate, the settings it holds for, and the ladder."""
     settings = check(TrainSettings, job.settings["settings"], "This run can't be measured.")
     found = preflight(job.workspace, settings)
     found.refuse_errors()
@@ -54,6 +54,7 @@ def main(job: Job) -> dict[str, Any]:
     after = preflight(job.workspace, found.settings, with_free(here, device, limit))
     return {
         **measured.as_dict(),
+        "settings": found.settings.plain(),
         "estimated_gb": found.facts["memory_gb"],
         "steps": found.steps,
         "seconds": after.facts["seconds"] if measured.fits else None,

@@ -22,7 +22,7 @@ export class Fit {
   }
   show(found) {
     this.found = found;
-    const { facts } = found, known = facts.memory_gb !== undefined;
+    const facts = this.facts(), known = facts.memory_gb !== undefined;
     const rows = [
       ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
       ["Tokens learned", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
@@ -34,19 +34,31 @@ export class Fit {
     ];
     this.draw(".pf-figures", html`${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd></div>`)}`);
     this.slot.querySelector(".fit-measure").hidden = !known || !found.command || Boolean(this.job);
-    const big = facts.too_big && found.ladder?.length;
-    this.draw(".fit-ladder", big ? html`<h3>Ways to need less memory</h3>${rungs(found.ladder, () => "Take it")}` : "");
+    this.ladder = facts === found.facts ? found.ladder : this.result.ladder;
+    const big = facts.too_big && this.ladder?.length;
+    this.draw(".fit-ladder", big ? html`<h3>Ways to need less memory</h3>${rungs(this.ladder, () => "Take it")}` : "");
   }
+  // What is chosen for empty fields depends on what is free, and that changes: what was just measured is held on to.
+  facts() {
+    const { facts } = this.found;
+    if (facts.measured || this.result?.of !== this.now()) return facts;
+    const { seconds } = this.result;
+    return { ...facts, measured: this.result, near: false, too_big: !this.result.fits, seconds: seconds ?? facts.seconds };
+  }
+  now() { return JSON.stringify(this.train.settings()); }
+  // The settings that were measured, as Start has to take them; else those of the form.
+  settings() { return this.result?.fits && this.result.of === this.now() ? this.result.settings : this.train.settings(); }
   time(facts) {
     if (facts.seconds === null) return "measure it";
     return `about ${duration(facts.seconds)}${facts.measured?.step_seconds ? ", measured" : ""}`;
   }
   // Whether only a measurement can tell; while the device is taken it would tell nothing of what will be free.
-  get doubtful() { return Boolean(this.found?.facts.near && !this.found.busy); }
+  get doubtful() { return Boolean(this.found && this.facts().near && !this.found.busy); }
 
   async measure(start) {
     if (this.job) return;
-    this.start = start ? JSON.stringify(this.train.settings()) : null;
+    this.start = start;
+    this.of = this.now();
     try {
       this.job = await tell("/studio/train/measure", { settings: this.train.settings() });
     } catch (error) {
@@ -60,9 +72,11 @@ export class Fit {
   }
   // The measurement has ended; a run that waited for it starts when it fits and nothing was changed meanwhile.
   async done({ status, result }) {
-    const start = this.start !== null && this.start === JSON.stringify(this.train.settings());
-    this.job = this.start = null;
+    const start = this.start && this.of === this.now();
+    this.job = null;
+    this.start = false;
     if (status === "finished") {
+      this.result = { ...result, of: this.of };
       const words = result.fits ? `It fits: at most ${result.memory_gb.toFixed(1)} GB were taken.`
         : `It does not fit: it had taken ${result.memory_gb.toFixed(1)} GB when it was ended.`;
       this.slot.querySelector(".fit-job").innerHTML = notice({ what: words, why: "", next: result.fits ? "" : "Take one of the ways below." }, result.fits ? "good" : "warning");
@@ -72,7 +86,7 @@ export class Fit {
     else this.train.drawStart();
   }
   take(name) {
-    const rung = this.found.ladder.find((one) => one.name === name);
+    const rung = this.ladder.find((one) => one.name === name);
     this.slot.querySelector(".fit-job").replaceChildren();
     this.train.lay(rung.changes, `“${rung.title}” is filled in.`);
   }

@@ -237,7 +237,7 @@ class Train extends Part {
   drawStart() {
     const button = this.querySelector(".pf-start"), coming = Boolean(this.after), measuring = Boolean(this.fit.job && this.fit.start);
     button.disabled = this.errors > 0 || coming || measuring;
-    button.textContent = measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.fit.found?.facts.too_big ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
+    button.textContent = measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.fit.found && this.fit.facts().too_big && !this.fit.doubtful ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
     this.querySelector(".pf-hint").textContent = this.errors ? "Correct what stops the run first."
       : coming || this.missing ? "The run starts by itself when the model is here, as long as this page is open. From then on you can close it."
       : "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
@@ -274,7 +274,7 @@ class Train extends Part {
       if (this.missing) await this.fetchFirst(this.missing);
       else if (this.fit.doubtful) await this.fit.measure(true);
       else {
-        const { id } = await tell("/studio/train/start", { settings: this.settings() });
+        const { id } = await tell("/studio/train/start", { settings: this.fit.settings() });
         go({ tab: "runs", run: id, dataset: null, from: null });
       }
     } catch (error) {
