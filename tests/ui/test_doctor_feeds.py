@@ -1,0 +1,92 @@
+"""What the doctor's page is fed with."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.responses import JSONResponse
+
+from studio.datasets.importing import import_file
+from studio.datasets.names import rename
+from studio.datasets.reviews import Reviews
+from studio.datasets.store import Dataset
+from studio.errors import StudioError
+from studio.jobs import follow, local
+from studio.settings.importing import ImportSettings
+from ui import doctor_feeds
+from ui.telling import words
+
+
+@pytest.fixture
+def page(workspace):
+    app = FastAPI()
+    app.include_router(doctor_feeds.router(workspace))
+    app.add_exception_handler(StudioError, lambda _, error: JSONResponse({"error": words(error)}, status_code=409))
+    yield TestClient(app)
+    for child in local._children:
+        child.wait(60)
+    local.reap()
+
+
+@pytest.fixture
+def mails(workspace, tmp_path):
+    source = tmp_path / "mails.jsonl"
+    rows = [{"question": f"Who is {n}?", "answer": f"ann{n}@firma.de", "split": "train"} for n in range(25)]
+    source.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    import_file(workspace, ImportSettings(source=str(source), name="mails"))
+    return Dataset.open(workspace, "mails")
+
+
+@pytest.fixture
+def job(page, workspace, mails):
+    made = page.post("/studio/doctor", json={"dataset": "mails", "goal": "task"}).json()["job"]
+    assert follow.follow(workspace, workspace.jobs / made).phase == "finished"
+    return made
+
+
+def test_a_dataset_that_nobody_looked_at(page, mails):
+    assert page.get("/studio/doctor", params={"dataset": "mails"}).json() == {"visit": None, "models": []}
+    assert page.get("/studio/doctor", params={"dataset": "nobody"}).status_code == 409
+
+
+def test_the_report_its_rows_and_their_pages(page, job):
+    visit = page.get("/studio/doctor", params={"dataset": "mails"}).json()["visit"]
+    assert visit["job"] == job and visit["error"] is None and visit["settings"]["goal"] == "task"
+    assert [finding["kind"] for finding in visit["report"]["findings"]] == ["emails", "too_few"]
+    first = page.get(f"/studio/doctor/{job}/rows", params={"finding": "emails"}).json()
+    rest = page.get(f"/studio/doctor/{job}/rows", params={"finding": "emails", "start": 20}).json()
+    assert (len(first["rows"]), len(rest["rows"]), first["total"]) == (20, 5, 25)
+    assert page.get(f"/studio/doctor/{job}/rows", params={"finding": "ibans"}).status_code == 409
+
+
+def test_fix_undo_ignore_and_what_is_no_deed(page, job, mails):
+    def tell(deed, **body):
+        return page.post(f"/studio/doctor/{job}/{deed}", json={"finding": "emails", **body})
+
+    fixed = tell("fix", mask="stand-ins").json()
+    assert fixed["done"]["rows"] == 25 and fixed["visit"]["report"]["findings"][0]["fixed"]["last"]
+    assert "@example.org" in str(Reviews(mails).pending())
+    assert tell("undo").json()["visit"]["report"]["findings"][0]["fixed"] is None
+    assert Reviews(mails).pending() == {}
+    assert tell("undo").status_code == 409
+    tell("fix")
+    Reviews(mails).exclude(next(row.row_id for row in mails.rows()))
+    assert "after this fix" in tell("undo").json()["error"]["why"] + tell("undo").json()["error"]["what"]
+    assert tell("ignore").json()["visit"]["report"]["findings"][0]["ignored"]
+    assert not tell("heed").json()["visit"]["report"]["findings"][0]["ignored"]
+    assert tell("sing").status_code == 409
+
+
+def test_a_renamed_dataset_keeps_its_reports(page, job, workspace):
+    rename(workspace, "mails", "letters")
+    assert page.get("/studio/doctor", params={"dataset": "letters"}).json()["visit"]["job"] == job
+
+
+def test_why_a_visit_failed_stands_in_it(page, workspace, mails):
+    made = page.post("/studio/doctor", json={"dataset": "mails", "benchmark": ["/none.jsonl"]}).json()["job"]
+    assert follow.follow(workspace, workspace.jobs / made).phase == "failed"
+    visit = page.get(f"/studio/doctor/{made}").json()["visit"]
+    assert visit["report"] is None and "/none.jsonl" in visit["error"]["what"]
