@@ -5,6 +5,7 @@ GET  /studio/datasets-review/NAME               guidelines, counts, reviewers, w
 GET  /studio/datasets-review/NAME/rows          the next rows of an order: show= order= run= source= stamp= from= limit=
 GET  /studio/datasets-review/NAME/rows/ROW      one row
 GET  /studio/datasets-review/NAME/alike         rows like one row (row=), or that hold some words (find=)
+GET  /studio/datasets-review/NAME/last          the reviewer's last judgement that stands, to be taken back
 GET  /studio/datasets-review/NAME/agreement     how far reviewers agree
 POST /studio/datasets-review/NAME/judge         {by, blind, items}: judgements and undos, each with what became of it
 POST /studio/datasets-review/NAME/guidelines    {guidelines, seen}
@@ -111,6 +112,11 @@ def router(workspace: Workspace) -> APIRouter:
             shares = {each.row_id: 0.0 for each in queue.dataset.page(None, 0, MOST // 2, find or None).rows}
         cards = queue.cards(asked.ask(), [(0, row_id) for row_id in shares])
         return {"cards": [_card(card) | {"share": shares[card.row.row_id]} for card in cards]}
+
+    @api.get("/{name}/last")
+    def last(name: str, asked: Annotated[Asked, Depends()]) -> Words:
+        deed = _queue(workspace, name).last_of(asked.by.strip()) or {}
+        return {name: deed.get(name) for name in ("key", "row")}
 
     @api.get("/{name}/agreement")
     def agreement(name: str) -> Words:

@@ -126,7 +126,7 @@ class ReviewList extends Part {
   }
   undo() {
     const last = this.undos.pop();
-    if (!last) { toast("There is nothing of this sitting to undo."); return; }
+    if (!last) { toast("Nothing was decided here yet. One by one, Undo takes earlier judgements back."); return; }
     if (!this.review.outbox.drop(last.key)) this.review.outbox.put(this.review.as, { undo: last.key, row: last.rows[0].card.id });
     for (const { card, status, label, after } of last.rows) {
       this.review.move(card.status, status);

@@ -1,6 +1,6 @@
 // One row at a time: judged by keys, the next one there at once.
 
-import { Part, address, go, html, notice, number } from "./base.js";
+import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { toast } from "./toast.js";
 import { Buffer } from "./review-buffer.js";
 import { STATES, context, decisions, key, said, words } from "./review-card.js";
@@ -149,7 +149,7 @@ class ReviewQueue extends Part {
   }
   undo() {
     const last = this.undos.pop();
-    if (!last) { toast("There is nothing of this sitting to undo."); return; }
+    if (!last) { this.undoEarlier(); return; }
     const { card } = last;
     if (!this.review.outbox.drop(last.key)) this.review.outbox.put(this.review.as, { undo: last.key, row: card.id });
     this.review.move(last.status, last.before);
@@ -158,6 +158,22 @@ class ReviewQueue extends Part {
     this.turn();
     this.form.set(last.said);
     this.render();
+    this.say("Taken back.");
+  }
+  // What was judged before the page was last left.
+  async undoEarlier() {
+    try {
+      const { key: made, row } = await ask(this.buffer.url("/last"));
+      if (!made) { toast("There is nothing of yours to undo."); return; }
+      const { items } = await tell(`${this.buffer.path}/judge`, { ...this.review.as, items: [{ key: crypto.randomUUID(), undo: made, row }] });
+      if (items[0].error) throw items[0].error;
+      this.buffer.show(await ask(this.buffer.url(`/rows/${encodeURIComponent(row)}`)));
+    } catch (error) {
+      toast(`${error.what} ${error.why} ${error.next}`);
+      return;
+    }
+    this.turn();
+    this.review.loop();
     this.say("Taken back.");
   }
   next() { this.buffer.next(true); this.turn(); }
@@ -234,6 +250,8 @@ class ReviewQueue extends Part {
 
   clicked(event) {
     const at = event.target.closest("[data-do], [data-label], [data-choice], [data-entity], [data-span], [data-tag], [data-opinion], [data-rv]");
+    // From a rating that was clicked the numbers shall choose labels again.
+    if (event.detail && event.target.closest(".rv-rating")) setTimeout(() => this.querySelector(".rv-row")?.focus({ preventScroll: true }));
     if (!at || !this.isConnected) return;
     const data = at.dataset;
     if (data.do) this.act(data.do, event);

@@ -33,8 +33,8 @@ from studio.errors import NotFound
 from studio.logs import Line
 from studio.workspace import Workspace
 
-CONFLICT, ALL = "conflict", "all"
-SHOWS = (*STATES, CONFLICT, ALL)
+CONFLICT, WRITTEN, ALL = "conflict", "written", "all"
+SHOWS = (*STATES, CONFLICT, WRITTEN, ALL)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Ask:
 
     Args:
         eye: who looks.
-        show: rows of this state, `conflict` or `all`.
+        show: rows of this state, `conflict`, `written` (by a model, and pending) or `all`.
         order: one of ORDERS; `loss` and `uncertain` need the id of a `run`.
         source: of suggestions, "" for none.
         stamp: the number of the last review when the reviewer began, so that their order stays as it was.
@@ -142,11 +142,14 @@ class Queue:
         return self.reviews.log().fold(("independent",), lambda row_id, deeds: independent(deeds) or None)
 
     def counts(self, eye: Eye) -> dict[str, int]:
-        """How many rows are pending, draft, accepted, discarded, in conflict, and in all."""
-        found = Counter(status for row_id, status in self.statuses(eye).items() if row_id in self.places)
+        """How many rows are pending, draft, accepted, discarded, in conflict, written and pending, and in all."""
+        statuses = self.statuses(eye)
+        found = Counter(status for row_id, status in statuses.items() if row_id in self.places)
         made = {state: found.get(state, 0) for state in STATES}
         made[PENDING] = len(self.ids) - sum(made.values())
-        return made | {CONFLICT: 0 if eye.blind else len(self.conflicts()), "rows": len(self.ids)}
+        written = sum(statuses.get(row_id, PENDING) == PENDING for row_id in self.added)
+        conflicts = 0 if eye.blind else len(self.conflicts())
+        return made | {CONFLICT: conflicts, WRITTEN: written, "rows": len(self.ids)}
 
     def changed_since(self, number: int, eye: Eye) -> list[str]:
         """The rows with reviews after that number that the eye may see."""
@@ -157,6 +160,15 @@ class Queue:
                 break
             changed |= dict.fromkeys(deed["row"] for deed in standing[each] if eye.sees(deed))
         return list(changed)
+
+    def last_of(self, by: str) -> Line | None:
+        """The last judgement of a reviewer that stands, as for an undo after the page was left."""
+        standing = self.reviews.log().standing
+        for number in reversed(list(standing)):
+            for deed in standing[number]:
+                if deed["type"] == "judge" and deed.get("key") and deed.get("by", "") == by:
+                    return deed
+        return None
 
     def reviewers(self) -> dict[str, int]:
         """Who has judged how many rows."""
@@ -187,6 +199,8 @@ class Queue:
         if ask.show == CONFLICT:
             return self.conflicts().__contains__
         statuses = self.statuses(ask.eye)
+        if ask.show == WRITTEN:
+            return lambda row_id: row_id in self.added and statuses.get(row_id, PENDING) == PENDING
         return lambda row_id: statuses.get(row_id, PENDING) == ask.show
 
     def order(self, ask: Ask) -> tuple[str, ...]:

@@ -117,6 +117,9 @@ def test_what_was_judged_while_the_studio_was_away_is_sent_when_it_is_back(start
     assert [line["status"] for line in lines(queue)] == ["accepted", "accepted", "accepted", "discarded", "accepted"]
     assert lines(queue)[1]["content"]["messages"][0]["content"] == "Written before the reload"
     expect(page.get_by_label("Note")).to_have_value("half a note")
+    page.keyboard.press("u")  # also what was judged before the page was left
+    first(page, "Message 4:")
+    until(page, lambda: lines(queue)[-1]["type"] == "undo")
 
 
 def test_two_browsers_are_shown_both_and_asked(studio, page, open_page, tmp_path):

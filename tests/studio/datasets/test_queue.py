@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from studio import logs
 from studio.datasets import guidelines, judgement_files, suggestions
 from studio.datasets.importing import import_file
 from studio.datasets.judgements import Eye
@@ -17,6 +18,7 @@ from studio.datasets.queue import Ask, Queue
 from studio.datasets.similar import similar
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, NotFound, Refused
+from studio.jobs import folder as job_folder
 from studio.settings.importing import ImportSettings
 
 ANN = Eye("Ann")
@@ -130,6 +132,19 @@ def test_rules_and_an_evaluation_suggest(queue, workspace):
         suggestions.answers(workspace, "nothing:of:this")
 
 
+def test_answers_to_a_download_suggest_by_its_row_ids(queue, workspace, tmp_path):
+    output = tmp_path / "mails.answers.jsonl"
+    output.write_text(json.dumps({"row_id": queue.ids[3], "answer": "Account"}) + "\n")
+    job = job_folder.create(workspace, "predict", {"output": str(output), "run": "r", "file": "f"}, "predict")
+    assert suggestions.sources(workspace, queue.dataset, guidelines.guidelines(queue.dataset)) == []
+    with logs.Log(job / "events.jsonl") as log:
+        log.append("finished")
+    (source,) = suggestions.sources(workspace, queue.dataset, guidelines.guidelines(queue.dataset))
+    assert source == {"id": f"predict:{job.name}", "title": "Answers in mails.answers.jsonl"}
+    cards = queue.stretch(Ask(ANN, source=source["id"]), 0, 9).cards
+    assert [card.suggested_label for card in cards] == [None, None, None, "account", None, None]
+
+
 def test_guidelines_are_never_overwritten_unseen(queue):
     saved = guidelines.save(queue.dataset, {"labels": ["b", "a", "b"], "requirements": ["Polite"]}, 0)
     assert (saved.labels, saved.revision) == (["b", "a"], 1)
@@ -201,6 +216,7 @@ def test_who_reviews_is_told(queue):
     say(queue, 0)
     say(queue, 1, eye=Eye("Bob"))
     assert queue.reviewers() == {"Ann": 1, "Bob": 1}
+    assert (queue.last_of("Ann")["row"], queue.last_of("Nobody")) == (queue.ids[0], None)
     assert queue.changed_since(1, ANN) == [queue.ids[1]]
     assert queue.changed_since(0, Eye("Ann", blind=True)) == [queue.ids[0]]
     assert Dataset.open(queue.workspace, "mails").latest == 1
