@@ -92,13 +92,15 @@ def _settings(source: Path, name: str) -> dict[str, object]:
 
 def _worker(bench: Bench, job: str, settings: dict[str, object]) -> Measured:
     folder = job_folder.create(bench.scratch, job, settings, job)
-    return measured.run(
+    found = measured.run(
         [sys.executable, "-m", f"backend.{job}", str(folder)],
         folder / job_folder.OUTPUT,
         cwd=local.ROOT,
         env=dict(os.environ),
         should_stop=bench.job.should_stop,
     )
+    bench.job.stop_if_asked()
+    return found
 
 
 def _unindexed(bench: Bench, dataset: Dataset) -> Index:
@@ -112,7 +114,11 @@ def _unindexed(bench: Bench, dataset: Dataset) -> Index:
 
 
 def _figures(what: str, one: Measured) -> dict[str, float]:
-    return {f"{what} seconds": round(one.seconds, 1), f"{what} peak megabytes": one.peak / 1e6}
+    return {
+        f"{what} seconds": round(one.seconds, 1),
+        f"{what} processor seconds": round(one.processor, 1),
+        f"{what} peak megabytes": one.peak / 1e6,
+    }
 
 
 def _waits(dataset: Dataset) -> dict[str, float]:
