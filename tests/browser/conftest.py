@@ -30,6 +30,7 @@ from playwright.sync_api import Browser, Error, Page, Request, expect, sync_play
 from studio import events, logs
 from studio.jobs import folder as job_folder
 from studio.workspace import Workspace
+from tests.worlds import small_disk as small_disk
 from ui.app import wait_until_ready
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,6 +18,7 @@ from playwright.sync_api import Locator, Page, expect
 from studio.datasets.importing import import_file
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace
+from tests.browser.conftest import Studio
 
 # What belongs to a terminal or to a program, and says nothing to a reader.
 JARGON = re.compile(r"(?<!\w)--\w|Traceback|\w+Error\b|errno|ENOENT")
@@ -100,6 +101,33 @@ def test_files_that_can_not_be_used(studio, page, files):
             troubles[case] = faulty(page.locator(".start-told .notice"), "Nothing is left out without your word.")
     assert not studio.workspace.names("datasets")
     assert not any(troubles.values()), "\n".join(f"{case} {said}" for case, said in troubles.items() if said)
+
+
+def test_a_file_with_a_name_of_script_is_shown_by_it(studio, page):
+    studio.open(page, tab="data", **{"import": "1"})
+    name = '<img src=x onerror="window.ran=1">' + "n" * 200 + ".csv"
+    choose(page, name, b"question,answer\n<b>Where?</b>,Here.\n")
+    expect(page.locator(".ft-file")).to_contain_text("onerror")
+    expect(page.locator(".preview article")).to_contain_text("<b>Where?</b>")
+    assert page.locator("ft-import img").count() == 0 and page.evaluate("window.ran") is None
+    assert page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth")
+
+
+def test_a_full_disk_is_told_and_harms_nothing(chromium, small_disk, tmp_path, page, page_faults):
+    page_faults.allow("status of 409")
+    studio = Studio(small_disk(tmp_path / "small") / "workspace").start()
+    try:
+        studio.open(page, tab="data", **{"import": "1"})
+        rows = "".join(f"Where is parcel {n} now?,It is on its way with number {n}.\n" for n in range(80_000))
+        choose(page, "large.csv", f"question,answer\n{rows}".encode())
+        notice = page.locator("ft-import .notice:visible")
+        expect(notice).to_be_visible()
+        assert not faulty(notice, "The disk has not enough space")
+        assert not studio.workspace.names("datasets") and not list((studio.workspace.jobs / ".uploads").glob("*/*"))
+        studio.open(page)  # which goes on
+        expect(page.get_by_role("heading", name="Recent runs")).to_be_visible()
+    finally:
+        studio.close()
 
 
 # ---- Settings ----

@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import expect
 
+from studio import runs
 from studio.datasets.store import Dataset
 from studio.jobs import folder as job_folder
 from tests.browser.conftest import ROOT
@@ -21,6 +22,7 @@ from tests.worlds import World, places, start_worker
 TABS = ("home", "data", "train", "runs", "compare", "evaluate", "export", "settings")
 WINDOWS = [(1280, False), (768, True), (1280, True), (768, False)]
 BLOCKED = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked'); } });"
+HOSTILE = '<img src=x onerror="window.ran=1"> \u202bשלום\u202c ' + "w" * 70
 WITHOUT_WEBGL = """const plain = HTMLCanvasElement.prototype.getContext;
 HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
   return /webgl/.test(kind) ? null : plain.call(this, kind, ...more);
@@ -113,6 +115,15 @@ def settle(page, tab: str) -> None:
     })""")
 
 
+def visit(page, query: dict[str, str]) -> str:
+    """Goes to an address as Back does, without a reload."""
+    where = urlencode(query)
+    page.evaluate(
+        "(query) => { history.pushState(null, '', `?${query}`); dispatchEvent(new Event('popstate')); }", where
+    )
+    return where
+
+
 def serious(page) -> list[str]:
     """What axe finds that is serious or critical."""
     page.evaluate(AXE_SCRIPT)
@@ -131,10 +142,7 @@ def test_every_page_in_every_window(furnished, studio, open_page, width, dark):
     studio.open(page)
     troubles = []
     for query in furnished.addresses() if dark == (width == 768) else furnished.tabs():
-        where = urlencode(query)
-        page.evaluate(
-            "(query) => { history.pushState(null, '', `?${query}`); dispatchEvent(new Event('popstate')); }", where
-        )
+        where = visit(page, query)
         settle(page, query["tab"])
         if page.evaluate(WIDER):
             troubles.append(f"?{where}: scrolls sideways")
@@ -170,6 +178,30 @@ def test_a_link_to_what_is_not_there_says_so(furnished, studio, page, page_fault
     expect(page.locator(f"#tab-{tab}-button")).to_have_attribute("aria-selected", "true")
     settle(page, tab)
     assert not page.evaluate(WIDER)
+
+
+def test_a_name_of_script_and_right_to_left_is_text_on_every_page(furnished, studio, open_page):
+    page = open_page(width=768)
+    folder = studio.workspace.runs / furnished.run
+    before = runs.note(folder)
+    runs.write_note(folder, HOSTILE, "<script>window.ran = 1</script>" + "z" * 4900)
+    troubles = []
+    try:
+        studio.open(page)
+        for query in furnished.addresses():
+            visit(page, query)
+            settle(page, query["tab"])
+            if page.evaluate(WIDER):
+                troubles.append(f"{query}: scrolls sideways")
+            if page.locator("[onerror], .ft img:not(.ft-head img)").count():
+                troubles.append(f"{query}: the name became an element")
+            named = query["tab"] in ("runs", "compare", "evaluate", "export") and "deleted" not in query
+            if named and "onerror" not in page.locator(f"ft-{query['tab']}").inner_text():
+                troubles.append(f"{query}: the name is not shown")
+    finally:
+        runs.write_note(folder, before.name, before.text)
+    assert page.evaluate("window.ran") is None
+    assert not troubles, "\n".join(troubles)
 
 
 def test_everything_is_reached_by_tab_and_shows_it(furnished, studio, page):

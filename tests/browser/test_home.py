@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 
 import pytest
 from playwright.sync_api import expect
 
 from studio import journey, runs
 from studio.settings.train import TrainSettings
+from tests import adapters
 
 GIVEN = {"model": "tiny", "eval_rows": 0, "samples": 0, "keep_checkpoints": 1, "save_steps": 50}
 SLOW = 120_000  # ms: four workers start one after the other
+WHOLE = 30 * 60_000  # the sample on a machine that has other things to do
 
 
 @pytest.fixture
@@ -93,3 +96,25 @@ def test_the_sample_outlives_reload_and_studio_and_can_be_stopped(mine, page, pa
     page.get_by_role("button", name="Go on", exact=True).click()
     expect(training).to_be_visible(timeout=SLOW)
     assert len(mine.workspace.names("runs")) == 1
+
+
+@pytest.mark.full
+@pytest.mark.starter
+@pytest.mark.timeout(2 * WHOLE / 1000)
+def test_the_sample_on_the_starter_proves_itself_by_one_click(start_studio, starter, page, capsys):
+    """The whole of it as a new user sees it, on the real model: some minutes on two cores."""
+    studio = start_studio()
+    adapters.install(starter, studio.workspace, "starter")
+    studio.open(page)
+    began = time.monotonic()
+    page.get_by_role("button", name="Try the sample").click()
+    expect(page.locator(".hm-sentence")).to_be_visible(timeout=WHOLE)
+    exact = journey.state(studio.workspace, journey.latest(studio.workspace))["result"]["metrics"]["exact_match"]
+    with capsys.disabled():
+        print(f"\nthe sample took {time.monotonic() - began:.0f} s: {exact['base']:.0%} to {exact['tuned']:.0%}")
+    assert exact["verdict"] == "better" and exact["tuned"] > 0.4 > exact["base"]
+    page.get_by_role("link", name="Compare side by side").click()
+    page.locator(".ask-row").first.click()
+    expect(page.locator("[data-said]")).to_have_text("Both have answered.", timeout=SLOW)
+    base, tuned = page.locator(".answer-card .words").all_inner_texts()
+    assert tuned.startswith("QUEUE: ") and not base.startswith("QUEUE: ")
