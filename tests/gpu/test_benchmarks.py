@@ -1,0 +1,24 @@
+"""The benchmarks that run on a CPU run on a GPU too; their ratios are printed, not asserted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.starter
+@pytest.mark.parametrize("name", ["speed", "trl"])
+def test_a_benchmark_runs(name: str, starter: Path, real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace = starter.parents[1]
+    command = [sys.executable, "launch.py", "benchmark", name, "--json", "--workspace", str(workspace)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    with capsys.disabled():
+        print(f"\n{name}: {json.dumps(json.loads(done.stdout), indent=1)[:3000]}")
