@@ -14,6 +14,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 NAME = "rows"
+# PyTorch's kernel for CPUs is slow in bfloat16: up to this length plain products and a softmax take half the time.
+SHORT = 512
+# Rows up to this length keep their probabilities for the backward pass; those of longer ones are worked out again.
+KEPT = 256
 Bounds = tuple[tuple[int, int], ...]
 
 
@@ -39,13 +43,63 @@ def row_attention(
     """
     if rows is None:
         return sdpa_attention_forward(module, query, key, value, None, **options)
-    parts = [
-        sdpa_attention_forward(
-            module, query[:, :, start:end], key[:, :, start:end], value[:, :, start:end], None, **options
-        )[0]
-        for start, end in rows
-    ]
+    lengths = [end - start for start, end in rows]  # split and not sliced: its gradient is put together in one go
+    split = (part.split(lengths, dim=2) for part in (query, key, value))
+    parts = [_one_row(module, *row, options) for row in zip(*split, strict=True)]
     return torch.cat(parts, dim=1), None
+
+
+def _one_row(
+    module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, options: dict[str, Any]
+) -> torch.Tensor:
+    on_cpu = query.device.type == "cpu" and query.dtype == torch.bfloat16
+    if not on_cpu or query.shape[2] > SHORT or options.get("dropout") or not torch.is_grad_enabled():
+        return sdpa_attention_forward(module, query, key, value, None, **options)[0]
+    scale = options.get("scaling") or query.shape[-1] ** -0.5
+    return ShortRow.apply(query[0], key[0], value[0], scale).transpose(0, 1)[None]
+
+
+class ShortRow(torch.autograd.Function):
+    """Causal attention of one short row, by products of all heads that share a key at once.
+
+    Args:
+        query: [heads, n, size]; key and value [key heads, n, size].
+        scale: of the scores.
+
+    Returns:
+        [heads, n, size].
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
+        groups, rows, _ = key.shape
+        with torch.autocast("cpu", enabled=False):  # it would make the softmax float32
+            query = (query * scale).reshape(groups, -1, query.shape[-1])
+            shares = _shares(query, key)
+            found = torch.bmm(shares, value)
+        ctx.save_for_backward(query, key, value, shares if rows <= KEPT else None)
+        ctx.scale = scale
+        return found.view(-1, rows, value.shape[-1])
+
+    @staticmethod
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:
+        query, key, value, shares = ctx.saved_tensors
+        groups, rows, size = key.shape
+        shares = _shares(query, key) if shares is None else shares
+        slope = slope.reshape(groups, -1, value.shape[-1])
+        values = torch.bmm(shares.transpose(1, 2), slope)
+        scores = torch.bmm(slope, value.transpose(1, 2))
+        scores = torch._softmax_backward_data(scores, shares, -1, shares.dtype)
+        queries = torch.bmm(scores, key).mul_(ctx.scale).view(-1, rows, size)
+        return queries, torch.bmm(scores.transpose(1, 2), query), values, None
+
+
+def _shares(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """[key heads, heads of each times n, n]: how much each token takes of each before it."""
+    groups, rows, _ = key.shape
+    scores = torch.bmm(query, key.transpose(1, 2)).view(groups, -1, rows, rows)
+    later = torch.full((rows, rows), float("-inf"), dtype=scores.dtype).triu(1)
+    return torch.softmax(scores.add_(later), -1).view(groups, -1, rows)
 
 
 def no_mask(*_: Any, **__: Any) -> None:

@@ -1,0 +1,58 @@
+"""Attention of short rows in bfloat16 is that of PyTorch's kernel, forward and backward."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from backend.training.attention import KEPT, SHORT, ShortRow, row_attention
+
+
+def tensors(length: int, heads: int = 6, groups: int = 2) -> list[torch.Tensor]:
+    torch.manual_seed(length)
+    return [torch.randn(1, count, length, 16).to(torch.bfloat16) for count in (heads, groups, groups)]
+
+
+def exact(given: list[torch.Tensor], slope: torch.Tensor) -> list[torch.Tensor]:
+    """Result and gradients in float64."""
+    query, key, value = (one.double().requires_grad_() for one in given)
+    found = scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True, scale=0.3)
+    return [found.detach(), *torch.autograd.grad(found, [query, key, value], slope.double())]
+
+
+@pytest.mark.parametrize("length", [1, 2, 33, KEPT, KEPT + 1])
+@pytest.mark.parametrize("autocast", [False, True])
+def test_it_is_attention(length: int, autocast: bool) -> None:
+    given = tensors(length)
+    slope = torch.randn_like(given[0])
+    leaves = [one.clone().requires_grad_() for one in given]
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        found = ShortRow.apply(*(leaf[0] for leaf in leaves), 0.3)[None]
+    assert found.dtype == torch.bfloat16
+    ours = [found.detach(), *torch.autograd.grad(found, leaves, slope)]
+    for one, other in zip(ours, exact(given, slope), strict=True):
+        assert (one.double() - other).norm() <= 0.015 * other.norm() + 1e-6
+
+
+def test_rows_of_a_line_do_not_see_each_other() -> None:
+    query, key, value = (one.requires_grad_() for one in tensors(40))
+    bounds = ((0, 10), (10, 11), (11, 40))
+    module = torch.nn.Module()
+    module.is_causal, module.num_key_value_groups = True, 3
+    found, _ = row_attention(module, query, key, value, None, bounds, scaling=0.3)
+    assert found.shape == (1, 40, 6, 16)
+    for start, end in bounds:
+        parts = [one[:, :, start:end].double() for one in (query, key, value)]
+        alone = scaled_dot_product_attention(*parts, is_causal=True, enable_gqa=True, scale=0.3)
+        assert (found[:, start:end].transpose(1, 2).double() - alone).abs().max() < 0.05
+    (slope,) = torch.autograd.grad(found[:, :10].float().sum(), key)
+    assert slope[:, :, :10].abs().max() > 0 and slope[:, :, 10:].abs().max() == 0
+
+
+def test_long_rows_take_pytorchs_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ShortRow, "apply", lambda *_: pytest.fail("too long for it"))
+    query, key, value = (one.requires_grad_() for one in tensors(SHORT + 1, 2, 1))
+    module = torch.nn.Module()
+    module.is_causal, module.num_key_value_groups = True, 2
+    row_attention(module, query, key, value, None, ((0, SHORT + 1),), scaling=0.3)
