@@ -29,6 +29,7 @@ from ui import (
     import_feeds,
     map_feeds,
     mix_feeds,
+    more_feeds,
     review_feeds,
     row_feeds,
     run_feeds,
@@ -62,6 +63,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(dataset_feeds.router(workspace))
     app.include_router(versions_feeds.router(workspace))
     app.include_router(map_feeds.router(workspace))
+    app.include_router(more_feeds.router(workspace))
     app.include_router(doctor_feeds.router(workspace))
     app.include_router(import_feeds.router(workspace, largest_upload))
     app.include_router(review_feeds.router(workspace))

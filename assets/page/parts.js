@@ -5,6 +5,7 @@ import "./bulk.js";
 import "./doctor.js";
 import "./map.js";
 import "./mix.js";
+import "./more.js";
 import "./split.js";
 import "./tag.js";
 import "./versions.js";
@@ -15,6 +16,7 @@ export const PARTS = [
   { key: "review", title: "Review", elements: ["ft-review"] },
   { key: "tag", title: "Tags", elements: ["ft-tag"] },
   { key: "split", title: "Split", elements: ["ft-split"] },
+  { key: "more", title: "More rows", elements: ["ft-more"] },
   { key: "mix", title: "Mix", elements: ["ft-mix"] },
   { key: "map", title: "Pictures", elements: ["ft-map"] },
   { key: "versions", title: "Versions", elements: ["ft-versions"] },

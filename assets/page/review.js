@@ -15,7 +15,7 @@ import { showKeys } from "./review-keys.js";
 import { Outbox } from "./review-outbox.js";
 
 const VIEWS = { "": "ft-review-queue", list: "ft-review-list", agreement: "ft-review-agreement" };
-const SHOWS = { ...STATES, conflict: "In conflict", all: "All" };
+const SHOWS = { ...STATES, written: "Written by a model", conflict: "In conflict", all: "All" };
 const ORDERS = [["", "As they came"], ["shortest", "Shortest first"], ["disagreement", "Disagreement first"]];
 
 class Review extends Part {
@@ -162,7 +162,7 @@ class Review extends Part {
     const now = address();
     const view = now.view ?? "";
     const shown = this.query().show;
-    const states = Object.entries(SHOWS).filter(([state]) => state !== "conflict" || this.counts.conflict || shown === "conflict");
+    const states = Object.entries(SHOWS).filter(([state]) => !["conflict", "written"].includes(state) || this.counts[state] || shown === state);
     const option = (value, words, chosen) => html`<option value="${value}" ${value === chosen ? html`selected` : ""}>${words}</option>`;
     const orders = [...ORDERS, ...this.info.runs.flatMap((run) => [[`loss:${run.id}`, `Highest loss in ${run.name}`], [`uncertain:${run.id}`, `Most uncertain in ${run.name}`]])];
     const tab = (name, words, letter) => html`<button type="button" data-view="${name}" aria-pressed="${view === name ? "true" : "false"}">${words}${letter ? html` ${key(letter)}` : ""}</button>`;

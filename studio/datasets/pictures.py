@@ -134,7 +134,7 @@ def points(dataset: Dataset, version: int, folder: Path) -> list[Point]:
 
 def findings(workspace: Workspace, dataset: Dataset, version: int) -> dict[str, str]:
     """Of each row with which the doctor found something in that version, at its last look, the gravest finding."""
-    for folder in reports.jobs_of(workspace, dataset.name):
+    for folder in reports.jobs_of(workspace, dataset):
         try:
             report = reports.Report.read(folder)
         except (StudioError, OSError):
