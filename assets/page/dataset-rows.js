@@ -120,7 +120,8 @@ class Rows extends Part {
     this.indexing = index.state === "building" ? index.job : null;
     const failed = { what: "Searching and sorting stay slow.", why: "Making them quick was stopped or went wrong.", next: "Try again; the rows are all there." };
     this.draw(".index", index.state === "building"
-      ? html`<div class="card"><ft-job data-kind="jobs" data-id="${index.job}" data-title="Making these rows quick to sort and search"></ft-job></div>`
+      ? html`<div class="card"><ft-job data-kind="jobs" data-id="${index.job}" data-title="Making these rows quick to sort and search"></ft-job>
+          <p class="soft small">Meanwhile a search reads all of them, which takes some seconds.</p></div>`
       : index.state === "failed" ? html`${notice(failed, "warning")}<p><button type="button" class="ft-button" data-do="index">Try again</button></p>` : html``);
     if (index.columns && this.choices && !this.choices.ready) this.choose();
     clearTimeout(this.sortable);
