@@ -1,7 +1,7 @@
 """Rows compared with one another: duplicates, near-duplicates, contradictions, and training rows that are held out too.
 
-Kept for a row are 30 bytes (hashes of its prompt, answer and whole, its side) and a signature of 512, so a million rows
-take some 0.6 GB; of rows that are proposed as near-duplicates, a sketch of at most 3 kB while they are compared.
+Kept for a row are 34 bytes (hashes of its prompt, answer and whole, its side) and a signature of 560, so a million rows
+take some 0.7 GB; of rows that are proposed as near-duplicates, a sketch of at most 3 kB while they are compared.
 """
 
 from __future__ import annotations

@@ -99,15 +99,19 @@ class Round:
         """
         self.sample = list(self.dataset.sample(self.version, SAMPLE))
         self.country = self._country()
+        found = self._looked()
+        if self._wanted("tokens"):
+            found += self._tokens()
+        return self._told({each.kind: each for each in found})
+
+    def _looked(self) -> list[Found]:
+        """What every check found; what they remembered of each row is given up with them."""
         checks = list(self._checks())
         for reading in self.readings("Looking at each row"):
             self.rows += 1
             for check in checks:
                 check.look(reading)
-        found = [each for check in checks for each in check.found()]
-        if self._wanted("tokens"):
-            found += self._tokens()
-        return self._told({each.kind: each for each in found})
+        return [each for check in checks for each in check.found()]
 
     def readings(self, what: str) -> Iterator[Reading]:
         """The rows as they shall be, those that are left out passed over."""
