@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -88,7 +89,7 @@ def _unable_to_shard(settings: TrainSettings, spread: Sharded, device: str) -> I
         yield Refused(
             f"{name} needs the package deepspeed.",
             "It is not installed.",
-            "Run launch.py setup --extra deepspeed, or choose fsdp.",
+            f"Install it: {sys.executable} -m pip install deepspeed. Or choose fsdp.",
             field="spread",
         )
 

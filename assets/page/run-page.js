@@ -135,7 +135,13 @@ class Run extends Part {
       ["Disk", size(run.disk ?? 0)],
     ];
     return html`<div class="spread"><strong class="num">${said}</strong><span class="soft num">${rest !== null ? `about ${duration(rest)} left` : run.ended ? `${words.STATES[run.status]} ${when(run.ended)}` : ""}</span></div>
-      ${words.bar(run)}<dl class="facts">${facts.map(([title, value, more]) => html`<div><dt>${title}</dt><dd class="num">${value}</dd>${more && html`<dd class="soft small num">${more}</dd>`}</div>`)}</dl>`;
+      ${words.bar(run)}${this.point(run)}<dl class="facts">${facts.map(([title, value, more]) => html`<div><dt>${title}</dt><dd class="num">${value}</dd>${more && html`<dd class="soft small num">${more}</dd>`}</div>`)}</dl>`;
+  }
+  // Where the run could go on from, and which points stay on the disk.
+  point(run) {
+    const last = this.events.findLast((event) => event.type === "checkpoint");
+    if (!last || run.status === "finished") return "";
+    return html`<p class="soft small resume-point">Last resume point: step ${number(last.step)}. The newest ones and the best stay on the disk (“Resume points kept” in its settings); older ones are deleted when a new one is whole.</p>`;
   }
   showTimeline(fresh) {
     if (!fresh && this.told) return;
