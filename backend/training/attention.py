@@ -45,7 +45,7 @@ def row_attention(
         return sdpa_attention_forward(module, query, key, value, None, **options)
     lengths = [end - start for start, end in rows]  # split and not sliced: its gradient is put together in one go
     split = (part.split(lengths, dim=2) for part in (query, key, value))
-    parts = [_one_row(module, *row, options) for row in zip(*split, strict=True)]
+    parts = [_one_row(module, q, k, v, options) for q, k, v in zip(*split, strict=True)]
     return torch.cat(parts, dim=1), None
 
 

@@ -126,3 +126,30 @@ def test_an_update_is_divided_by_tokens_and_every_row_goes_somewhere() -> None:
     assert sorted(row for part in shares for row in part) == [0, 2, 3, 5]
     assert [sum(lengths[row] for row in part) for part in shares] == [13, 13]
     assert share([1], lengths, 3) == [[1], [], []]
+
+
+class Counted(np.ndarray):
+    """Lengths that count how often one of them is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, key):
+        Counted.looks += np.size(key) if not isinstance(key, slice) else len(self)
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize("rows", [100, 100_000])
+def test_an_update_costs_the_same_in_a_set_of_any_size(rows, monkeypatch):
+    """Counted, not timed: an epoch is put in order once, and an update looks at its own rows only."""
+    plan = Plan([7] * rows, 8, 64, max_steps=2 * -(-rows // 8), seed=1)
+    sorts = []
+    whole = np.argsort
+    monkeypatch.setattr(np, "argsort", lambda *given, **more: sorts.append(1) or whole(*given, **more))
+    plan.lengths = plan.lengths.view(Counted)
+    Counted.looks = 0
+    for step in range(10):
+        plan.updates(step)
+    assert len(sorts) == 1
+    assert Counted.looks <= 10 * 8 * 3
+    plan.updates(len(plan) - 1)  # the next epoch
+    assert len(sorts) == 2
