@@ -116,7 +116,7 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
         given = {"source": _hub_id(body), "name": "fetched"}
         given |= {key: str(body.get(key) or "") for key in ("config", "hub_split", "revision")}
         settings = check(ImportSettings, given, "This dataset can't be fetched.")
-        return _begin(workspace, "fetch_dataset", settings.model_dump(mode="json"), settings.hub)
+        return _begin(workspace, "fetch_dataset", settings.model_dump(mode="json"), settings.hub.rpartition("/")[2])
 
     @api.post("/merge")
     def merge(body: Words = Body(...)) -> Words:  # noqa: B008

@@ -5,14 +5,16 @@ Word, Excel and PowerPoint files are zips, too; `check` looks at them before the
 
 from __future__ import annotations
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from studio.datasets.records import refuse
+from studio.datasets.records import from_disk, refuse
 from studio.errors import BadInput
 
 # Tables of text pack to a tenth, very even ones to a hundredth; what goes far beyond is made to fill a disk.
@@ -24,6 +26,11 @@ MOST_FILES = 20_000
 DEEPEST = 2
 BLOCK = 1 << 20
 ENCRYPTED = 0x1
+# What zipfile raises on files that are none, or that lie about themselves.
+BROKEN = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError,
+    ValueError, LookupError, OverflowError, OSError,
+)  # fmt: skip
 
 
 class Damaged(BadInput):
@@ -39,10 +46,8 @@ def opened(path: Path, largest: int = LARGEST) -> Iterator[zipfile.ZipFile]:
             yield archive
     except BadInput:
         raise
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise damaged(path, error) from None
-    except RuntimeError as error:  # zipfile's word for a missing password
-        raise (_locked(path) if "password" in str(error) else damaged(path, error)) from None
+    except BROKEN as error:
+        raise _told(path, error) from None
 
 
 def check_office(path: Path) -> None:
@@ -92,8 +97,14 @@ def extract(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target
         with archive.open(entry) as source, open(target, "wb") as file:
             while block := source.read(BLOCK):
                 file.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise damaged(path, error) from None
+    except BROKEN as error:
+        raise _told(path, error) from None
+
+
+def _told(path: Path, error: Exception) -> Exception:
+    if isinstance(error, RuntimeError) and "password" in str(error):  # zipfile's word for it
+        return _locked(path)
+    return error if from_disk(error) else damaged(path, error)
 
 
 def _locked(path: Path) -> BadInput:

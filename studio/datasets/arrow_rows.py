@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from studio.datasets.parquet_rows import BATCH_CELLS, check_names
-from studio.datasets.records import FileReader, Record, refuse
+from studio.datasets.records import FileReader, Record, from_disk, refuse
 
 MAGIC = b"ARROW1"
 # A stream begins with the mark of a message, behind which its length stands.
@@ -40,7 +40,7 @@ class ArrowRows(FileReader):
                             yield Record(number, values)
                     self.done = min(self.size, file.tell())
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            if isinstance(error, OSError) and error.errno:
+            if from_disk(error):
                 raise
             raise refuse(
                 self.path,

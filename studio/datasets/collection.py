@@ -7,7 +7,9 @@ beside tables) is left out with a note; a file that can't be read is a bad row, 
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,7 +93,7 @@ class Collection(FileReader):
         beside = [member for member in members if _is_beside(member.name)]
         data = [member for member in members if member not in beside and member.kind]
         if not data:  # a lone read-me is meant; files without an ending are judged by what they hold
-            data = [member for member in members if member.kind] or [m for m in members if m not in beside]
+            data = [member for member in members if member.kind or not PurePosixPath(member.name).suffix]
         if not data:
             raise refuse(self.path, "There is no file with examples in it.", READABLE)
         left = [member.name for member in members if member not in data and not Path(member.name).name.startswith(".")]
@@ -163,7 +165,8 @@ class Zipped(Collection):
             )
         with archives.opened(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        self.place = tempfile.TemporaryDirectory(dir=reading.scratch, prefix="unpacked-")
+        self.place = tempfile.mkdtemp(dir=reading.scratch, prefix="unpacked-")
+        weakref.finalize(self, shutil.rmtree, self.place, ignore_errors=True)
         members = [
             Member(entry.filename, entry.file_size, lambda entry=entry: self._unpack(entry))  # type: ignore[misc]
             for entry in entries
@@ -173,7 +176,7 @@ class Zipped(Collection):
         super().__init__(path, "zip", members, replace(reading, depth=reading.depth + 1))
 
     def _unpack(self, entry: zipfile.ZipInfo) -> Path:
-        target = Path(tempfile.mkdtemp(dir=self.place.name)) / (PurePosixPath(entry.filename).name or "file")
+        target = Path(tempfile.mkdtemp(dir=self.place)) / (PurePosixPath(entry.filename).name or "file")
         with archives.opened(self.path) as archive:
             archives.extract(self.path, archive, entry, target)
         return target

@@ -97,6 +97,8 @@ class Drafter:
         if "assistant" in self.roles:
             turns = turns + self._answer("assistant", values, learned)
         check_order(turns)
+        if all(turn.get("weight") == 0 for turn in turns if turn["role"] == "assistant"):
+            raise BadRow("none of its answers is to be learned: their weights are all 0")
         return {"messages": self._with_system(turns, values, learned)}
 
     def _feedback(self, values: dict[str, Any], learned: list[Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studio.datasets.records import FileReader, Record, refuse
+from studio.datasets.records import FileReader, Record, from_disk, refuse
 from studio.errors import BadInput
 
 BATCH_CELLS = 8192
@@ -24,8 +24,8 @@ class ParquetRows(FileReader):
         try:
             with pq.ParquetFile(self.path, memory_map=False, pre_buffer=False) as file:
                 yield from self._records(file)
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if from_disk(error):
                 raise
             raise _damaged(self.path, str(error)) from None
 

@@ -14,7 +14,7 @@ from studio.datasets.decoding import find_encoding
 from studio.datasets.delimited import Delimited, looks_delimited, read_head
 from studio.datasets.json_rows import JsonArray, JsonLines
 from studio.datasets.plain_text import PlainText
-from studio.datasets.records import Reader, Reading, refuse
+from studio.datasets.records import Reader, Reading, from_disk, refuse
 from studio.errors import NotFound
 
 TABLES = ("csv", "tsv", "json", "jsonl", "parquet", "arrow", "xlsx")
@@ -97,11 +97,12 @@ def _zipped(path: Path, reading: Reading) -> Reader:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
-        if ending(path) == "xlsx":
-            names = ["xl/"]
-        else:
+    except archives.BROKEN as error:
+        if from_disk(error):
+            raise
+        if ending(path) != "xlsx":
             raise archives.damaged(path, error) from None
+        names = ["xl/"]
     for kind, inside in (("docx", "word/"), ("pptx", "ppt/")):
         if "[Content_Types].xml" in names and any(name.startswith(inside) for name in names):
             return _document(path, kind, reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,11 @@ class FileReader:
     def head(self) -> Iterator[Record]:
         """Records to judge the file by: its first; of several files some of each."""
         return self.records()
+
+
+def from_disk(error: Exception) -> bool:
+    """Whether an error is the disk's, not the file's: readers of damaged files seek to places that can't be."""
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
 def refuse(path: Path, why: str, next: str, what: str = "") -> BadInput:  # noqa: A002

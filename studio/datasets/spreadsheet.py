@@ -14,7 +14,7 @@ from openpyxl.utils import get_column_letter
 
 from studio.datasets import archives
 from studio.datasets.delimited import check_header
-from studio.datasets.records import FileReader, Record, refuse
+from studio.datasets.records import FileReader, Record, from_disk, refuse
 from studio.errors import BadInput
 
 ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#SPILL!", "#CALC!"))
@@ -151,9 +151,9 @@ def _book(path: Path) -> Iterator[Any]:
             yield book
     except BadInput:
         raise
-    except (GeneratorExit, OSError):
-        raise
     except Exception as error:  # openpyxl raises whatever its parts raise on a damaged file
+        if from_disk(error):
+            raise
         raise _damaged(path, f"{type(error).__name__}: {str(error)[:120]}") from None
     finally:
         if book is not None:

@@ -239,7 +239,5 @@ def check_order(turns: list[Turn], ends: str = "assistant") -> None:
         raise BadRow("it has no assistant turn, so there is nothing to learn")
     if ends == "assistant" and before != "assistant":
         raise BadRow(f"its last turn is the {before}'s: there is no answer to it")
-    if ends == "assistant" and all(turn.get("weight") == 0 for turn in turns if turn["role"] == "assistant"):
-        raise BadRow("none of its answers is to be learned: their weights are all 0")
     if ends == "user" and before not in ("user", "tool"):
         raise BadRow("its prompt ends with an assistant turn, so the answers do not answer it")

@@ -127,7 +127,7 @@ def test_a_wrong_path_and_wrong_pasted_text_are_kept(studio, page, tmp_path):
     pasted = page.get_by_label("Rows with their header line, or JSON")
     pasted.fill("%PDF-1.4 not rows")
     page.locator("[data-form=paste] button").click()
-    expect(page.get_by_role("alert")).to_contain_text("It is a PDF.")
+    expect(page.get_by_role("alert")).to_contain_text("like a pdf file")
     expect(pasted).to_have_value("%PDF-1.4 not rows")
     pasted.fill("question\tanswer\nWhere?\tHere.\n")
     page.locator("[data-form=paste] button").click()

@@ -10,7 +10,7 @@ from pathlib import Path
 from studio.datasets.documents.pieces import Section, pieces
 from studio.datasets.formats import Guess
 from studio.datasets.mapping import Mapping, Source
-from studio.datasets.records import FileReader, Reading, Record, refuse
+from studio.datasets.records import FileReader, Reading, Record, from_disk, refuse
 from studio.errors import BadInput, Refused, StudioError
 
 # How each kind is read: path, encoding, and what is told how far it has come.
@@ -81,7 +81,7 @@ class Document(FileReader):
         except (StudioError, GeneratorExit, MemoryError):
             raise
         except Exception as error:  # readers of documents raise whatever their parts raise on a damaged file
-            if isinstance(error, OSError) and error.errno:
+            if from_disk(error):
                 raise
             raise self._damaged(error) from None
 

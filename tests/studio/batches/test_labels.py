@@ -66,6 +66,17 @@ def test_exactly_the_answers_with_their_ends_are_learned(load, family, name):
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_answers_of_weight_nought_are_said_and_not_learned(load, family):
+    tokenizer, _ = load(family.name)
+    messages = [user("a"), assistant("one"), user("b"), assistant("two"), user("c"), assistant("three")]
+    answers = expected(family, messages)
+    for left in ({1}, {3}, {5}, {1, 5}):
+        marked = [message | ({"weight": 0} if at in left else {}) for at, message in enumerate(messages)]
+        kept = [answer for at, answer in zip((1, 3, 5), answers, strict=True) if at not in left]
+        assert learned(tokenizer, encoded(tokenizer, marked)) == kept
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_the_token_that_closes_answers_stops_the_model(load, family):
     tokenizer, _ = load(family.name)
     if family.end:

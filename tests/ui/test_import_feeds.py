@@ -1,0 +1,101 @@
+"""The feeds of the import form: several files, what documents become, the hub, merging."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from fastapi.testclient import TestClient
+
+from studio import preferences
+from studio.datasets.importing import import_file
+from studio.errors import StudioError
+from studio.jobs import folder as job_folder
+from studio.settings.importing import ImportSettings
+from tests.backend import fake_hub
+from tests.backend.fake_hub import Repo
+from ui import import_feeds
+from ui.telling import words
+
+
+@pytest.fixture
+def page(workspace):
+    app = FastAPI()
+    app.include_router(import_feeds.router(workspace, 10**6))
+    for kind in (StudioError, OSError):
+        app.add_exception_handler(kind, lambda _, error: JSONResponse({"error": words(error)}, status_code=409))
+    return TestClient(app)
+
+
+def rows(start: int, count: int) -> bytes:
+    return "".join(
+        json.dumps({"question": f"q{n}", "answer": "a"}) + "\n" for n in range(start, start + count)
+    ).encode()
+
+
+def send(page: TestClient, name: str, data: bytes, upload: str = "") -> str:
+    answer = page.post("/studio/imports/upload", params={"name": name, "upload": upload}, content=data)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["upload"])
+
+
+def preview(page: TestClient, **body) -> dict:
+    return dict(page.post("/studio/imports/preview", json=body).json())
+
+
+def test_several_files_of_one_upload_are_previewed_together(page):
+    upload = send(page, "train.jsonl", rows(0, 6))
+    assert send(page, "test.jsonl", rows(6, 2), upload) == upload
+    found = preview(page, upload=upload)
+    assert (found["file"], found["bytes"]) == ("test.jsonl and 1 more", len(rows(0, 8)))
+    assert found["sides"] == {"train": 6, "validation": 0, "test": 2}
+    assert {row["file"] for row in found["rows"]} == {"test.jsonl", "train.jsonl"}
+
+
+def test_a_document_is_cut_as_the_form_says(page):
+    text = "# Fever\n\n" + "Take rest. " * 100 + "\n\n# Cough\n\nDrink tea.\n"
+    upload = send(page, "handbook.md", text.encode())
+    found = preview(page, upload=upload, chunk=300, overlap=0)
+    assert found["cuts"] and found["unit"] == "line" and found["checked"] > 3
+    assert (found["rows"][0]["heading"], found["rows"][0]["unit"]) == ("Fever", "line")
+    wrong = preview(page, upload=upload, chunk=300, overlap=290)
+    assert "more than half" in wrong["error"]["why"]
+
+
+def test_the_datasets_of_the_hub_are_looked_up(page, workspace, monkeypatch):
+    with fake_hub.serving() as hub:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        files = {"train.parquet": b"x" * 10, "test.parquet": b"y" * 5}
+        hub.repos["datasets/org/data"] = Repo(files, card={"license": "mit"})
+        found = page.post("/studio/imports/hub", json={"dataset": "https://huggingface.co/datasets/org/data"}).json()
+        assert (found["dataset"], found["licence"]) == ("org/data", "mit")
+        assert found["configs"] == {"default": {"train": 10, "test": 5}}
+        wrong = page.post("/studio/imports/hub", json={"dataset": "org/none"})
+        assert wrong.status_code == 409 and "no dataset org/none" in wrong.json()["error"]["what"]
+        asked = len(hub.requests)
+        preferences.write(workspace, preferences.Preferences(offline=True))
+        wrong = page.post("/studio/imports/hub", json={"dataset": "org/data"}).json()["error"]
+        assert "stay offline" in wrong["why"] and len(hub.requests) == asked
+    for name in ("", "a b", "../x"):
+        assert page.post("/studio/imports/hub", json={"dataset": name}).json()["error"]["what"]
+
+
+def test_fetching_and_merging_start_jobs(page, workspace, tmp_path: Path, monkeypatch):
+    started = []
+    monkeypatch.setattr("studio.jobs.local.start", lambda folder: started.append(folder))
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.jsonl").write_bytes(rows(0, 3))
+        import_file(workspace, ImportSettings(source=[str(tmp_path / f"{name}.jsonl")], name=name))
+    asked = {"dataset": "org/data", "config": "en", "hub_split": "train"}
+    assert page.post("/studio/imports/fetch", json=asked).json().get("job")
+    assert page.post("/studio/imports/merge", json={"datasets": ["one", "two"], "name": "all"}).json().get("job")
+    fetch, merge = map(job_folder.read_settings, started)
+    assert (fetch["job"], fetch["source"], fetch["config"]) == ("fetch_dataset", ["hub:org/data"], "en")
+    assert (merge["job"], merge["datasets"]) == ("merge", ["one", "two"])
+    assert page.get("/studio/imports").json()["datasets"] == ["one", "two"]
+    wrong = page.post("/studio/imports/merge", json={"datasets": ["one"], "name": "all"}).json()["error"]
+    assert wrong["field"] == "datasets"
