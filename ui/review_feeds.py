@@ -5,6 +5,7 @@ GET  /studio/datasets-review/NAME               guidelines, counts, reviewers, w
 GET  /studio/datasets-review/NAME/rows          the next rows of an order: show= order= run= source= stamp= from= limit=
 GET  /studio/datasets-review/NAME/rows/ROW      one row
 GET  /studio/datasets-review/NAME/alike         rows like one row (row=), or that hold some words (find=)
+GET  /studio/datasets-review/NAME/judgements.jsonl   everything reviewers said, to take away
 GET  /studio/datasets-review/NAME/last          the reviewer's last judgement that stands, to be taken back
 GET  /studio/datasets-review/NAME/agreement     how far reviewers agree
 POST /studio/datasets-review/NAME/judge         {by, blind, items}: judgements and undos, each with what became of it
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
+from starlette.responses import Response, StreamingResponse
 
 from studio.errors import StudioError
 from studio.workspace import Workspace
@@ -112,6 +114,16 @@ def router(workspace: Workspace) -> APIRouter:
             shares = {each.row_id: 0.0 for each in queue.dataset.page(None, 0, MOST // 2, find or None).rows}
         cards = queue.cards(asked.ask(), [(0, row_id) for row_id in shares])
         return {"cards": [_card(card) | {"share": shares[card.row.row_id]} for card in cards]}
+
+    @api.get("/{name}/judgements.jsonl")
+    def judgements(name: str) -> Response:
+        from studio.datasets import judgement_files
+        from studio.datasets.rows import compact
+
+        queue = _queue(workspace, name)
+        stream = (f"{compact(line)}\n" for line in judgement_files.lines(queue))
+        headers = {"Content-Disposition": f'attachment; filename="{queue.dataset.name}-judgements.jsonl"'}
+        return StreamingResponse(stream, 200, headers, "application/jsonl")
 
     @api.get("/{name}/last")
     def last(name: str, asked: Annotated[Asked, Depends()]) -> Words:

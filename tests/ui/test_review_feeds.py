@@ -55,6 +55,8 @@ def test_from_a_stretch_to_judgements_and_their_undo(page):
     (wrong,) = judge(page, "third-key", "nothing", "accepted")["items"]
     assert "no row" in wrong["error"]["what"].lower()
     assert page.get(f"{PATH}/last", params={"by": "Ann"}).json() == {"key": "first-key", "row": one["id"]}
+    (kept,) = page.get(f"{PATH}/judgements.jsonl").text.splitlines()
+    assert json.loads(kept)["row_id"] == one["id"] and json.loads(kept)["label"] == "b"
     page.post(f"{PATH}/judge", json={"by": "Ann", "items": [{"key": "u", "undo": "first-key", "row": one["id"]}]})
     about = page.get(PATH, params={"by": "Ann", "since": 0}).json()
     assert (about["counts"]["pending"], about["kind"], about["last"]) == (6, "label", 2)
