@@ -78,6 +78,7 @@ def _unable_to_shard(settings: TrainSettings, spread: Sharded, device: str) -> I
             "Choose ddp or single.",
             field="spread",
         )
+        return
     if settings.method.name == "qlora" and name in ("fsdp", "zero3"):
         yield Refused(
             f"{name} can't divide weights of few bits.",

@@ -211,3 +211,45 @@ def test_asking_again_reads_no_rows_again(ready, monkeypatch):
     look(ready)
     monkeypatch.setattr("studio.batches.survey.survey", lambda *_: pytest.fail("the rows were tokenised again"))
     assert look(ready, cutoff=32, learning_rate=0.003).facts["longest"] <= 32
+
+
+def test_several_processes_are_held_against_the_machine(ready):
+    two = {"spread": {"name": "ddp", "processes": 2}, "batch_size": 1}
+    assert look(ready).settings.spread.name == "single"
+    found = look(ready, spread={"name": "ddp"})
+    assert found.settings.spread.processes == 2 and "spread" in found.reasons
+    assert "1 row an update" in told(look(ready, **two), "warning")["batch_size"]
+    many = {"spread": {"name": "ddp", "processes": 64}, "batch_size": 64}
+    assert "more than this machine can run" in told(look(ready, **many), "error")["spread.processes"]
+    for name in ("fsdp", "zero2", "zero3"):
+        assert "there are none here" in told(look(ready, spread={"name": name}), "error")["spread"], name
+
+
+def test_two_gpus_are_both_used_and_can_divide_a_model(ready):
+    gpu = Gpu("a GPU", 24 * 10**9, 10**9, 0, (9, 0))
+    here = replace(machine(ready.root), gpus=(gpu, gpu), torch="2.13.0+cu130")
+
+    def with_gpus(**given: Any) -> Preflight:
+        return preflight(ready, check(TrainSettings, {"dataset": "questions", "model": "tiny", **given}), here)
+
+    found = with_gpus()
+    assert (found.settings.spread.name, found.settings.spread.processes) == ("ddp", 2)
+    assert found.reasons["spread"] == "This machine has 2 GPUs." and found.facts["free_gb"] == 23.0
+    assert with_gpus(spread={"name": "fsdp", "processes": 2}).errors == []
+    four_bits = with_gpus(spread={"name": "fsdp"}, method={"name": "qlora"})
+    assert "few bits" in told(four_bits, "error")["method"]
+
+
+def test_an_estimate_near_to_what_is_free_asks_for_a_measurement(ready):
+    here = settings_free_machine(ready)
+    given = check(TrainSettings, {"dataset": "questions", "model": "tiny", "batch_size": 16})
+    needed = look(ready, batch_size=16).facts["memory_gb"]
+
+    def with_free(share: float) -> Preflight:
+        return preflight(ready, given, replace(here, memory_available=int(needed * share * 1e9)))
+
+    assert not with_free(3).facts["near"] and not with_free(3).facts["too_big"]
+    assert with_free(1.1).facts["near"] and not with_free(1.1).facts["too_big"]
+    small = with_free(0.5)
+    assert small.facts["too_big"] and not small.facts["near"]
+    assert "GB are free" in told(small, "warning")["tokens_per_pass"]
