@@ -129,6 +129,11 @@ class Index:
         finally:
             lock.release()
 
+    def drop(self) -> None:
+        """Removes the index, unless somebody makes it right now."""
+        if self.folder.exists() and not job_folder.held(self._lock_path()):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def size(self) -> int:
         """Bytes on the disk."""
         return disk_use(self.folder)
@@ -183,11 +188,16 @@ class Index:
 
 
 def start_if_large(workspace: Workspace, name: str, version: int) -> None:
-    """Starts making the index of a new version when it is large; the first who needs it tries again if that fails."""
+    """Starts making the index of a new version when it is large, in place of those of older versions, which are made
+    again when somebody looks at them; the first who needs this one tries again if that fails."""
     from studio.datasets.store import Dataset
 
     try:
-        Index(Dataset.open(workspace, name), version).start(workspace)
+        dataset = Dataset.open(workspace, name)
+        for older in dataset.versions():
+            if older != version:
+                Index(dataset, older).drop()
+        Index(dataset, version).start(workspace)
     except (StudioError, OSError):
         return
 

@@ -12,13 +12,14 @@ import pytest
 
 from studio import logs
 from studio.datasets.index import Index
+from studio.datasets.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, local
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace
 
-ROWS = 20_000
+ROWS = 20_100
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,18 @@ def test_the_command_makes_it_and_says_how_large_it_is(imported):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["rows"], told["version"]) == (ROWS, 1) and Index(dataset, 1).fulltext() is not None
+
+
+def test_a_new_version_has_its_index_in_place_of_the_old_one(imported):
+    dataset = Dataset.open(imported, "large")
+    for job in index_jobs(imported):
+        if job_folder.status(job) in ("running", "queued"):
+            wait(imported, job)
+    first = next(dataset.rows(1))
+    Reviews(dataset).exclude(first.row_id)
+    follow.start_and_follow(imported, job_folder.create(imported, "freeze", {"dataset": "large"}, "large"))
+    frozen = Dataset.open(imported, "large")
+    wait(imported, index_jobs(imported)[-1])
+    assert Index(frozen, 2).state(imported).state == "ready" and not Index(frozen, 1).folder.exists()
+    assert frozen.page(2, 0, 5, search="Text number 0 of").total == 0
+    assert frozen.page(1, 0, 5, search="Text number 0 of").total == 1
