@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from studio import measurement, runs, wording
 from studio.calibration import Calibration
 from studio.errors import Refused
-from studio.estimate import Estimate, Shape, estimate
+from studio.estimate import Estimate, Shape, estimate, number_format
 from studio.files import read_json
 from studio.ladder import Case, ladder
 from studio.machine import Machine
@@ -40,7 +40,10 @@ def look(
 ) -> None:
     """Adds figures, warnings and the ladder to what preflight found of a run whose settings are all chosen."""
     _spread(found, device, here)
-    shape, cost = _cost(found, model, device, runs.usual_speed(workspace, found.settings), speeds)
+    alike = found.settings
+    if device == "cpu" and speeds:  # runs write down the format that was measured to be the faster one
+        alike = alike.model_copy(update={"dtype": number_format(alike, device, speeds)})
+    shape, cost = _cost(found, model, device, runs.usual_speed(workspace, alike), speeds)
     _memory(workspace, found, rows_read, shape, cost, free_gb(here, device))
     _long(found, here)
     _disk(found, shape, here)

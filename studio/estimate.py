@@ -114,7 +114,7 @@ def estimate(
         speeds: what this CPU was measured to do, where it was.
     """
     method = settings.method
-    dtype = _dtype(settings, device, speeds)
+    dtype = number_format(settings, device, speeds)
     width = BYTES[dtype]
     if device == "cpu" and not pace:
         pace = _speed(settings, dtype, speeds) / operations(settings, shape, trained_share)
@@ -153,7 +153,8 @@ def tokens_at_once(settings: TrainSettings, longest: int | None = None) -> int:
     return max(row, min(settings.tokens_per_pass or row, update))
 
 
-def _dtype(settings: TrainSettings, device: str, speeds: Calibration | None) -> str:
+def number_format(settings: TrainSettings, device: str, speeds: Calibration | None) -> str:
+    """float32 or bfloat16, as the run will take it."""
     if settings.dtype != "auto":
         return settings.dtype
     if device == "cpu" and speeds:

@@ -218,12 +218,13 @@ def settings_of(folder: Path) -> TrainSettings:
 
 
 def usual_speed(workspace: Workspace, settings: TrainSettings) -> float | None:
-    """Tokens a second of the latest finished run with this model, method and recomputation; None when there is none."""
+    """Tokens a second of the latest finished run with this model, method, format and recomputation, if any."""
     for run in list_runs(workspace):
         speed = run.result.get("tokens_per_second")
         if run.status != "finished" or not speed or (run.model, run.method) != (settings.model, settings.method.name):
             continue
-        if job_folder.read_settings(workspace.runs / run.id).get("recompute") == settings.recompute:
+        then = job_folder.read_settings(workspace.runs / run.id)
+        if (then.get("recompute"), then.get("dtype")) == (settings.recompute, settings.dtype):
             return float(speed)
     return None
 
