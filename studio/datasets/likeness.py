@@ -22,11 +22,13 @@ FEWEST = 8
 # Pieces that so many of the texts have are the form they share, such as an instruction, and say nothing.
 COMMON_SHARE, COMMON_LEAST = 0.5, 20
 LONGEST = 20_000  # letters of a text that are looked at
+COMPARED = 8192  # twos at a time
 ROUNDS = 16  # how often what is left of a crowded bucket is compared with one of its texts
 PLAIN = re.compile(r"\W+")
 
 Pieces = npt.NDArray[np.uint64]
 Signatures = npt.NDArray[np.uint32]
+Places = npt.NDArray[np.int64]
 
 
 def pieces(text: str) -> Pieces:
@@ -93,9 +95,9 @@ class Likeness:
         signatures = self._joined()
         numbers = np.array(self.numbers)
         for start in range(0, SIGNATURE, BAND):
-            for bucket in _buckets(_hashed(signatures[:, start : start + BAND])):
-                for one, other in self._alike(signatures, bucket):
-                    yield int(numbers[one]), int(numbers[other])
+            places, buckets = _crowded(_hashed(signatures[:, start : start + BAND]))
+            for one, other in self._alike(signatures, places, buckets):
+                yield int(numbers[one]), int(numbers[other])
 
     def _joined(self) -> Signatures:
         """All signatures in one table; each block is given up on the way, so that they are never there twice."""
@@ -108,16 +110,27 @@ class Likeness:
         self.blocks = [table]
         return table
 
-    def _alike(self, signatures: Signatures, bucket: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-        """Compares a bucket's texts with its first; those unlike it with the first of them, and so on."""
+    def _alike(self, signatures: Signatures, places: Places, buckets: Places) -> Iterator[tuple[int, int]]:
+        """Compares the texts of each bucket with its first; those unlike it with the first of them, and so on."""
         for _ in range(ROUNDS):
-            if len(bucket) < 2:
+            first = np.r_[True, buckets[1:] != buckets[:-1]][: len(buckets)]
+            leaders = places[first][np.cumsum(first) - 1]
+            places, buckets, leaders = places[~first], buckets[~first], leaders[~first]
+            if not len(places):
                 return
-            first, rest = bucket[0], bucket[1:]
-            shares = (signatures[rest] == signatures[first]).mean(axis=1)
-            for other in rest[shares >= self.threshold]:
-                yield int(first), int(other)
-            bucket = rest[shares < self.threshold]
+            alike = self._shares(signatures, places, leaders) >= self.threshold
+            yield from zip(leaders[alike].tolist(), places[alike].tolist(), strict=True)
+            places, buckets = places[~alike], buckets[~alike]
+
+    def _shares(self, signatures: Signatures, some: Places, others: Places) -> npt.NDArray[np.float64]:
+        """How alike two texts are, of many twos."""
+        parts = range(0, len(some), COMPARED)
+        return np.concatenate(
+            [
+                (signatures[some[at : at + COMPARED]] == signatures[others[at : at + COMPARED]]).mean(axis=1)
+                for at in parts
+            ]
+        )
 
 
 def _hashed(columns: Signatures) -> Pieces:
@@ -129,11 +142,10 @@ def _hashed(columns: Signatures) -> Pieces:
     return band
 
 
-def _buckets(band: Pieces) -> Iterator[npt.NDArray[np.int64]]:
-    """The places that hold equal values, for each value found twice or more."""
+def _crowded(band: Pieces) -> tuple[Places, Places]:
+    """The places whose value another place has too, and of each the bucket it is in; bucket after bucket."""
     order = np.argsort(band, kind="stable")
-    values = band[order]
-    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-    ends = np.r_[starts[1:], len(values)]
-    for bucket in np.flatnonzero(ends - starts > 1):
-        yield order[starts[bucket] : ends[bucket]]
+    new = np.r_[True, band[order][1:] != band[order][:-1]][: len(order)]
+    buckets = np.cumsum(new)
+    crowded = (np.bincount(buckets) > 1)[buckets]
+    return order[crowded], buckets[crowded]

@@ -22,7 +22,7 @@ from studio.settings.tagging import LONGEST, TagSettings
 
 EXAMPLES = 8
 BATCH = 2000
-AROUND = 90  # letters shown before and behind what was found
+AROUND = 50  # letters shown before and behind what was found
 MOST_VALUES = 200
 
 Found = dict[str, Any]
