@@ -164,13 +164,19 @@ def test_a_model_without_a_template_offers_the_studios_own(page, put, workspace,
 
 
 @pytest.mark.parametrize(
-    ("form", "start"), [("jsonl", b'{"messages"'), ("csv", "\ufeffsystem,".encode()), ("parquet", b"PAR1")]
+    ("form", "start", "file"),
+    [
+        ("messages", b'{"messages"', "set-v1.jsonl"),
+        ("alpaca", b'{"instruction"', "set-v1.alpaca.jsonl"),
+        ("csv", "\ufeffsystem,".encode(), "set-v1.csv"),
+        ("parquet", b"PAR1", "set-v1.parquet"),
+    ],
 )
-def test_downloads(page, put, form, start):
+def test_downloads(page, put, form, start, file):
     put(QUESTIONS)
     answer = page.get("/studio/datasets/set/download", params={"form": form})
     assert answer.status_code == 200 and answer.content.startswith(start)
-    assert f'filename="set-v1.{form}"' in answer.headers["content-disposition"]
+    assert f'filename="{file}"' in answer.headers["content-disposition"]
 
 
 def test_renaming(page, put):
