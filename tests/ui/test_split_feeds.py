@@ -1,0 +1,76 @@
+"""What split, tags and mixtures are fed with on the page."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from studio.datasets import splitting
+from studio.datasets.reviews import Reviews
+from studio.datasets.store import Dataset
+from studio.errors import StudioError
+from studio.jobs import folder as job_folder
+from studio.settings.splitting import SplitSettings
+from tests.sets import make_set
+from tests.studio.datasets.test_grouping import talk
+from ui import mix_feeds, split_feeds, tag_feeds
+from ui.page import _in_words
+
+
+@pytest.fixture
+def page(workspace):
+    rows = [talk(f"q{n}", "a", patient=f"P{n % 3}", split=("train", "test")[n % 2]) for n in range(12)]
+    make_set(workspace, "letters", rows)
+    app = FastAPI()
+    for feeds in (split_feeds, tag_feeds, mix_feeds):
+        app.include_router(feeds.router(workspace))
+    app.add_exception_handler(StudioError, _in_words)
+    return TestClient(app)
+
+
+def planned(workspace, **given):
+    settings = SplitSettings(dataset="letters", near=False, **given)
+    folder = job_folder.create(workspace, "split", settings.model_dump(mode="json"))
+    return folder, settings
+
+
+def test_the_columns_to_go_by_and_a_plan_from_its_making_to_its_moves(page, workspace):
+    state = page.get("/studio/datasets-split/letters").json()
+    assert state["columns"] == [{"name": "patient", "values": 3, "rows": 12, "sample": 12, "some": ["P0", "P1", "P2"]}]
+    assert state["checked"] is None and state["counts"] == {"train": 6, "validation": 0, "test": 6}
+    folder, settings = planned(workspace, by="group", column="patient")
+    route = f"/studio/datasets-split/letters/plans/{folder.name}"
+    assert page.get(route).json() == {"making": True}
+    splitting.save(splitting.plan(Dataset.open(workspace, "letters"), settings, lambda *_: None), folder)
+    told = page.get(route).json()
+    assert told["leaks"]["clean"] and told["settings"]["column"] == "patient" and told["words"]["near"]
+    assert page.post(route).json() == {"moved": told["moved"]}
+    assert page.post(route).json()["error"]["what"] == "This plan is out of date."
+    assert len(Reviews(Dataset.open(workspace, "letters")).pending()) == told["moved"]
+
+
+def test_a_plan_of_another_dataset_is_not_applied(page, workspace):
+    make_set(workspace, "other", [talk("x", "y")])
+    folder, _ = planned(workspace)
+    answer = page.post(f"/studio/datasets-split/other/plans/{folder.name}")
+    assert answer.status_code == 409 and "another dataset" in answer.json()["error"]["what"]
+
+
+def test_bulk_takes_the_words_of_the_list_s_address(page, workspace):
+    assert page.get("/studio/datasets-tags/letters/bulk?side=test").json() == {"count": 6}
+    done = page.post("/studio/datasets-tags/letters/bulk?find=q1", json={"type": "exclude"}).json()
+    assert done == {"changed": 3, "kept": 0}  # q1, q10 and q11
+    assert page.get("/studio/datasets-tags/letters/bulk?side=excluded").json() == {"count": 3}
+    answer = page.post("/studio/datasets-tags/letters/bulk", json={"type": "move", "split": "test", "rows": "all"})
+    assert answer.status_code == 409
+
+
+def test_a_recipe_is_looked_at_and_what_is_wrong_with_it_is_said(page):
+    there = page.get("/studio/mixes").json()
+    assert [item["name"] for item in there["datasets"]] == ["letters"]
+    told = page.post("/studio/mixes/look", json={"name": "m", "parts": ["letters=2"], "by": "weights"}).json()
+    assert told["counts"] == {"train": 12, "validation": 0, "test": 6} and told["model"] is None
+    wrong = page.post("/studio/mixes/look", json={"name": "m", "parts": ["nobody"]}).json()
+    assert "no dataset" in wrong["error"]["what"]
+    assert page.get("/studio/mixes/letters").status_code == 409
