@@ -134,7 +134,9 @@ def test_a_killed_worker_is_interrupted_and_resumes(studio, page):
     kill_worker(folder)
     expect(page.get_by_text("This run was interrupted.")).to_be_visible()
     assert page.title().startswith("✕ interrupted")
-    expect(page.locator(".resume-point")).to_have_text(re.compile(r"Last resume point: step \d+0\. The newest ones and"))
+    expect(page.locator(".resume-point")).to_have_text(
+        re.compile(r"Last resume point: step \d+0\. The newest ones and")
+    )
     page.get_by_role("button", name="Resume").click()
     wait_for_step(page, 90)
     expect(page.get_by_role("status").get_by_text("Finished", exact=True)).to_be_visible()
