@@ -87,13 +87,15 @@ class ReviewLog:
             if fold is None:
                 self.folds = {known: each for known, each in self.folds.items() if known[0] != key[0]}
                 fold = self.folds[key] = Fold(set(self.by_row))
-            for row in fold.stale:
-                made = of_row(row, self.by_row.get(row, []))
-                if made is None:
-                    fold.made.pop(row, None)
-                else:
-                    fold.made[row] = made
-            fold.stale = set()
+            if fold.stale:
+                made_of = dict(fold.made)  # others may be going through the one they were given
+                for row in fold.stale:
+                    made = of_row(row, self.by_row.get(row, []))
+                    if made is None:
+                        made_of.pop(row, None)
+                    else:
+                        made_of[row] = made
+                fold.made, fold.stale = made_of, set()
             return fold.made
 
     def append(self, kind: str, **fields: Any) -> Line:

@@ -212,6 +212,16 @@ def test_many_at_once_lose_nothing(made):
     assert len({line["key"] for line in lines}) == 75 and [line["number"] for line in lines] == list(range(1, 76))
 
 
+def test_states_that_are_gone_through_stay_as_they_were(made):
+    queue = made("labels")
+    say(queue, ANN, queue.ids[0])
+    given = queue.statuses(ANN)
+    for row_id in given:  # another request judges while this one counts
+        say(queue, BOB, queue.ids[1])
+        assert len(queue.statuses(ANN)) == 2 and row_id == queue.ids[0]
+    assert list(given) == [queue.ids[0]]
+
+
 def test_what_can_t_be_read_is_said(made):
     queue = made("labels")
     with pytest.raises(BadInput, match="a rating is a number from 1 to 5"):
