@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -35,6 +36,16 @@ SETTLED = """(tab) => {
 }"""
 WIDER = """() => [document.scrollingElement, document.querySelector('.gradio-container')]
   .some((one) => one.scrollWidth > one.clientWidth + 1)"""
+# Milliseconds from a click to the frame after the one in which its answer is there.
+PRESS = """([target, shown]) => new Promise((done) => {
+  const began = performance.now();
+  const there = (one) => one.offsetParent !== null && one.innerText.trim();
+  const look = () => [...document.querySelectorAll(shown)].some(there)
+    ? requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)))
+    : requestAnimationFrame(look);
+  document.querySelector(target).click();
+  look();
+})"""
 REACHABLE = """() => {
   const wanted = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
   const folded = (one) => one.closest('details:not([open])') && !one.matches('summary');
@@ -294,16 +305,24 @@ def test_five_open_pages_and_a_run_cost_little(furnished, studio, open_page, cap
 
 
 def test_a_click_on_a_tab_answers_soon(furnished, studio, page, capsys):
-    studio.open(page)
-    took = {}
-    for tab in TABS:
-        began = time.monotonic()
-        page.locator(f"#tab-{tab}-button").click()
-        page.wait_for_selector(f"ft-{tab}:visible")
-        took[tab] = time.monotonic() - began
+    """From the press to the next picture with its answer, measured in the page; asserted loosely, as on a busy machine
+    everything takes longer."""
+    presses = {tab: (f"#tab-{tab}-button", f"ft-{tab}") for tab in (*TABS[1:], "home")}
+    took: dict[str, list[float]] = {name: [] for name in presses}
+    for _ in range(5):
+        studio.open(page)
+        settle(page, "home")
+        for name, (target, shown) in presses.items():
+            took[name].append(page.evaluate(PRESS, [target, shown]))
+            settle(page, name)
+    medians = {name: statistics.median(times) for name, times in took.items()}
     with capsys.disabled():
-        print("\nfirst click on a tab: " + ", ".join(f"{tab} {seconds * 1000:.0f} ms" for tab, seconds in took.items()))
-    assert max(took.values()) < 3
+        print(
+            "\nclick on a tab: "
+            + ", ".join(f"{name} {ms:.0f} ms" for name, ms in medians.items())
+            + " (wanted: 300 ms)"
+        )
+    assert max(medians.values()) < 2000
 
 
 @pytest.mark.parametrize(
