@@ -90,7 +90,6 @@ def test_the_ladder_is_taken_by_a_click_and_taken_back(train):
     ladder.get_by_role("button", name="Take it: Smaller passes").click()
     expect(typed(train, "tokens_per_pass")).not_to_have_value("400")
     expect(typed(train, "method.rank")).to_have_value("2")
-    expect(ladder.get_by_role("button", name="Take it: Smaller passes")).to_have_count(0)
     train.get_by_role("button", name="Undo").click()
     expect(typed(train, "tokens_per_pass")).to_have_value("400")
 
