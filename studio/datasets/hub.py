@@ -67,7 +67,7 @@ class HubDataset:
             raise BadInput(
                 f"It is open which part of {self.repo} is meant.",
                 f"{why} There are: {_names(list(configs))}.",
-                "Name one of them with --config (on the page: “Configuration”).",
+                "Name one of them with --config.",
                 field="config",
             )
         if split and split not in configs[chosen]:

@@ -99,3 +99,13 @@ def test_fetching_and_merging_start_jobs(page, workspace, tmp_path: Path, monkey
     assert page.get("/studio/imports").json()["datasets"] == ["one", "two"]
     wrong = page.post("/studio/imports/merge", json={"datasets": ["one"], "name": "all"}).json()["error"]
     assert wrong["field"] == "datasets"
+
+
+def test_the_page_names_its_own_fields_instead_of_flags(page, tmp_path):
+    said = {"a": {"file_name": "a.jsonl"}, "b": {"file_name": "a.jsonl", "formatting": "riddle"}}
+    (tmp_path / "dataset_info.json").write_text(json.dumps(said))
+    (tmp_path / "a.jsonl").write_text('{"instruction": "q", "output": "a"}\n')
+    for entry in ("", "b"):
+        found = preview(page, path=str(tmp_path / "dataset_info.json"), entry=entry)
+        assert found["entries"] == ["a", "b"] and "--" not in found["error"]["next"]
+    assert preview(page, path=str(tmp_path / "dataset_info.json"), entry="a")["rows"]

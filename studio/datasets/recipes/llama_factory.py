@@ -123,7 +123,7 @@ def _open(path: Path, said: dict[str, Any], why: str) -> BadInput:
     return BadInput(
         f"It is open which dataset of {path.name} is meant.",
         f"{why} There are: {names}.",
-        "Name one of them with --entry (on the page: “Which dataset of the file”).",
+        "Name one of them with --entry.",
         field="entry",
     )
 
