@@ -23,7 +23,7 @@ FEWEST = 8
 COMMON_SHARE, COMMON_LEAST = 0.5, 20
 LONGEST = 20_000  # letters of a text that are looked at
 COMPARED = 8192  # twos at a time
-ROUNDS = 16  # how often what is left of a crowded bucket is compared with one of its texts
+ROUNDS = 6  # how often what is left of a crowded bucket is compared with one of its texts
 PLAIN = re.compile(r"\W+")
 
 Pieces = npt.NDArray[np.uint64]
