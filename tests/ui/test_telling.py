@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studio.datasets.preview import preview
+from studio.datasets.records import Reading
+from studio.datasets.sources import find
 from studio.errors import BadInput, StudioError
 from ui.telling import words
 
@@ -14,7 +16,7 @@ def test_advice_of_the_command_line_names_no_flag_on_the_page(tmp_path):
     source.write_bytes("question,answer\nä,b\n".encode("cp1252"))
     for given in ({}, {"encoding": "klingon"}):
         with pytest.raises(StudioError) as caught:
-            preview(source, **given)
+            preview(find([str(source)]), reading=Reading(**given))
         told = words(caught.value)
         assert "--" not in told["next"] and "cp1252" in told["next"] and told["field"] == "encoding"
     assert words(BadInput("a", "b", "Do x, or leave them out with --skip-bad."))["next"].endswith(
