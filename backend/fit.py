@@ -99,7 +99,7 @@ def measure(job: Job, found: Preflight, limit: float) -> Measured:
 
 def _watch(job: Job, room: float | None) -> tuple[int, int]:
     """Runs the trial to its end, or ends it when it takes more than `room` bytes; its highest memory and exit code."""
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    environment = {"CUDA_VISIBLE_DEVICES": "0"} | os.environ | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     child = leashed([sys.executable, "-m", "backend.training.trial", str(job.folder)], cwd=local.ROOT, env=environment)
     process, reached = psutil.Process(child.pid), 0
     try:

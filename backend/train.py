@@ -20,7 +20,7 @@ from backend.training.settings import settings_of, write_down
 
 # Before any of these libraries is imported: nothing is asked of the network.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
-if "RANK" not in os.environ:
+if "RANK" not in os.environ and __name__ != "__main__":  # not for the keeper, whose processes may share several
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one process trains on one GPU
 # Threads that wait sleep: spinning for one another on a machine that does other things too costs two to five times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
