@@ -24,11 +24,13 @@ from studio import runs
 from studio.datasets.store import Dataset
 from studio.workspace import Workspace
 from tests.browser.conftest import ARGUMENTS, NAMES, ROOT, Studio
+from tests.studio.doctor.planted import grow, imported
 
 TARGET = ROOT / "assets" / "screenshots"
 WIDTH, HEIGHT = 1280, 860
 LARGEST = 150_000
 ANSWER_MS = 120_000
+ILL = "letters"  # a dataset in which the doctor finds something
 Action = Callable[[Page], None]
 
 
@@ -86,10 +88,17 @@ def pictures(workspace: Workspace) -> list[tuple[str, dict[str, str], Action]]:
     """Names, addresses, and what is done there first."""
     run = next(one for one in runs.list_runs(workspace) if one.status == "finished" and one.dataset)
     row = next(Dataset.open(workspace, run.dataset).rows(None, "train")).row_id
+    if ILL not in workspace.names("datasets"):
+        imported(workspace, grow(400, 6), ILL)
+        command = [sys.executable, "launch.py", "doctor", ILL, "--workspace", str(workspace.root)]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return [
         ("home", {"tab": "home"}, nothing),
         ("data", {"tab": "data", "dataset": run.dataset}, nothing),
         ("tokens", {"tab": "data", "dataset": run.dataset, "row": row, "view": "tokens", "model": run.model}, nothing),
+        ("doctor", {"tab": "data", "dataset": ILL, "part": "doctor"}, findings),
+        ("review", {"tab": "data", "dataset": run.dataset, "part": "review"}, review),
+        ("map", {"tab": "data", "dataset": run.dataset, "part": "map"}, mapped),
         ("train", {"tab": "train", "dataset": run.dataset}, nothing),
         ("runs", {"tab": "runs", "run": run.id}, chart),
         ("compare", {"tab": "compare", "run": run.id}, compare),
@@ -111,6 +120,29 @@ def nothing(page: Page) -> None:
 
 def chart(page: Page) -> None:
     page.locator("[data-chart=loss] .main-svg").first.wait_for()
+
+
+def findings(page: Page) -> None:
+    """What the doctor found; there is something to find."""
+    page.locator("ft-doctor .dr-finding").nth(1).wait_for()
+
+
+def review(page: Page) -> None:
+    """Gives a name where none was given in this browser, and shows the first row."""
+    name = page.get_by_label("Your name")
+    if name.is_visible():
+        name.fill("Ada")
+        page.keyboard.press("Enter")
+    page.locator(".rv-head h2").wait_for()
+
+
+def mapped(page: Page) -> None:
+    """Makes a map, if there is none yet."""
+    page.locator("ft-map .map-legend li, ft-map [data-do=make].primary").first.wait_for()
+    make = page.locator("ft-map [data-do=make].primary")
+    if make.is_visible():
+        make.click()
+    page.locator("ft-map .map-legend li").first.wait_for()
 
 
 def compare(page: Page) -> None:

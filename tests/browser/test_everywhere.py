@@ -20,6 +20,7 @@ from studio.jobs import folder as job_folder
 from tests.browser.conftest import ROOT
 from tests.worlds import World, places, start_worker
 
+PARTS = ("doctor", "review", "tag", "split", "more", "mix", "map", "versions")
 TABS = ("home", "data", "train", "runs", "compare", "evaluate", "export", "settings")
 WINDOWS = [(1280, False), (768, True), (1280, True), (768, False)]
 BLOCKED = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked'); } });"
@@ -99,6 +100,8 @@ class Furnished:
             {"tab": "data", "dataset": "places"},
             {"tab": "data", "dataset": "places", "row": self.row},
             {"tab": "data", "dataset": "places", "row": self.row, "view": "tokens", "model": "tiny"},
+            *({"tab": "data", "dataset": "places", "part": part} for part in PARTS),
+            {"tab": "data", "mix": "1"},
             {"tab": "train", "dataset": "places"},
             {"tab": "runs", "run": self.run},
             {"tab": "runs", "deleted": "1"},
