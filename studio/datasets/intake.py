@@ -170,7 +170,8 @@ class Intake:
             self.known += 1
             return
         self.writer.add(row, draft, record.line, record.file or self.file)
-        self.belonging.add(group, record.document, record.part)
+        label = draft.label if draft.kind == "label" else None
+        self.belonging.add(group, record.document, record.part, label)
         if side is not None:
             self.own_sides.append(PLACES[side])
 
