@@ -48,15 +48,16 @@ class Map_ extends Part {
     const part = rows < of ? html`<p class="soft small">Seen on ${number(rows)} of ${number(of)} rows.</p>` : "";
     const chart = (key, title, words) => html`<div class="card"><h2>${title}</h2><div class="chart" data-chart="${key}"></div><p class="soft small">${words}</p>${part}</div>`;
     const spoken = Object.entries(languages), most = Math.max(...spoken.map(([, count]) => count), 1);
+    const untold = (languages["too short to tell"] ?? 0) > rows / 2;
     const alike = clusters.reduce((sum, size) => sum + size, 0);
     return html`${Object.keys(turns).length > 1 ? chart("turns", "Turns", "How many turns a row has.") : ""}
       ${answers.length ? chart("answers", "Length of answers", html`Half of the answers have at most <b class="num">${number(half(answers))}</b> characters.`) : ""}
-      <div class="card"><h2>Languages</h2><ul class="ft-bars">${spoken.map(([name, count]) => html`<li><span class="clip">${name}</span>
-        <i style="--share:${((100 * count) / most).toFixed(1)}%"></i><span class="num">${number(count)}</span></li>`)}</ul>${part}</div>
+      <div class="card"><h2>Languages</h2>${untold ? html`<p class="soft">Most rows have too few words to tell their language.</p>` : html`<ul class="ft-bars">${spoken.map(([name, count]) => html`<li><span class="clip">${name}</span>
+        <i style="--share:${((100 * count) / most).toFixed(1)}%"></i><span class="num">${number(count)}</span></li>`)}</ul>`}${part}</div>
       <div class="card"><h2>Near-duplicates</h2>${clusters.length
         ? html`<div class="chart" data-chart="clusters"></div><p class="soft small">${number(alike)} rows in ${clusters.length === 1 ? "one group" : `${number(clusters.length)} groups`}; the largest has ${number(clusters[0])}.
           <a data-go="row=${likest}&part=map" href="?tab=data&dataset=${encodeURIComponent(this.name)}&row=${likest}">A row of it</a></p>`
-        : html`<p class="soft">No two rows say nearly the same.</p>`}${part}</div>`;
+        : html`<p class="soft">No two rows share most of their wording.</p>`}${part}</div>`;
   }
   async charts() {
     if (!this.found) return;

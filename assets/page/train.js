@@ -227,7 +227,7 @@ class Train extends Part {
     for (const kind of ["dataset", "model"]) this.beside(kind, loose.filter((problem) => problem.field === kind));
     this.draw(".pf-problems", html`${problems.map((problem) => html`<button type="button" class="pf-problem ${problem.level}" data-to="${problem.field}">
       <span>${problem.level === "error" ? "Stops the run" : "Look at this"}</span>${problem.what}${problem.field ? "" : html` ${problem.why} ${problem.next}`}</button>`)}
-      ${problems.length ? "" : html`<p class="pf-good">Nothing stands in the way.</p>`}`);
+      ${problems.length ? "" : html`<p class="pf-good">${this.missing ? "The model is fetched first; time and memory are told then." : "Nothing stands in the way."}</p>`}`);
     this.errors = problems.filter((problem) => problem.level === "error").length;
     this.drawStart();
     this.draw(".pf-error", "");

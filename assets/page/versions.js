@@ -78,7 +78,7 @@ class Versions extends Part {
   async compare() {
     if (!this.found) return;
     if (this.found.versions.length < 2) {
-      this.draw(".compared", html`<div class="card empty"><h2>One version so far</h2><p>Change rows and freeze them, or import the file again after it changed: then this page shows what differs between two versions.</p></div>`);
+      this.draw(".compared", html`<div class="card empty"><h2>One version so far</h2><p>Change a row, under Rows or Review, and freeze the change with the button that then stands above; or import the file again after it changed. This page shows what differs between two versions.</p></div>`);
       return;
     }
     const [old, newer] = this.pair(), now = address();

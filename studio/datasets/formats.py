@@ -208,7 +208,11 @@ def _text(table: Table) -> Found | None:
     others = [name for name in table.columns[:200] if name != column]
     if any(table.share(name, lambda value: isinstance(value, str) and len(value) > LONG_TEXT) > 0.5 for name in others):
         return None  # two texts side by side may be question and answer: that is for a person to say
-    return "text", {"text": column}, f"“{column}” is the only text"
+    return (
+        "text",
+        {"text": column},
+        f"“{column}” is the only text; without a column of answers, a model learns to go on in its manner",
+    )
 
 
 FINDERS: dict[Format, tuple[Callable[[Table], Found | None], str]] = {

@@ -7,7 +7,7 @@ import shutil
 import time
 from typing import Any
 
-from studio import migrate
+from studio import migrate, runs
 from studio.datasets.importing import hold
 from studio.datasets.store import INFO, Dataset
 from studio.errors import BadInput, Refused, StudioError
@@ -76,7 +76,7 @@ def go_back(workspace: Workspace, name: str, version: int) -> int:
 
 
 def used_by(workspace: Workspace, dataset: Dataset) -> dict[int, list[dict[str, Any]]]:
-    """The runs that were trained on each version, by version: `id` and `name`, oldest first."""
+    """The runs that were trained on each version, by version: `id` and `name` as people call it, oldest first."""
     names = {dataset.name, *dataset.info.get("formerly", [])}
     found: dict[int, list[dict[str, Any]]] = {}
     for run in workspace.names("runs"):
@@ -85,6 +85,6 @@ def used_by(workspace: Workspace, dataset: Dataset) -> dict[int, list[dict[str, 
         except (StudioError, OSError):
             continue  # shown as broken among the runs
         if settings.get("dataset") in names and isinstance(settings.get("version"), int):
-            item = {"id": run, "name": str(settings.get("name") or "")}
+            item = {"id": run, "name": runs.summary(workspace.runs / run).title}
             found.setdefault(settings["version"], []).append(item)
     return found

@@ -157,7 +157,7 @@ class TrainSettings(Settings):
         "qlora (least memory), full (all weights).",
     )  # fmt: skip
     objective: Objective | None = setting(
-        None, title="Goal", group="Data", auto="sft for rows with answers, pretraining for raw text",
+        None, title="Goal", group="Data", auto="answers (sft) where rows have them, raw text (pretraining) otherwise",
         help="What is learned: answers (sft), or to go on with raw text (pretraining).",
     )  # fmt: skip
 
