@@ -17,7 +17,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Body
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from studio.errors import NotFound, StudioError
+from studio.errors import BadInput, NotFound, StudioError
 from studio.workspace import Workspace
 from ui import row_pictures
 from ui.dataset_access import KEPT, changed, models, opened, reviews, tokenizer
@@ -101,7 +101,7 @@ def router(workspace: Workspace) -> APIRouter:
             log.include(row_id)
         else:
             raise NotFound(f"A row can't be asked to “{deed}”.", "", "Use edit, exclude or include.")
-        return {"changes": len(log.pending())}
+        return {"changes": len(log.pending()), "number": log.number_of(row_id)}
 
     @api.post("/{name}/{deed}")
     def act(name: str, deed: str, body: Words = Body(default={})) -> Words:  # noqa: B008
@@ -119,7 +119,10 @@ def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
         return {"name": workspace.restore("datasets", name).name}
     dataset = opened(workspace, name)
     if deed == "undo":
-        taken_back = reviews(dataset).undo(body.get("row"))
+        number = body.get("number")
+        if number is not None and not isinstance(number, int):
+            raise BadInput("This change can't be read.", f"“{str(number)[:40]}” is no number.", "Reload the page.")
+        taken_back = reviews(dataset).undo(body.get("row"), number=number)
         return {name: taken_back[name] for name in ("row", "type", "count")}
     if deed == "freeze":
         log = reviews(dataset)

@@ -28,6 +28,8 @@ from studio.workspace import Workspace
 
 # Where of a row of an older version it is said that a model wrote it.
 MARK = f'"{SYNTHETIC}"'
+# What dataset.json says of one version only, and its successor does not inherit.
+OWN = ("title", "back", "added_to")
 
 
 @dataclass
@@ -74,25 +76,30 @@ def freeze(
     with hold(workspace, name) as scratch:
         dataset = Dataset.open(workspace, name)
         reviews = Reviews(dataset)
-        last, changes, added = reviews.last(), reviews.pending(), reviews.accepted()
         before = dataset.version_info()
-        check(before, changes, added)
         number = dataset.latest + 1
         path = scratch / f"{number:04}.parquet"
-        made = _write(dataset, path, changes, added, watch)
-        entry = before | {
-            "version": number,
-            "made": round(time.time(), 3),
-            "rows": sum(made.counts.values()),
-            "made_from": before["version"],
-            "reviews": last,
-            **asdict(made),
-            "counts": {str(side): made.counts[side] for side in SIDES},
-        }
-        flush(path)
-        os.rename(path, dataset.folder / "versions" / path.name)
-        info = dataset.info | {"versions": [*dataset.info["versions"], entry]}
-        migrate.save(dataset.folder / INFO, "dataset", info)
+        while True:
+            last, changes, added = reviews.to_freeze()
+            check(before, changes, added)
+            made = _write(dataset, path, changes, added, watch)
+            entry = {key: value for key, value in before.items() if key not in OWN} | {
+                "version": number,
+                "made": round(time.time(), 3),
+                "rows": sum(made.counts.values()),
+                "made_from": before["version"],
+                "reviews": last,
+                **asdict(made),
+                "counts": {str(side): made.counts[side] for side in SIDES},
+            }
+            flush(path)
+            with reviews.closed():
+                if reviews.taken_back_since(last):
+                    continue  # somebody undid meanwhile what was just written: that is not to be lost
+                os.rename(path, dataset.folder / "versions" / path.name)
+                info = dataset.info | {"versions": [*dataset.info["versions"], entry]}
+                migrate.save(dataset.folder / INFO, "dataset", info)
+            break
         if added:
             reviews.additions.frozen(added, number)
     return number
@@ -128,7 +135,7 @@ def _write(dataset: Dataset, path: Path, changes: dict[str, Change], added: dict
             done += batch.num_rows
             named = pc.is_in(batch["row_id"], value_set=touched)
             if pc.any(pc.or_(named, pc.match_substring(batch["tags"], MARK))).as_py():
-                changed = _changed(batch.to_pylist(), changes, added, held_out, made)
+                changed = _changed(batch.to_pylist(), changes, held_out, made)
                 batch = pa.RecordBatch.from_pylist([to_columns(row) for row in changed], SCHEMA)
             for side in SIDES:
                 made.counts[side] += pc.sum(pc.equal(batch["split"], side)).as_py() or 0
@@ -142,13 +149,11 @@ def _write(dataset: Dataset, path: Path, changes: dict[str, Change], added: dict
 
 
 def _changed(
-    batch: list[dict[str, Any]], changes: dict[str, Change], added: dict[str, Row], held_out: set[str], made: Frozen
+    batch: list[dict[str, Any]], changes: dict[str, Change], held_out: set[str], made: Frozen
 ) -> Iterator[Row]:
     """The rows of a batch as they shall be."""
     for values in batch:
         row, change = from_columns(values), changes.get(values["row_id"])
-        if row.row_id in added:  # a freeze that was killed at its very end had it already
-            continue
         if change is not None:
             made.count(change)
             if change.excluded:

@@ -114,7 +114,8 @@ def remember(dataset: Dataset, reviews: int, found: Found, rules: Found) -> None
 def known(dataset: Dataset, version: int | None = None) -> Found | None:
     """What the last check found, when it holds for this version (the latest when none is named); else None.
 
-    It holds for the very version that was checked, and for the one that was frozen of just what was checked.
+    It holds for the very version that was checked, and for the one that was frozen of just what was checked: not for
+    one that went back to older rows, nor for one that got rows besides.
     """
     path = dataset.folder / CHECKED
     try:
@@ -124,5 +125,6 @@ def known(dataset: Dataset, version: int | None = None) -> Found | None:
     except (StudioError, OSError):
         return None
     same = (entry["version"], entry.get("reviews", 0)) == (found.get("version"), found.get("reviews"))
-    frozen = made_of == (found.get("version"), found.get("reviews"))
+    other_rows = entry.get("back") or entry.get("added") or entry.get("added_to")
+    frozen = made_of == (found.get("version"), found.get("reviews")) and not other_rows
     return found if same or frozen else None

@@ -104,7 +104,7 @@ class Queue:
         self.workspace = workspace
         self.dataset = Dataset.open(workspace, name)
         self.reviews = Reviews(self.dataset)
-        self.added = self.reviews.additions.rows()
+        self.added = self.reviews.waiting()
         self.ids, self.places = self._frame()
         self.known = int(self.dataset.version_info().get("reviews", 0))
 

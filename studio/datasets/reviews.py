@@ -25,11 +25,12 @@ from typing import Any
 
 from filelock import FileLock
 
-from studio.datasets.additions import Additions
+from studio import logs
+from studio.datasets.additions import SYNTHETIC, Additions
 from studio.datasets.review_log import ReviewLog, review_log
 from studio.datasets.rows import Row
 from studio.datasets.split import SIDES
-from studio.datasets.store import Dataset
+from studio.datasets.store import Dataset, read_info
 from studio.errors import BadInput, Refused
 from studio.logs import Line
 
@@ -115,9 +116,28 @@ class Reviews:
         there = self._there(changes)
         return {row: change for row, change in changes.items() if row in there}
 
+    def to_freeze(self) -> tuple[int, dict[str, Change], dict[str, Row]]:
+        """What a version made now would have: up to which review, the changes, the added rows."""
+        with self._lock():
+            added = self.additions.rows()
+            if there := self._there(added):  # a freeze that was killed at its very end did not come to say so
+                self.additions.frozen(there, self.dataset.latest)
+            return self.last(), self.pending(), self.accepted()
+
+    def taken_back_since(self, number: int) -> bool:
+        """Whether a review up to that number was taken back by a later one."""
+        lines, _ = logs.read(self.path)
+        return any(line["type"] == "undo" and line["number"] > number >= line.get("of", 0) for line in lines)
+
+    def waiting(self) -> dict[str, Row]:
+        """The added rows that the latest version does not have, by row id."""
+        added = self.additions.rows()
+        there = self._there(added)
+        return {row_id: row for row_id, row in added.items() if row_id not in there}
+
     def accepted(self) -> dict[str, Row]:
         """The added rows that go into the next version, by row id, as they shall be there."""
-        waiting = self.additions.rows()
+        waiting = self.waiting()
         if not waiting:
             return {}
         changes, by_row = self._changes(), self.log().by_row
@@ -139,8 +159,12 @@ class Reviews:
 
     def number_of(self, row_id: str) -> int:
         """The number of the last review of a row that stands, 0 for none."""
-        deeds = self.log().by_row.get(row_id)
-        return int(deeds[-1]["number"]) if deeds else 0
+        return self.numbers_of([row_id])[row_id]
+
+    def numbers_of(self, rows: Iterable[str]) -> dict[str, int]:
+        """The number of the last review of each row, as `seen` of `apply`."""
+        by_row = self.log().by_row
+        return {row: int(by_row[row][-1]["number"]) if by_row.get(row) else 0 for row in rows}
 
     def row(self, row_id: str) -> Row:
         """A row of the latest version or one that waits to be added, without its changes; NotFound for none."""
@@ -212,7 +236,7 @@ class Reviews:
         """Takes back the last review that is in no version yet, a batch as a whole; or a row's last one, for it alone.
 
         Args:
-            number: the review or batch to take back, instead of the last one.
+            number: the review or batch to take back, instead of the last one; with a row what it did to that row.
 
         Returns:
             Its first deed, with `count`, how many deeds were taken back.
@@ -221,18 +245,19 @@ class Reviews:
             Refused: there is none.
         """
         with self._lock():
+            self.dataset = Dataset(self.dataset.folder, read_info(self.dataset.folder))  # it may have a version since
             log, known = self.log(), self._known()
             if number is None and row_id is None:
                 number = next((number for number in reversed(log.standing) if log.standing[number]), 0)
             elif number is None:
                 number = self.number_of(row_id or "")
-            if number <= known or not log.standing.get(number):
+            deeds = [deed for deed in log.standing.get(number, []) if row_id in (None, deed["row"])]
+            if number <= known or not deeds:
                 raise Refused(
                     "There is nothing to undo.",
                     "Every change is in a version already, or was taken back.",
                     "Edit the row again to change it.",
                 )
-            deeds = [deed for deed in log.standing[number] if row_id in (None, deed["row"])]
             self._append("undo", "", of=number, row=deeds[0]["row"], **({"only": row_id} if row_id else {}))
             return deeds[0] | {"count": len(deeds)}
 
@@ -241,6 +266,12 @@ class Reviews:
             self.row(row_id)
             self._append(kind, by, row=row_id)
             return self._changes().get(row_id)
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Nobody can review anything meanwhile."""
+        with self._lock():
+            yield
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -254,9 +285,9 @@ class Reviews:
         return int(self.log().append(kind, version=self.dataset.latest, **named, **fields)["number"])
 
     def _unchanged(self, seen: Mapping[str, int]) -> None:
-        for row, number in seen.items():
-            if self.number_of(row) != number:
-                raise Conflict(row, self.number_of(row))
+        for row, number in self.numbers_of(seen).items():
+            if seen[row] != number:
+                raise Conflict(row, number)
 
     def _known(self) -> int:
         """Up to which number the latest version has the reviews."""
@@ -308,6 +339,8 @@ def _readable(deed: Line) -> Line:
         right = right and deed["split"] in SIDES
     if kind == "judge":
         right = right and deed["status"] in STATUSES
+    if kind == "tag":
+        right = right and isinstance(deed["tags"], dict) and SYNTHETIC not in deed["tags"]  # it says who wrote the row
     if not right:
         raise BadInput("This change can't be read.", f"{str(deed)[:200]} is none.", "Reload the page.")
     return dict(deed)

@@ -107,3 +107,19 @@ def test_a_freeze_that_was_killed_at_its_end_adds_nothing_twice(dataset, workspa
     freeze(workspace, "set")
     rows = [each.row_id for each in Dataset.open(workspace, "set").rows()]
     assert rows.count(row.row_id) == 1 and len(rows) == len(set(rows)) == 12
+
+
+def test_a_correction_that_a_killed_freeze_wrote_stays(dataset, workspace):
+    row = written("Is it?", next(dataset.rows(None, "train")).row_id)
+    additions = Additions(dataset.folder)
+    additions.add([row], "paraphrases")
+    before = additions.path.read_bytes()
+    accept(Reviews(dataset), row)
+    Reviews(dataset).edit(row.row_id, [{"of": "messages", "at": 1, "text": "Corrected."}])
+    freeze(workspace, "set")
+    additions.path.write_bytes(before)
+    new = Dataset.open(workspace, "set")
+    assert Reviews(new).waiting() == {} and Reviews(new).accepted() == {}
+    Reviews(new).exclude(next(new.rows()).row_id)
+    freeze(workspace, "set")
+    assert Dataset.open(workspace, "set").row(None, row.row_id).messages[1]["content"] == "Corrected."

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from studio.datasets import freezing, history
 from studio.datasets.freezing import freeze
 from studio.datasets.importing import hold, import_file
 from studio.datasets.reviews import Reviews
@@ -121,3 +122,40 @@ def test_a_failure_leaves_the_dataset_as_it_was(dataset, workspace, monkeypatch)
     assert {path: path.stat().st_mtime_ns for path in dataset.folder.rglob("*")} == before
     assert not list(workspace.datasets.glob(".*importing"))
     assert freeze(workspace, "set") == 2
+
+
+def test_an_undo_while_a_version_is_written_is_not_lost(dataset, workspace, monkeypatch):
+    first, other = [row.row_id for row in dataset.page(None, 0, 2).rows]
+    Reviews(dataset).exclude(first)
+    Reviews(dataset).exclude(other)
+    write, done = freezing._write, []
+
+    def undone_meanwhile(*given):
+        made = write(*given)
+        if not done:
+            done.append(Reviews(Dataset.open(workspace, "set")).undo()["row"])
+        return made
+
+    monkeypatch.setattr(freezing, "_write", undone_meanwhile)
+    assert freeze(workspace, "set") == 2 and done == [other]
+    new = Dataset.open(workspace, "set")
+    assert new.has(2, [first, other]) == {other} and new.version_info()["excluded"] == 1
+
+
+def test_an_undo_that_comes_too_late_is_refused(dataset, workspace):
+    stale = Reviews(dataset)
+    stale.exclude(next(dataset.rows()).row_id)
+    freeze(workspace, "set")
+    with pytest.raises(Refused, match="nothing to undo"):
+        stale.undo()
+
+
+def test_a_version_does_not_bear_the_name_of_the_one_before(dataset, workspace):
+    history.name_version(workspace, "set", 1, "As it came")
+    Reviews(Dataset.open(workspace, "set")).exclude(next(dataset.rows()).row_id)
+    freeze(workspace, "set")
+    history.go_back(workspace, "set", 1)
+    Reviews(Dataset.open(workspace, "set")).exclude(next(dataset.rows()).row_id)
+    freeze(workspace, "set")
+    entry = Dataset.open(workspace, "set").version_info(4)
+    assert not entry.get("title") and not entry.get("back")

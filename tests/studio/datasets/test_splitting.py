@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.datasets import leaks, splitting
+from studio.datasets import history, leaks, splitting
 from studio.datasets.additions import Additions, new_id
 from studio.datasets.freezing import freeze
 from studio.datasets.grouping import Groups
@@ -189,3 +189,12 @@ def test_a_balance_that_did_not_hold_is_told():
     found = splitting.balance(groups, array("b", [0] * 10 + [2] * 10), "label")
     assert not found["held"] and found["worst"]["share"] == 5.0
     assert splitting.balance(groups, array("b", [0, 2] * 10), "label")["held"]
+
+
+def test_what_was_checked_does_not_hold_for_older_rows_or_more_rows(make, workspace):
+    dataset = make(visits())
+    splitting.apply(dataset, in_folder(workspace, dataset, by="group", column="patient"))
+    freeze(workspace, dataset.name)
+    assert leaks.known(Dataset.open(workspace, dataset.name))
+    history.go_back(workspace, dataset.name, 1)
+    assert leaks.known(Dataset.open(workspace, dataset.name)) is None
