@@ -6,15 +6,16 @@ All of it arrives in one commit or not at all. The token comes from HF_TOKEN or 
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.job import Job, StopRequested, run_job
 from studio import preferences
 from studio.datasets import downloads
-from studio.datasets.card import card
+from studio.datasets.card import MADE, card
 from studio.datasets.rows import compact
 from studio.datasets.split import SIDES
 from studio.datasets.store import Dataset
@@ -22,7 +23,12 @@ from studio.errors import NoRoom, Offline, Refused, StudioError
 from studio.settings.base import check
 from studio.settings.publishing import PublishSettings
 
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
 EVERY = 512
+# What the hub answers to the wish for a new repository when there is one, or the token may write but not create.
+THERE = (401, 402, 403, 409)
 
 
 def main(job: Job) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def upload(settings: PublishSettings, folder: Path, version: int) -> str:
 
     hub = HfApi()
     try:
-        made = hub.create_repo(settings.repo, repo_type="dataset", private=not settings.public, exist_ok=True)
+        address = _place(hub, settings)
         hub.upload_folder(
             repo_id=settings.repo,
             repo_type="dataset",
@@ -79,7 +85,53 @@ def upload(settings: PublishSettings, folder: Path, version: int) -> str:
         )
     except Exception as error:
         raise in_words(error, settings.repo) from error
-    return str(made)
+    return address
+
+
+def _place(hub: HfApi, settings: PublishSettings) -> str:
+    """The address of the repository: a new one, or one that is there and may be written to.
+
+    Raises:
+        Refused: everybody may see the one that is there, or it holds files of others, and neither was asked for.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return str(hub.create_repo(settings.repo, repo_type="dataset", private=not settings.public, exist_ok=False))
+    except HfHubHTTPError as error:
+        if error.response.status_code not in THERE:
+            raise
+        try:
+            there = hub.dataset_info(settings.repo)
+        except HfHubHTTPError:
+            raise error from None
+    address = f"{constants.ENDPOINT}/datasets/{settings.repo}"
+    if not there.private and not settings.public:
+        raise Refused(
+            f"{settings.repo} is public: everybody would see what you publish.",
+            "It is on the hub already, and publishing there does not make it private.",
+            f"Choose another name, make it private at {address}/settings, or say that everybody may see it (--public).",
+        )
+    names = {item.rfilename for item in there.siblings or []} - {".gitattributes"}
+    if names and not settings.replace and not ("README.md" in names and MADE in _readme(settings.repo, there.sha)):
+        raise Refused(
+            f"{settings.repo} holds files that the studio did not write.",
+            f"It has {', '.join(sorted(names)[:3])}{' …' if len(names) > 3 else ''}; publishing replaces its card and "
+            "the rows in its folder “data”.",
+            "Choose another name, or ask for it with “Replace what is there” (--replace).",
+        )
+    return address
+
+
+def _readme(repo: str, revision: str | None) -> str:
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    held = io.BytesIO()
+    http_get(hf_hub_url(repo, "README.md", repo_type="dataset", revision=revision), held, headers=build_hf_headers())
+    return held.getvalue().decode("utf-8", "replace")
 
 
 def in_words(error: Exception, repo: str) -> StudioError:
@@ -107,7 +159,7 @@ def in_words(error: Exception, repo: str) -> StudioError:
         return Offline(
             f"{repo} can't be published: the hub can't be reached or has a problem.",
             f"{constants.ENDPOINT}: {told[0][:160] if told else type(error).__name__}",
-            "Check the network and publish again; nothing was changed there.",
+            "Check the network and publish again. No file was changed there; an empty repository may have been made.",
         )
     raise error
 

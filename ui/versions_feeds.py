@@ -108,7 +108,7 @@ def _publish(workspace: Workspace, name: str, body: Words) -> Words:
     from studio.settings.base import check
     from studio.settings.publishing import PublishSettings
 
-    given: Words = {key: body[key] for key in ("version", "repo", "public", "licence") if key in body}
+    given: Words = {key: body[key] for key in ("version", "repo", "public", "replace", "licence") if key in body}
     settings = check(PublishSettings, {"dataset": name, **given}, "This can't be published.")
     preferences.check_online(workspace, f"“{name}” can't be published.")
     folder = job_folder.create(workspace, "publish", settings.model_dump(mode="json"), name)

@@ -127,10 +127,11 @@ class Versions extends Part {
     return html`<div class="card stack"><h2>Take it elsewhere</h2><p class="soft">The latest version as a file, or on the Hugging Face hub. Row ids, sides and tags travel with the rows.</p>
       <div class="row">${FORMS.map(([form, words]) => html`<button type="button" class="ft-button" data-form="${form}">${words}</button>`)}</div><div class="save-told"></div>
       <details class="fold"><summary>Publish on the Hugging Face hub</summary><form class="stack publish">
-        <p class="soft small">It goes to the hub when you press the button, and not before. A new repository is private unless you say otherwise. The studio takes the access token from the environment (HF_TOKEN) and keeps it nowhere.</p>
+        <p class="soft small">It goes to the hub when you press the button, and not before. A new repository is private unless you say otherwise; one with files of others is left alone unless you say otherwise. The studio takes the access token from the environment (HF_TOKEN) and keeps it nowhere.</p>
         <div class="row"><label>Repository <input class="search" name="repo" placeholder="your-name/${this.name}" autocomplete="off" required maxlength="193"></label>
           <label>Licence <input class="search" name="licence" placeholder="cc-by-4.0" autocomplete="off" maxlength="60"></label>
-          <label class="row tight-row"><input type="checkbox" name="public"> Everybody may see it</label><button class="ft-button">Publish</button></div></form><div class="publish-told"></div></details></div>`;
+          <label class="row tight-row"><input type="checkbox" name="public"> Everybody may see it</label>
+          <label class="row tight-row"><input type="checkbox" name="replace"> Replace what is there</label><button class="ft-button">Publish</button></div></form><div class="publish-told"></div></details></div>`;
   }
   async save(form) {
     const there = `${at(this.name)}/download?form=${form}`;
@@ -149,8 +150,8 @@ class Versions extends Part {
     away.click();
   }
   async publish(form) {
-    const { repo, licence, public: open } = form.elements;
-    const { job } = await tell(`${this.path}/publish`, { repo: repo.value, licence: licence.value, public: open.checked });
+    const { repo, licence, public: open, replace } = form.elements;
+    const { job } = await tell(`${this.path}/publish`, { repo: repo.value, licence: licence.value, public: open.checked, replace: replace.checked });
     this.draw(".publish-told", html`<ft-job data-kind="jobs" data-id="${job}" data-title="Publishing ${repo.value}" data-stopped="Nothing was published."></ft-job>`);
   }
 

@@ -8,6 +8,7 @@ from typing import Any
 from studio.datasets.split import SIDES
 from studio.datasets.store import Dataset
 
+MADE = "made with FlexTune Studio"  # by which publishing knows its own cards again
 KINDS = {
     "chat": ("conversations with the answers to learn", "text-generation"),
     "label": ("texts with the label to learn", "text-classification"),
@@ -34,7 +35,7 @@ def card(dataset: Dataset, version: int, licence: str, files: dict[str, str]) ->
     table = [f"| {side} | {entry['counts'].get(side, 0):,} |" for side in SIDES]
     body = [
         f"# {dataset.name}",
-        f"{entry['rows']:,} rows: {words}. Version {version} of a dataset made with FlexTune Studio.",
+        f"{entry['rows']:,} rows: {words}. Version {version} of a dataset {MADE}.",
         "\n".join(["| split | rows |", "| --- | ---: |", *table]),
         "Each row has the id it keeps through every version (`row_id`), its contents in OpenAI's form, its `split` and "
         "its tags. Rows with the tag `synthetic` were written by a model.",

@@ -28,6 +28,10 @@ class PublishSettings(Settings):
         False, title="Public", group="Hub",
         help="Everybody may see a new repository; otherwise only you and whom you let in.",
     )  # fmt: skip
+    replace: bool = setting(
+        False, title="Replace what is there", group="Hub",
+        help="Writes over a repository whose files the studio did not write; otherwise that is refused.",
+    )  # fmt: skip
     licence: str = setting(
         "", title="Licence", group="Hub", max_length=60, auto="none is stated",
         help="A licence the hub knows, as in cc-by-4.0 or apache-2.0.",

@@ -34,7 +34,8 @@ class Hub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.files: dict[str, bytes] = {}
-        self.deleted: list[str] = []
+        self.private: bool | None = None  # None: there is no repository
+        self.broken = False
         self.created: list[dict[str, Any]] = []
         self.commits = 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -55,6 +56,15 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_GET(self) -> None:
+        if self.server.private is None:
+            return self.say({"error": "Repository not found"}, 404)
+        if "/resolve/" in self.path:
+            data = self.server.files[self.path.partition("/resolve/")[2].partition("/")[2]]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            return
         tree = [
             {"type": "file", "path": name, "oid": "0" * 40, "size": len(data)}
             for name, data in self.server.files.items()
@@ -62,14 +72,17 @@ class Answer(BaseHTTPRequestHandler):
         if "/tree/" in self.path:
             return self.say(tree)
         siblings = [{"rfilename": name} for name in self.server.files]
-        self.say({"id": "anna/desk", "sha": "1" * 40, "siblings": siblings, "private": True})
+        self.say({"id": "anna/desk", "sha": "1" * 40, "siblings": siblings, "private": self.server.private})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
             return self.say({"error": "Invalid username or password."}, 401)
         if self.path == "/api/repos/create":
+            if self.server.private is not None:
+                return self.say({"error": "You already created this dataset repo"}, 409)
             self.server.created.append(json.loads(body))
+            self.server.private = self.server.created[-1]["visibility"] == "private"
             return self.say({"url": f"{self.server.url}/datasets/anna/desk"})
         if self.path == "/api/validate-yaml":
             return self.say({"errors": [], "warnings": []})
@@ -78,6 +91,8 @@ class Answer(BaseHTTPRequestHandler):
             return self.say(
                 {"files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]}
             )
+        if self.server.broken:
+            return self.say({"error": "down"}, 500)
         assert self.path == "/api/datasets/anna/desk/commit/main", self.path
         for line in map(json.loads, body.splitlines()):
             if line["key"] == "file":
@@ -141,9 +156,45 @@ def test_all_rows_and_a_card_arrive_and_load_again(workspace, desk, hub, tmp_pat
 
 def test_what_is_gone_here_is_gone_there(workspace, desk, hub):
     hub.files = {"data/validation.jsonl": b"{}\n", "data/old.jsonl": b"{}\n", "notes.md": b"mine"}
+    hub.private = True
+    send(workspace, replace=True)
+    assert "data/old.jsonl" not in hub.files and hub.files["notes.md"] == b"mine"
+    hub.files["data/old.jsonl"] = b"{}\n"
+    send(workspace)  # the card says whose it is
+    assert "data/old.jsonl" not in hub.files and hub.commits == 2 and not hub.created
+
+
+def test_a_new_repository_is_public_when_asked(workspace, desk, hub):
     send(workspace, public=True)
     assert hub.created[0]["visibility"] == "public"
-    assert "data/old.jsonl" not in hub.files and hub.files["notes.md"] == b"mine"
+
+
+def test_what_everybody_sees_is_not_written_to_unless_asked(workspace, desk, hub):
+    hub.private = False
+    with pytest.raises(StudioError, match="is public") as caught:
+        send(workspace, replace=True)
+    assert "--public" in caught.value.next and not hub.files and hub.commits == 0
+    send(workspace, public=True)
+    assert hub.commits == 1
+
+
+@pytest.mark.parametrize("there", [{"notes.md": b"mine"}, {"README.md": b"# Mine", "data/train.jsonl": b"{}"}])
+def test_files_of_others_are_left_alone_unless_asked(workspace, desk, hub, there):
+    hub.private, hub.files = True, {".gitattributes": b"", **there}
+    before = dict(hub.files)
+    with pytest.raises(StudioError, match="did not write") as caught:
+        send(workspace)
+    assert "--replace" in caught.value.next and hub.files == before
+
+
+def test_an_empty_repository_is_filled_and_a_failure_says_it_may_be_there(workspace, desk, hub):
+    hub.broken = True
+    with pytest.raises(StudioError, match="has a problem") as caught:
+        send(workspace)
+    assert "empty repository may have been made" in caught.value.next and hub.private is True
+    hub.broken = False
+    send(workspace)
+    assert hub.commits == 1
 
 
 @pytest.mark.parametrize(
