@@ -37,12 +37,18 @@ SCHEMA = f"""
     INSERT INTO pieces(pieces, rank) VALUES ('hashsize', {HELD_BYTES});
     INSERT INTO pieces(pieces, rank) VALUES ('automerge', 0);
 """
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 Numbers = npt.NDArray[np.int64]
 
 
 def fold(words: str) -> str:
     """Text as it is compared: in lower case, whatever form a Greek sigma has."""
     return words.lower().replace("ς", "σ")
+
+
+def asked(words: str) -> str:
+    """The words asked for without what no text has: zero bytes and halves of characters."""
+    return words.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 def said(content: dict[str, Any]) -> str:
@@ -131,11 +137,18 @@ class FullText:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Throws a damaged index away: the next search reads the version itself, until there is a new one."""
+        """Throws a damaged index away: the next search reads the version itself, until there is a new one.
+
+        What else SQLite complains of (a busy disk, no memory, a question it does not understand) leaves it alone.
+        """
         try:
             with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
                 yield connection
         except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise Broken(
+                    "The index for searching can't be read.", f"{self.path.name}: {error}.", "Search again."
+                ) from error
             self.path.unlink(missing_ok=True)
             raise Broken(
                 "The index for searching was damaged.",
@@ -181,6 +194,12 @@ class FullText:
         lengths = np.frombuffer(blob, np.uint32, count)
         ends = [0, *np.cumsum(lengths).tolist()]
         return _codec().decompress(memoryview(blob)[4 * count :], ends[-1], asbytes=True), ends
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is at fault; what has no code of SQLite was found here."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in DAMAGE or code == sqlite3.SQLITE_IOERR_SHORT_READ
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.datasets.columns import TALKS
-from studio.datasets.fulltext import FullText, Numbers, fold
+from studio.datasets.fulltext import FullText, Numbers, asked, fold
 from studio.datasets.index import Index, stamp
 from studio.datasets.rows import compact
 from studio.kept import Kept
@@ -54,6 +54,7 @@ class Hits:
 
 def hits(dataset: Dataset, version: int, words: str) -> Hits:
     """Where those very words stand in a version, in any case; or the row whose id they are."""
+    words = asked(words)
     index = Index(dataset, version)
     text = index.fulltext()
     key = (stamp(dataset, version), str(index.folder), text is not None, words)

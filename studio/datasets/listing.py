@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from studio.datasets import columns
 from studio.datasets.columns import TAG, Columns
-from studio.datasets.fulltext import Numbers, fold, said
+from studio.datasets.fulltext import Numbers, asked, fold, said
 from studio.datasets.hits import Hits, hits
 from studio.datasets.index import Index, stamp
 from studio.datasets.rows import Row
@@ -267,7 +267,7 @@ class Listing:
         if not edited:
             return numbers, places
         kept = ~np.isin(numbers, list(edited))
-        needle = fold(words)
+        needle = fold(asked(words))
         new = np.array([at for at, content in edited.items() if needle in said(content or {})], np.int64)
         numbers = np.concatenate([numbers[kept], new])
         places = np.concatenate([places[kept], np.full(len(new), -1)])

@@ -117,6 +117,16 @@ def test_a_damaged_index_is_made_again(dataset, harm):
     assert dataset.page(1, 0, 9, search="row 77 of", sort="-characters").total == 1
 
 
+def test_no_question_harms_the_index(dataset):
+    words = make(dataset).folder / "words.sqlite"
+    for search in ("ro\0w 77 of", "row \ud80077 of", '"row\0" 77 of'):
+        found = dataset.page(1, 0, 9, search=search).total
+        assert (found, words.exists()) == (0 if '"' in search else 1, True), search
+    with pytest.raises(Broken, match="can't be read"):
+        FullText(words).candidates("row\0 77 of")
+    assert words.exists() and dataset.page(1, 0, 9, search="row 77 of").total == 1
+
+
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_an_index_damaged_in_its_midst_is_thrown_away_when_it_is_met(dataset, share):
     made = make(dataset)
