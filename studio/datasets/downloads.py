@@ -27,7 +27,8 @@ def records(rows: Iterable[Row], form: str) -> Iterator[dict[str, Any]]:
             record = write(row)
         except Unfit:
             continue
-        yield record | {"row_id": row.row_id, "split": row.split} | row.tags
+        made = record | {"row_id": row.row_id, "split": row.split}
+        yield made | row.tags | made  # a tag named as a field stands back
 
 
 def unfit(dataset: Dataset, version: int | None, form: str) -> tuple[int, str]:
@@ -50,7 +51,8 @@ def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
     yield "\ufeff".encode()  # without it spreadsheet programs take UTF-8 for something else
     for row in dataset.rows(version):
         record = _plain(row) if plain else _as_json(row)
-        record |= {"split": row.split, "row_id": row.row_id} | {tag: row.tags.get(tag, "") for tag in tags}
+        record |= {"split": row.split, "row_id": row.row_id}
+        record |= {tag: row.tags.get(tag, "") for tag in tags if tag not in record}
         if writer is None:
             writer = csv.DictWriter(buffer, list(record), lineterminator="\r\n")
             writer.writeheader()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
-from studio.datasets.downloads import jsonl, table
+from studio.datasets.downloads import jsonl, records, table
 from studio.datasets.importing import import_file
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
@@ -70,6 +71,22 @@ def test_a_table_has_plain_columns_where_it_can(workspace, tmp_path):
     data = b"".join(table(Dataset.open(workspace, "one"))).decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(data, newline=""))
     assert (row["prompt"], row["completion"], row["split"]) == ("q", "a", "train")
+
+
+def test_a_tag_never_stands_for_a_field(workspace, tmp_path):
+    named = ("messages", "split", "row_id", "prompt", "domain")
+    source = tmp_path / "a.jsonl"
+    source.write_text(json.dumps({"question": "q", "answer": "a"}) + "\n")
+    import_file(workspace, ImportSettings(source=str(source), name="one", split="train=1"))
+    one = Dataset.open(workspace, "one")
+    (row,) = one.rows()
+    tagged = replace(row, tags=dict.fromkeys(named, "tag"))
+    (record,) = records([tagged], "messages")
+    assert record["messages"] == row.messages and (record["row_id"], record["split"]) == (row.row_id, "train")
+    assert list(record)[-1] == "domain" and record["domain"] == "tag"
+    one.rows = lambda *_: iter([tagged])  # type: ignore[method-assign]
+    (line,) = csv.DictReader(io.StringIO(b"".join(table(one)).decode("utf-8-sig"), newline=""))
+    assert (line["prompt"], line["row_id"], line["split"], line["domain"]) == ("q", row.row_id, "train", "tag")
 
 
 def test_it_streams(workspace, tmp_path):
