@@ -187,7 +187,7 @@ def forget_after(folder: Path, step: int) -> None:
     """Drops the parts of updates that will be done again."""
     for part in (folder / PARTS).glob("*.parquet"):
         if int(part.stem.partition("-")[2]) > step:
-            part.unlink()
+            part.unlink(missing_ok=True)
 
 
 def merge_rows(folder: Path) -> None:

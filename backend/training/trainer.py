@@ -83,7 +83,7 @@ class RunTrainer(Trainer):
         self.checkpoints = checkpoints
         self.figures = resume.figures if resume else Figures()
         self.meter = Meter(job.metrics, self.figures)
-        self.row_losses = RowLosses(job.folder, updates.rows.names, self.figures.step)
+        self.row_losses = RowLosses(job.folder, updates.rows.names, self.figures.step) if self.ranks.first else None
         self.plans = Plans(
             len(updates), settings.eval_steps or 1, settings.save_steps or settings.eval_steps or 1, settings.patience
         )
@@ -134,7 +134,7 @@ class RunTrainer(Trainer):
         total = math.fsum(known.sum(dtype=np.float64) for _, _, known in everybody)
         if not math.isfinite(total):
             raise self.diverged(step, "The loss")
-        if self.ranks.first:
+        if self.row_losses:
             for numbers, owners, known in everybody:
                 self.row_losses.add(step, epoch, numbers, owners, known)
         self.ranks.sum_gradients(self.model)
@@ -223,7 +223,7 @@ class RunTrainer(Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """A resume point; the row losses up to it come first, so that none is missing when it is taken up."""
-        if self.ranks.first:
+        if self.row_losses:
             self.row_losses.save(self.figures.step)
         self.ranks.write(lambda write: self.checkpoints.save(self.figures, write), self._write_state)
         self.job.event("checkpoint", step=self.figures.step)
