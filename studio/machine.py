@@ -219,10 +219,12 @@ def _cgroups(controller: str) -> Iterator[Path]:
 
 
 def memory_kills() -> int:
-    """How many processes the kernel has ended for want of memory, since it was started; 0 where it does not say."""
-    return sum(
-        _counter(path, "oom_kill") for path in (VMSTAT, *(folder / "memory.events" for folder in _cgroups("memory")))
-    )
+    """How many processes the kernel has ended for want of memory, ever; 0 where it does not say.
+
+    Those of this process's control group where it counts them, else those of the whole machine.
+    """
+    groups = (folder / "memory.events" for folder in _cgroups("memory"))
+    return _counter(next((path for path in groups if path.exists()), VMSTAT), "oom_kill")
 
 
 def _counter(path: Path, name: str) -> int:

@@ -1,26 +1,45 @@
-"""How the processes of a training are started: one as it is, several by torch.distributed.run on loopback."""
+"""How the processes of a training are started: one as it is, several that know of one another."""
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 
 from studio.settings.train import Single, Spread
 
-# Gloo and the rendezvous listen on every interface unless they are told; nothing here is for other machines.
-LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 WORKER = "backend.training"
+# Gloo and NCCL listen on every interface unless they are told; nothing here is for other machines.
+LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
+# The file by which the processes find one another, new in every life; torch's own way would be an open port.
+MEETING = "FLEXTUNE_MEETING"
+MEETINGS = ".meeting-*"
 
 
-def of(folder: Path, spread: Spread | None) -> tuple[list[str], dict[str, str]]:
-    """The command line that trains the run in `folder`, and what its environment needs besides."""
-    count = processes(spread)
+def of(folder: Path, spread: Spread | None) -> tuple[list[str], list[dict[str, str]]]:
+    """The command line that trains the run in `folder`, and what the environment of each process needs besides."""
+    command, count = [sys.executable, "-m", WORKER, str(folder)], processes(spread)
     if count == 1:
-        return [sys.executable, "-m", WORKER, str(folder)], {}
-    launcher = ["torch.distributed.run", "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0"]
-    options = ["--local-addr", "127.0.0.1", "--nproc-per-node", str(count), "--max-restarts", "0"]
-    command = [sys.executable, "-m", *launcher, *options, "-m", WORKER, str(folder)]
-    return command, {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": LOOPBACK, "TORCH_CPP_LOG_LEVEL": "ERROR"}
+        return command, [{}]
+    together = {
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        MEETING: str(folder / MEETINGS.replace("*", secrets.token_hex(8))),
+        "GLOO_SOCKET_IFNAME": LOOPBACK,
+        "NCCL_SOCKET_IFNAME": LOOPBACK,
+        # DeepSpeed looks for MPI without them; nobody listens there.
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29500",
+        "OMP_NUM_THREADS": "1",
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+    }
+    return command, [together | {"RANK": str(index), "LOCAL_RANK": str(index)} for index in range(count)]
+
+
+def forget_meetings(folder: Path) -> None:
+    """Removes the files by which processes that are gone found one another."""
+    for meeting in folder.glob(MEETINGS):
+        meeting.unlink(missing_ok=True)
 
 
 def processes(spread: Spread | None) -> int:

@@ -18,11 +18,14 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 
+from backend.training.launching import MEETING
 from studio.settings.train import Sharded, Spread
 
 T = TypeVar("T")
-# One process measures and writes while the others wait; whether it still lives its launcher knows better than a clock.
+# One process measures and writes while the others wait; whether it still lives the keeper knows better than a clock.
 PATIENCE = timedelta(days=2)
+# Processes started together have loaded their libraries and found one another by then.
+MEETING_PATIENCE = timedelta(minutes=10)
 
 
 class Ranks:
@@ -42,8 +45,14 @@ class Ranks:
         if device == "cuda":
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         if not dist.is_initialized():
-            dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
+            self._meet("nccl" if device == "cuda" else "gloo")
         self._talk = dist.new_group(backend="gloo", timeout=PATIENCE)
+
+    def _meet(self, backend: str) -> None:
+        """By a file: torch's other ways listen on every interface and run what anybody sends."""
+        store = dist.FileStore(os.environ[MEETING], self.count)
+        store.set_timeout(MEETING_PATIENCE)
+        dist.init_process_group(backend, store=store, rank=self.index, world_size=self.count, timeout=PATIENCE)
 
     @property
     def first(self) -> bool:

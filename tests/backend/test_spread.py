@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from safetensors.torch import load_file
 
 from studio import events, logs
+from studio.jobs import folder as job_folder
 from tests.worlds import World, start_worker, told, train, world
 
 __all__ = ["train", "world"]
@@ -40,10 +43,14 @@ def test_two_processes_have_the_curve_of_one_across_a_stop(world: World, train: 
     assert train(alone)["type"] == "finished"
     first = start_worker(two)
     wait_for_step(two, 2)
-    (two / "stop").touch()
+    listening = listeners(first.pid)
+    assert listening and all(ip_address(address).is_loopback for address in listening), "nothing is open to a network"
+    first.terminate()  # lets it save
     assert first.wait(timeout=100) == 0 and ended(two)["type"] == "stopped", (two / "output.log").read_text()
     assert load_file(two / "adapter" / "adapter_model.safetensors")
     (two / "stop").unlink()
+    for lost in range(1000, 1100):  # parts of updates that will be done again; only one of the processes drops them
+        (two / "rows" / f"{lost:06}-{lost + 1:06}.parquet").touch()
     assert start_worker(two).wait(timeout=200) == 0, (two / "output.log").read_text()
     assert ended(two)["type"] == "finished" and len(told(two, "resumed")) == 1
     for one, other in zip(steps(alone), steps(two), strict=True):
@@ -59,7 +66,19 @@ def test_two_processes_have_the_curve_of_one_across_a_stop(world: World, train: 
     weights, others = (load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (alone, two))
     for name, weight in weights.items():
         assert others[name].sub(weight).abs().max() < 1e-4
-    assert not list((two / "adapter").glob("rng_state*"))
+    assert not list((two / "adapter").glob("rng_state*")) and not list(two.glob(".meeting-*"))
+
+
+@pytest.mark.timeout(200)
+def test_one_of_two_that_is_killed_interrupts_the_run(world: World) -> None:
+    """The other one notices, and does not tell it as a failure."""
+    folder = world.run(**TRYING | {"max_steps": 5000}, spread=TWO)
+    keeper = start_worker(folder)
+    wait_for_step(folder, 1)
+    second = max(psutil.Process(keeper.pid).children(), key=lambda child: int(child.environ()["RANK"]))
+    second.kill()
+    assert keeper.wait(timeout=60) == 1
+    assert job_folder.status(folder) == "interrupted" and not told(folder, "failed")
 
 
 @pytest.mark.full
@@ -71,7 +90,7 @@ def test_two_processes_that_were_killed_go_on_exactly(world: World) -> None:
     broken = world.run(**settings)
     killed = start_worker(broken)
     wait_for_step(broken, 10)
-    os.kill(killed.pid, signal.SIGKILL)  # its launcher and both processes go with it
+    os.kill(killed.pid, signal.SIGKILL)  # both processes go with it
     killed.wait()
     assert start_worker(broken).wait(timeout=200) == 0, (broken / "output.log").read_text()
     assert len(told(broken, "resumed")) == 1
@@ -79,6 +98,13 @@ def test_two_processes_that_were_killed_go_on_exactly(world: World) -> None:
     assert curve[0] == curve[1] and row_losses(whole) == row_losses(broken)
     one, other = ((folder / "adapter" / "adapter_model.safetensors").read_bytes() for folder in (whole, broken))
     assert one == other
+
+
+def listeners(pid: int) -> set[str]:
+    """The addresses that a process and those it started listen on."""
+    keeper = psutil.Process(pid)
+    found = [socket for one in (keeper, *keeper.children(True)) for socket in one.net_connections("inet")]
+    return {socket.laddr.ip for socket in found if socket.status == psutil.CONN_LISTEN}
 
 
 def wait_for_step(folder: Path, step: int) -> None:

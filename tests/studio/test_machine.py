@@ -102,6 +102,19 @@ def test_no_limit_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert module.cpu_quota() is None
 
 
+def test_kills_for_want_of_memory_are_those_of_the_own_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the whole machine only where no group counts them."""
+    whole = tmp_path / "vmstat"
+    whole.write_text("pgfault 7\noom_kill 5\n")
+    monkeypatch.setattr(module, "VMSTAT", whole)
+    container(tmp_path, monkeypatch, "0::/a/b\n", {"a/memory.events": "oom 9\noom_kill 2\n", "a/b/memory.max": "max"})
+    assert module.memory_kills() == 2
+    (tmp_path / "cgroup" / "a" / "memory.events").unlink()
+    assert module.memory_kills() == 5
+    whole.unlink()
+    assert module.memory_kills() == 0
+
+
 def test_cuda_visible_devices_is_honoured() -> None:
     ids = ["GPU-aa11", "GPU-bb22", "GPU-bb33"]
     assert visible("0,2", ids) == [0, 2]

@@ -20,14 +20,21 @@ def spread(**given: object) -> TrainSettings:
 def test_one_process_is_told_nothing() -> None:
     assert distribution(settings(), "cuda") == {} == distribution(spread(name="single"), "cuda")
     command, environment = launching.of(Path("/run"), None)
-    assert command[-2:] == ["backend.training", "/run"] and not environment
+    assert command[-2:] == ["backend.training", "/run"] and environment == [{}]
 
 
-def test_several_are_started_by_torch_on_loopback() -> None:
-    command, environment = launching.of(Path("/run"), spread(name="ddp", processes=3).spread)
-    assert command[1:3] == ["-m", "torch.distributed.run"] and command[-3:] == ["-m", "backend.training", "/run"]
-    assert command[command.index("--nproc-per-node") + 1] == "3" and "127.0.0.1:0" in command
-    assert environment["GLOO_SOCKET_IFNAME"].startswith("lo")
+def test_several_know_of_one_another_and_meet_in_a_new_file_each_time(tmp_path: Path) -> None:
+    three = spread(name="ddp", processes=3).spread
+    command, environments = launching.of(tmp_path, three)
+    assert command[-3:] == ["-m", "backend.training", str(tmp_path)]
+    assert [one["RANK"] for one in environments] == [one["LOCAL_RANK"] for one in environments] == ["0", "1", "2"]
+    assert {one["WORLD_SIZE"] for one in environments} == {"3"}
+    assert all(one[f"{name}_SOCKET_IFNAME"].startswith("lo") for one in environments for name in ("GLOO", "NCCL"))
+    (meeting,) = {one[launching.MEETING] for one in environments}
+    assert meeting != launching.of(tmp_path, three)[1][0][launching.MEETING]
+    Path(meeting).touch()
+    launching.forget_meetings(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("offload", [False, True])
