@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from studio.datasets.rows import Side
@@ -15,6 +16,13 @@ PLACES = {side: place for place, side in enumerate(SIDES)}
 MOST_LABELS, MOST_BALANCED = 100, 100_000
 # With fewer documents than this a side would stay empty: then the parts of a document are drawn, not the whole.
 FEWEST = 3
+# The columns of a row that say what it teaches; of ids, keys and metadata nothing is in them.
+CONTENTS = ("messages", "tools", "chosen", "rejected", "label", "text")
+
+
+def mark_of(contents: Iterable[str | None]) -> int:
+    """A number of 64 bits for the values of CONTENTS: equal rows have the same, whatever their ids are."""
+    return int.from_bytes(blake2b("\0".join(text or "" for text in contents).encode(), digest_size=8).digest())
 
 
 class Belonging:
@@ -26,8 +34,11 @@ class Belonging:
         self.numbers: dict[tuple[str, int], int] = {}  # (document, part) -> number
         self.labels: dict[int, str] = {}  # group -> label, as long as they may be kept in balance
         self.names: set[str] = set()
-        self.fixed_groups: dict[int, int] = {}
+        self.fixed_groups = array("b")  # of the first groups, which were there before
         self.fixed_documents: dict[str, int] = {}
+        self.fixed_marks: dict[int, int] = {}  # mark → the row in `fixed_sides` that has it
+        self.fixed_sides = array("b")
+        self.equal: dict[int, int] = {}  # row → the side of the equal one that was there before
 
     def add(self, group: int, document: str, part: int, label: str | None = None) -> None:
         """A row: the number of its group of equal rows, where it was cut from, if it was, and its label, if any."""
@@ -38,17 +49,24 @@ class Belonging:
         if document:
             self.parts.append(self.numbers.setdefault((document, part), len(self.numbers)))
 
+    def tie(self, mark: int) -> None:
+        """Puts the row added last where the one with its mark is, or one of its group, if that was there before."""
+        row, group = len(self.groups) - 1, self.groups[-1]
+        if mark in self.fixed_marks:
+            self.equal[row] = self.fixed_sides[self.fixed_marks[mark]]
+        elif group < len(self.fixed_groups):
+            self.equal[row] = self.fixed_groups[group]
+
     def draw(self, digests: list[bytes], sizes: list[int], fractions: dict[Side, float], seed: int) -> array[int]:
         """The side of each row; `digests` and `sizes` are those of the groups."""
         if len(self.parts) == len(self.groups) and self.groups:
             return self._draw_documents(digests, fractions, seed)
         fixed = self.fixed_groups
-        free = [number for number in range(len(digests)) if number not in fixed and sizes[number]] if fixed else None
-        if free is None:
+        if not fixed:
             drawn = [PLACES[side] for side in assign(digests, sizes, fractions, seed, self._strata(sizes))]
             return array("b", [drawn[group] for group in self.groups])
-        sides = assign([digests[group] for group in free], [sizes[group] for group in free], fractions, seed)
-        places = fixed | {group: PLACES[side] for group, side in zip(free, sides, strict=True)}
+        free = assign(digests[len(fixed) :], sizes[len(fixed) :], fractions, seed)
+        places = fixed + array("b", [PLACES[side] for side in free])
         return array("b", [places[group] for group in self.groups])
 
     def _strata(self, sizes: list[int]) -> list[Mix] | None:

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from studio import migrate
-from studio.datasets.carrying import Carried
+from studio.datasets.carrying import Carried, dismissed
 from studio.datasets.drafts import Drafter
 from studio.datasets.formats import Guess, take_for
 from studio.datasets.intake import Intake
@@ -94,8 +94,8 @@ def import_file(
     """
     watch = Watch(progress, should_stop)
     source = find(settings.source, settings.entry)
-    source.open(settings.reading())  # what can't be read is refused before it is copied
     with hold(workspace, check_name(settings.name, "dataset name")) as scratch:
+        source.open(settings.reading(scratch))  # what can't be read is refused before it is copied
         folder = workspace.datasets / settings.name
         before = read_info(folder) if folder.exists() else None
         older = _older(folder, before, settings)
@@ -287,6 +287,7 @@ def _fill(
         carried = Carried(writer)
         if older is not None:
             carried.take(older, watch)
+            carried.ids.dismissed = dismissed(older)
         intake = Intake(
             Drafter(guess.mapping), writer, reader.unit, label,
             ids=carried.ids, again=settings.keep_equal or older is None,
@@ -303,8 +304,7 @@ def _fill(
         writer.finish(path, sides)
     finally:
         writer.close()
-    notes = [f"{intake.known:,} rows were in the dataset already and are not doubled"] if intake.known else []
-    return Filled(intake, sides, notes)
+    return Filled(intake, sides, carried.notes() + intake.notes())
 
 
 def publish(folder: Path, scratch: Path, entry: dict[str, Any], before: dict[str, Any] | None) -> None:

@@ -7,10 +7,10 @@ from array import array
 from collections import Counter
 from typing import Any, NamedTuple, Protocol
 
-from studio.datasets.belonging import PLACES, Belonging
+from studio.datasets.belonging import PLACES, Belonging, mark_of
 from studio.datasets.drafts import Draft, Drafter
 from studio.datasets.records import Record
-from studio.datasets.rows import Side, content_hash, key_id, row_id
+from studio.datasets.rows import Side, compact, content_hash, key_id, row_id
 from studio.datasets.split import side_of
 from studio.datasets.turns import BadRow
 from studio.errors import BadInput
@@ -62,6 +62,10 @@ class Known(Exception):
     """The row is there already."""
 
 
+class Dismissed(Exception):
+    """Somebody decided that the row is to be left out."""
+
+
 class Ids:
     """Gives the rows of one version their ids, and counts equal rows in groups."""
 
@@ -71,13 +75,12 @@ class Ids:
         self.keys: dict[str, int] = {}
         self.carried = 0  # so many groups, the first, were in an older version
         self.others: set[str] = set()  # carried ids that are made from no content
+        self.dismissed: set[str] = set()  # ids of rows that reviews left out
 
-    def carry(self, row: str, again: bool) -> str | None:
-        """The id for a row of another version: its own; None, or with `again` a further one, where it is taken."""
+    def carry(self, row: str) -> str:
+        """The id for a row of another version: its own, or a further one where that is taken."""
         base, _, number = row.partition("-")
         if not CONTENT_ID.fullmatch(row):
-            if row in self.others and not again:
-                return None
             row = self._other(row)
             self.others.add(row)
             return row
@@ -85,8 +88,6 @@ class Ids:
         group = self._group(digest)
         self.carried = len(self.groups)
         if int(number or 1) <= self.sizes[group]:
-            if not again:
-                return None
             self.sizes[group] += 1
             return row_id(digest, self.sizes[group])
         self.sizes[group] = int(number or 1)
@@ -112,9 +113,13 @@ class Ids:
         Raises:
             BadRow: its key was given before.
             Known: without `again`, where an older version has it.
+            Dismissed: reviews left it out.
         """
-        if not again and (self.groups.get(digest, self.carried) < self.carried or self._has(key)):
+        there = self.groups.get(digest, self.carried) < self.carried or self._has(key)
+        if there and not again:
             raise Known
+        if not there and (row_id(digest, 1) if key is None else key_id(key)) in self.dismissed:
+            raise Dismissed
         if key is not None and self._has(key):
             raise BadRow(f"its key “{key[:60]}” stands in the dataset already")
         if key is not None:
@@ -123,6 +128,8 @@ class Ids:
                 raise BadRow(f"its key “{key[:60]}” stands at {first:,} already")
         group = self._group(digest)
         self.sizes[group] += 1
+        while key is None and row_id(digest, self.sizes[group]) in self.dismissed:
+            self.sizes[group] += 1
         return (row_id(digest, self.sizes[group]) if key is None else key_id(key)), group
 
     def _has(self, key: str | None) -> bool:
@@ -148,6 +155,8 @@ class Intake:
         self.ids = ids or Ids()
         self.again = again
         self.known = 0  # rows left out as an older version has them
+        self.dismissed = 0  # rows left out as reviews say so
+        self.moved = 0  # rows that are not where their own column says, but where an equal one is
         self.belonging = Belonging()
         self.own_sides = array("b")
         self.bad: list[BadRecord] = []
@@ -169,9 +178,14 @@ class Intake:
         except Known:
             self.known += 1
             return
+        except Dismissed:
+            self.dismissed += 1
+            return
         self.writer.add(row, draft, record.line, record.file or self.file)
         label = draft.label if draft.kind == "label" else None
         self.belonging.add(group, record.document, record.part, label)
+        if self.belonging.fixed_marks:
+            self.belonging.tie(_mark(draft))
         if side is not None:
             self.own_sides.append(PLACES[side])
 
@@ -191,10 +205,13 @@ class Intake:
     def refuse(self, file: str, skip_bad: bool) -> None:
         """Raises BadInput when there is nothing to learn, and BadRows when rows are bad and may not be left out."""
         total = self.rows + self.bad_count
-        if self.known and not self.rows and not self.bad_count:
+        if (self.known or self.dismissed) and not self.rows and not self.bad_count:
+            had = f"The dataset has all of its {self.known:,} rows already."
+            if self.dismissed:
+                had = f"The dataset has {self.known:,} of its rows, and {self.dismissed:,} were left out in Review."
             raise BadInput(
                 f"There is nothing new in {file}.",
-                f"The dataset has all of its {self.known:,} rows already.",
+                had,
                 "Choose another file, or take equal rows in again with --keep-equal.",
                 field="source",
             )
@@ -227,7 +244,29 @@ class Intake:
         return "; ".join(parts) + (f"; and {rest:,} more with other reasons." if rest else ".")
 
     def sides(self, fractions: dict[Side, float], seed: int) -> array[int]:
-        """Of each row the place of its side in SIDES: as its own column says, else drawn."""
-        if self.own_sides:
-            return self.own_sides
-        return self.belonging.draw(list(self.ids.groups), self.ids.sizes, fractions, seed)
+        """Of each row the place of its side in SIDES: as its own column says, else drawn; but where an equal row is
+        that was there before."""
+        sides = self.own_sides or self.belonging.draw(list(self.ids.groups), self.ids.sizes, fractions, seed)
+        for row, place in self.belonging.equal.items():
+            self.moved += bool(self.own_sides) and sides[row] != place
+            sides[row] = place
+        return sides
+
+    def notes(self) -> list[str]:
+        """What became of rows that the dataset knew before; complete once the sides are given."""
+        notes = []
+        if self.known:
+            notes.append(f"{self.known:,} rows were in the dataset already and are not doubled")
+        if self.dismissed:
+            notes.append(
+                f"{self.dismissed:,} rows that were excluded or discarded in Review are left out; to have them back, "
+                "import the file as a new version instead of adding it, and include them there"
+            )
+        if self.moved:
+            notes.append(f"{self.moved:,} rows are not on the side their column says, but where an equal row is")
+        return notes
+
+
+def _mark(draft: Draft) -> int:
+    turns = (draft.messages, draft.tools, draft.chosen, draft.rejected)
+    return mark_of([*(compact(value) if value else None for value in turns), draft.label, draft.text])

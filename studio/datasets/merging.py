@@ -31,8 +31,9 @@ def merge(
 ) -> Imported:
     """Merges the latest versions.
 
-    A row that several datasets have is taken once, from the first of them, and is on the side it has there; so no row
-    stands on two sides. Reviews that were not frozen yet stay behind, and a note says so.
+    A row that several datasets have, whatever its ids there are, is taken once, from the first of them, and is on the
+    side it has there; so no row stands on two sides. Another row with the same id gets a further one. Reviews that
+    were not frozen yet stay behind, and a note says so.
 
     Args:
         progress: called now and then with rows done, rows in all, and what is being done.
@@ -115,6 +116,7 @@ def _save(datasets: list[Dataset], settings: MergeSettings, folder: Path) -> dic
 
 def _notes(datasets: list[Dataset], carried: Carried) -> list[str]:
     notes = [f"{carried.known:,} equal rows were taken once"] if carried.known else []
+    notes += carried.notes()
     for dataset in datasets:
         if waiting := len(Reviews(dataset).pending()):
             notes.append(f"{waiting:,} reviews of “{dataset.name}” are in no version yet and stayed behind")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.datasets.freezing import freeze
 from studio.datasets.importing import Stopped, import_file
 from studio.datasets.merging import merge
 from studio.datasets.reviews import Reviews
@@ -81,8 +82,6 @@ def test_a_row_with_a_key_is_not_doubled(workspace, tmp_path):
 
 
 def test_reviews_that_a_version_has_are_not_asked_for_again(workspace, tmp_path):
-    from studio.datasets.freezing import freeze
-
     dataset = bring(workspace, write(tmp_path / "a.jsonl", pairs(range(20))), "set")
     first = next(iter(dataset.rows()))
     Reviews(dataset).apply([{"type": "exclude", "row": first.row_id}])
@@ -105,7 +104,9 @@ def test_datasets_are_merged_with_their_ids_and_sides(workspace, tmp_path):
     about = both.version_info()
     assert (about["rows"], about["counts"], about["kind"]) == (50, both.counts(), "chat")
     assert about["reasons"] == ["merged from “one” (30 rows), “two” (20 rows)"]
-    assert about["notes"] == ["10 equal rows were taken once"]
+    other = sum(sides(one)[row] != side for row, side in sides(two).items() if row in sides(one))
+    told = f"{other} equal rows had another side than the first of them, whose side holds"
+    assert other and about["notes"] == ["10 equal rows were taken once", told]
     saved = json.loads((both.folder / "source" / "0001" / "merge.json").read_text())
     assert saved["versions"] == {"one": 1, "two": 1}
 
@@ -131,3 +132,90 @@ def test_a_merge_that_makes_no_sense_is_refused_and_leaves_nothing(workspace, tm
     with pytest.raises(Stopped):
         merge(workspace, MergeSettings(datasets=["one", "two"], name="all"), None, lambda: True)
     assert sorted(workspace.names("datasets")) == ["one", "text", "two"]
+
+
+def keyed(start: int, numbers, **more) -> list[dict]:
+    return [{"id": start + n, **pair} for n, pair in enumerate(pairs(numbers, **more))]
+
+
+def on_two_sides(dataset: Dataset) -> int:
+    """How many texts stand on more than one side."""
+    found: dict[str, set[str]] = {}
+    for row in dataset.rows():
+        found.setdefault(json.dumps(row.messages), set()).add(row.split)
+    return sum(len(where) > 1 for where in found.values())
+
+
+def test_rows_that_only_share_a_key_are_all_merged(workspace, tmp_path):
+    one = bring(workspace, write(tmp_path / "a.jsonl", keyed(0, range(10))), "one", mapping=["key=id"])
+    bring(workspace, write(tmp_path / "b.jsonl", keyed(0, range(8, 18))), "two", mapping=["key=id"])
+    both = merged(workspace, "one", "two")
+    assert {row.messages[0]["content"] for row in both.rows()} == {f"question {n}" for n in range(18)}
+    assert len(sides(both)) == 18 and "2 equal rows were taken once" in both.version_info()["notes"]
+    assert list(sides(both))[10:] == [f"{row}-2" for row in list(sides(one))[2:]]
+
+
+def test_copies_in_one_dataset_stay_copies(workspace, tmp_path):
+    bring(workspace, write(tmp_path / "a.jsonl", pairs([1, 1, 2])), "one")
+    bring(workspace, write(tmp_path / "b.jsonl", pairs([1, 1, 1, 2, 3, 3])), "two")
+    both = merged(workspace, "one", "two")
+    found = sorted(row.messages[0]["content"][-1] for row in both.rows())
+    assert "".join(found) == "111233" and len(sides(both)) == 6 and not on_two_sides(both)
+
+
+@pytest.mark.parametrize("keep_equal", [False, True])
+def test_equal_rows_under_other_keys_stand_on_one_side(workspace, tmp_path, keep_equal):
+    bring(workspace, write(tmp_path / "a.jsonl", keyed(0, range(10), split="train")), "one", mapping=["key=id"])
+    bring(workspace, write(tmp_path / "b.jsonl", keyed(50, range(10), split="test")), "two", mapping=["key=id"])
+    both = merged(workspace, "one", "two", keep_equal=keep_equal)
+    assert both.counts()["train"] == (20 if keep_equal else 10) == both.version_info()["rows"]
+    told = "10 equal rows had another side than the first of them, whose side holds"
+    assert told in both.version_info()["notes"]
+
+
+def test_the_same_texts_under_new_keys_are_added_where_they_stand(workspace, tmp_path):
+    old = bring(workspace, write(tmp_path / "a.jsonl", keyed(0, range(40))), "set", mapping=["key=id"])
+    before = sides(old)
+    source = write(tmp_path / "b.jsonl", keyed(90, range(40)))
+    new = bring(workspace, source, "set", mapping=["key=id"], append=True, seed=5)
+    after = sides(new)
+    assert len(after) == 80 and not on_two_sides(new)
+    assert {row: after[row] for row in before} == before
+
+
+@pytest.mark.parametrize("key", [[], ["key=id"]])
+def test_a_column_of_sides_does_not_part_equal_rows(workspace, tmp_path, key):
+    bring(workspace, write(tmp_path / "a.jsonl", keyed(0, range(20))), "set", mapping=key)
+    source = write(tmp_path / "b.jsonl", keyed(50, range(10, 30), split="train"))
+    new = bring(workspace, source, "set", mapping=key, append=True, keep_equal=True)
+    assert len(sides(new)) == 40 and not on_two_sides(new)
+    held_out = sum(row.split != "train" for row in new.rows() if row.source_file == "b.jsonl")
+    notes = new.version_info()["notes"]
+    assert held_out and notes == [
+        f"{held_out} rows are not on the side their column says, but where an equal row is",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", [[], ["key=id"]])
+@pytest.mark.parametrize("keep_equal", [False, True])
+def test_what_was_discarded_is_not_added_again(workspace, tmp_path, key, keep_equal):
+    source = write(tmp_path / "a.jsonl", keyed(0, range(20)))
+    dataset = bring(workspace, source, "set", mapping=key)
+    no, out, back, *_ = sides(dataset)
+    Reviews(dataset).apply([{"type": "judge", "row": no, "status": "discarded"}, {"type": "exclude", "row": out}])
+    Reviews(dataset).apply([{"type": "exclude", "row": back}])
+    Reviews(dataset).include(back)
+    freeze(workspace, "set")
+    with pytest.raises(BadInput, match="has 18 of its rows, and 2 were left out in Review"):
+        bring(workspace, source, "set", mapping=key, append=True)
+    if key and keep_equal:
+        return  # a key stands for one row only
+    write(source, keyed(0, range(22)))
+    new = bring(workspace, source, "set", mapping=key, append=True, keep_equal=keep_equal)
+    assert not {no, out} & set(sides(new)) and back in sides(new)
+    assert len(sides(new)) == (38 if keep_equal else 20)
+    assert "2 rows that were excluded or discarded in Review are left out" in new.version_info()["notes"][-1]
+    anew = bring(workspace, source, "set", mapping=key)  # the way back that the note tells
+    assert set(Reviews(anew).pending()) == {no, out}
+    Reviews(anew).include(no)
+    assert set(Reviews(anew).pending()) == {out} and len(sides(anew)) == 22
