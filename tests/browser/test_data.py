@@ -221,7 +221,7 @@ def test_edit_exclude_undo_and_freeze(studio, page, tmp_path, page_faults):
     page.get_by_role("button", name="Changed 2").click()
     expect(page.locator("[data-row]")).to_have_count(2)
     page.get_by_role("button", name="Freeze version 2").click()
-    expect(page.locator(".told").first).to_contain_text("Version 2 was made from version 1: 1 edited, 1 excluded.")
+    expect(page.locator(".told").first).to_contain_text("Version 2 was made from version 1: 1 edited, 1 left out.")
     old, new = Dataset.open(studio.workspace, "reviewed").versions()
     assert [row.messages[-1]["content"] for row in dataset.rows(old)][:2] == ["Answer 0.", "Answer 1."]
     rows = list(Dataset.open(studio.workspace, "reviewed").rows(new))
