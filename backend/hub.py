@@ -24,6 +24,7 @@ from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
 from studio.errors import BadInput, Broken, Offline
+from studio.files import inside
 from studio.hub import ANSWER_SECONDS, PROBE_SECONDS, in_time, in_words, short
 from studio.models.folder import wanted
 
@@ -155,6 +156,9 @@ def fetch(listing: Listing, folder: Path, tick: Callable[[int, str], None], chec
     Args:
         tick: called with (bytes there, of all files; name of the file); what it raises ends the download.
         check: called once all but the weights are there: what is wrong shows before gigabytes are fetched.
+
+    Raises:
+        Refused: a file's name leads out of `folder`.
     """
     before = 0
     checked = False
@@ -162,14 +166,15 @@ def fetch(listing: Listing, folder: Path, tick: Callable[[int, str], None], chec
         if file.name.endswith(".safetensors") and not checked:
             check()
             checked = True
-        if not (folder / file.place).exists():
+        if not inside(folder, file.place).exists():
             _fetch_file(listing, file, folder, lambda there, base=before, name=file.name: tick(base + there, name))  # type: ignore[misc]
         before += file.size
         tick(before, file.name)
 
 
 def _fetch_file(listing: Listing, file: HubFile, folder: Path, tick: Callable[[int], None]) -> None:
-    part = folder / f"{file.place}.part"
+    target = inside(folder, file.place)
+    part = target.with_name(f"{target.name}.part")
     url = hf_hub_url(listing.repo, file.name, revision=listing.revision, repo_type=listing.kind)
     with open(part, "ab") as stream:
         if stream.tell() > file.size:
@@ -202,7 +207,7 @@ def _fetch_file(listing: Listing, file: HubFile, folder: Path, tick: Callable[[i
     if file.digest and digest(part, file.digest) != file.digest:
         part.unlink()
         raise _damaged(listing, file)
-    os.replace(part, folder / file.place)
+    os.replace(part, target)
 
 
 def digest(path: Path, like: str) -> str:

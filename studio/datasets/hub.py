@@ -22,6 +22,7 @@ DEFAULT = "default"
 SPLIT = re.compile(
     r"(?:^|[/_.-])(train|training|test|testing|validation|valid|val|dev|eval)(?=$|[/_.-])", re.IGNORECASE
 )
+NAMED = re.compile(r"[\w.-]{1,100}")
 PART = re.compile(r"[/_.-]?\d{2,}(?:-of-\d+)?.*$")
 MOST_NAMES = 30
 
@@ -89,7 +90,7 @@ def look_up(repo: str, revision: str = "") -> HubDataset:
 
     Raises:
         Offline, NotFound, Refused: as for models.
-        BadInput: it has no Parquet files, and the hub made none of it.
+        BadInput: it has no Parquet files, and the hub made none of it; or a split has a name that leads elsewhere.
     """
     try:
         info = in_time(lambda: _ask(repo, revision or None))
@@ -122,6 +123,14 @@ def _converted(repo: str) -> Any:
 
 
 def _part(item: Any, config: str, split: str) -> Part:
+    """One file. Splits name the files that are written here, so no other characters come through."""
+    if not NAMED.fullmatch(split):
+        raise BadInput(
+            "This dataset can't be imported from the hub.",
+            f"Its card calls a split “{split[:80]}”; such names have letters, digits, and . _ - only.",
+            "Choose another dataset, or download its files with a browser, and import those.",
+            field="source",
+        )
     digest = item.lfs.sha256 if item.lfs else item.blob_id or ""
     return Part(item.rfilename, config, split, item.size or 0, digest)
 

@@ -113,6 +113,28 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("split", ["../../../../../evil", "/evil", "a\\b", "a/b"])
+@pytest.mark.parametrize("kind", ["import_data", "fetch_dataset"])
+def test_a_split_that_leads_elsewhere_is_refused(workspace, hub, split, kind):
+    configs = [{"config_name": "default", "data_files": [{"split": split, "path": "d/*"}]}]
+    hub.repos["datasets/org/data"] = Repo({"d/a.parquet": parquet(0, 3)}, card={"configs": configs})
+    end, _ = work(workspace, hub, kind)
+    assert end["type"] == "failed" and split in end["why"], end
+    assert not list(workspace.root.parent.rglob("*evil*")) and not list(workspace.root.rglob("*.parquet*"))
+
+
+def test_no_file_is_written_outside_its_folder(tmp_path, hub, monkeypatch):
+    from backend.hub import HubFile, Listing, fetch
+    from studio.errors import Refused
+
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    listing = Listing("org/data", COMMIT, (HubFile("a.parquet", 3, "", "../evil"),), "", (), "dataset")
+    with pytest.raises(Refused):
+        fetch(listing, folder, lambda *_: None, lambda: None)
+    assert list(tmp_path.iterdir()) == [folder] and not hub.requests
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_can_not_be_fetched_is_said_in_words(workspace, hub, case):
     files, given, words = REFUSED[case]
