@@ -45,7 +45,7 @@ class Address:
     def write(
         self, prompts: Sequence[Turns], temperature: float, seed: int, tokens: int, should_stop: Callable[[], bool]
     ) -> list[str]:
-        """One answer for each conversation, "" for those not asked any more after a stop.
+        """One answer for each conversation, "" for those cut off or not asked any more after a stop.
 
         Raises:
             Offline, Refused, NotFound, Broken: in words.
@@ -97,8 +97,11 @@ class Address:
             connection.close()
 
     def _said(self, answer: bytes) -> str:
+        """What was answered; "" when it was cut off."""
         try:
-            return str(json.loads(answer)["choices"][0]["message"]["content"] or "")
+            choice = json.loads(answer)["choices"][0]
+            said = str(choice["message"]["content"] or "")
+            return "" if choice.get("finish_reason") == "length" else said
         except (ValueError, LookupError, TypeError):
             raise Broken(
                 f"{self.url.netloc} does not answer as OpenAI's interface does.",

@@ -19,6 +19,7 @@ class Writer(ThreadingHTTPServer):
         self.asked: list[dict] = []
         self.statuses: list[int] = []
         self.say = lambda text: f"Number {len(self.asked)}: {text[::-1]}"
+        self.finish = "stop"
         self.raw: bytes | None = None
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
 
@@ -35,7 +36,8 @@ class Answer(BaseHTTPRequestHandler):
         writer.asked.append(body | {"path": self.path, "key": self.headers["Authorization"]})
         status = writer.statuses.pop(0) if writer.statuses else 200
         text = writer.say(body["messages"][-1]["content"].split("\n\n")[-1])
-        data = writer.raw or json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+        choice = {"message": {"content": text}, "finish_reason": writer.finish}
+        data = writer.raw or json.dumps({"choices": [choice]}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

@@ -78,6 +78,12 @@ def test_drafts_that_repeat_or_give_away_are_left_out(workspace, desk, writer):
     assert result["added"] == 1 and result["left_out"] == {"like a held-out row": 2, "there already": 3}
 
 
+def test_answers_that_were_cut_off_are_no_drafts(workspace, desk, writer):
+    writer.finish = "length"
+    result = run(workspace, address=writer.url, count=2)
+    assert result["added"] == 0 and not Additions(desk.folder).rows()
+
+
 def test_busy_addresses_are_asked_again_and_others_explained(workspace, desk, writer):
     writer.statuses = [429, 503]
     assert run(workspace, address=writer.url, count=2)["added"] == 2
