@@ -59,6 +59,8 @@ def test_killed_at_twenty_random_moments(method: str, world: World) -> None:
     given = {"name": method} | ({"dropout": 0.3} if method == "lora" else {})
     settings = TrainSettings.model_validate(SHORT | LONG | {"method": given})
     kills = int(os.environ.get("FLEXTUNE_KILLS", "20"))
-    outcome = campaign(world.workspace, settings, kills, random.Random(), print)
-    assert outcome.kills >= min(kills, 12), "the run was too short for so many kills"
-    assert not outcome.different
+    done = 0
+    while done < kills:  # a run that came to its end before so many kills is followed by another
+        outcome = campaign(world.workspace, settings, kills - done, random.Random(), print)
+        assert not outcome.different and outcome.kills
+        done += outcome.kills
