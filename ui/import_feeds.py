@@ -210,19 +210,20 @@ def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
         settings = check(ImportSettings, given, "It can't be read like this.")
     except StudioError as error:
         return known | {"error": words(error, ADVICE)}
-    try:
-        return known | _look(settings, bool(body.get("patient")))
-    except (StudioError, OSError) as error:
-        return known | {"error": words(error, ADVICE)} | _columns(settings)
+    with uploads.scratch() as scratch:
+        try:
+            return known | _look(settings, scratch, bool(body.get("patient")))
+        except (StudioError, OSError) as error:
+            return known | {"error": words(error, ADVICE)} | _columns(settings, scratch)
 
 
-def _look(settings: ImportSettings, patient: bool) -> Words:
+def _look(settings: ImportSettings, scratch: Path, patient: bool) -> Words:
     from studio.datasets.preview import preview
     from studio.datasets.sources import find
 
     source = find(settings.source, settings.entry)
     seconds = PATIENT if patient else QUICK
-    found = preview(source, settings.mapping, SHOWN_ROWS, settings.reading(), settings.read_as, seconds)
+    found = preview(source, settings.mapping, SHOWN_ROWS, settings.reading(scratch), settings.read_as, seconds)
     guess = found.guess.mapping
     return {
         "format": found.guess.format,
@@ -259,13 +260,13 @@ def _row(row: Row, source: str) -> Words:
     return drawn
 
 
-def _columns(settings: ImportSettings) -> Words:
+def _columns(settings: ImportSettings, scratch: Path) -> Words:
     """The columns of a source that can be read and is not understood, with what the first row has in them."""
     from studio.datasets.readers import columns_of, sample
     from studio.datasets.sources import find
 
     try:
-        records = sample(find(settings.source, settings.entry).open(settings.reading()))
+        records = sample(find(settings.source, settings.entry).open(settings.reading(scratch)))
     except (StudioError, OSError):
         return {}
     columns = columns_of(records)[:SHOWN_COLUMNS]

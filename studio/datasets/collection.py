@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -21,7 +22,7 @@ from studio.datasets import archives
 from studio.datasets.readers import DOCUMENTS, READABLE, SAMPLE_ROWS, ending, open_reader
 from studio.datasets.records import FileReader, Reader, Reading, Record, refuse
 from studio.datasets.split import side_of
-from studio.errors import BadInput
+from studio.errors import BadInput, NoRoom
 
 # What lies beside data and is none.
 BESIDE = re.compile(
@@ -30,6 +31,7 @@ BESIDE = re.compile(
 )
 HEADED = 40  # files that a sample is drawn from
 SHOWN = 4
+SPARE = 64 << 20  # bytes that stay free when something is unpacked
 SIDE = re.compile(r"([A-Za-z]+(?:[_-]out)?)(?=$|[-_.\d])")
 
 
@@ -47,7 +49,7 @@ class Member:
 
     @contextmanager
     def path(self) -> Iterator[Path]:
-        """Where it lies; what was unpacked for it is gone afterwards."""
+        """Where it lies; what was unpacked for it, in a folder of its own, is gone afterwards."""
         if isinstance(self.fetch, Path):
             yield self.fetch
             return
@@ -55,7 +57,7 @@ class Member:
         try:
             yield found
         finally:
-            found.unlink(missing_ok=True)
+            shutil.rmtree(found.parent, ignore_errors=True)
 
 
 class Collection(FileReader):
@@ -168,18 +170,26 @@ class Zipped(Collection):
         self.place = tempfile.mkdtemp(dir=reading.scratch, prefix="unpacked-")
         weakref.finalize(self, shutil.rmtree, self.place, ignore_errors=True)
         members = [
-            Member(entry.filename, entry.file_size, lambda entry=entry: self._unpack(entry))  # type: ignore[misc]
+            Member(entry.filename, entry.file_size, partial(_unpack, path, Path(self.place), entry))
             for entry in entries
             if not entry.filename.startswith("__MACOSX/")
         ]
-        self.path = path
         super().__init__(path, "zip", members, replace(reading, depth=reading.depth + 1))
 
-    def _unpack(self, entry: zipfile.ZipInfo) -> Path:
-        target = Path(tempfile.mkdtemp(dir=self.place)) / (PurePosixPath(entry.filename).name or "file")
-        with archives.opened(self.path) as archive:
-            archives.extract(self.path, archive, entry, target)
-        return target
+
+def _unpack(path: Path, place: Path, entry: zipfile.ZipInfo) -> Path:
+    """One file of the zip at `path`, in a folder of its own below `place`."""
+    free = shutil.disk_usage(place).free
+    if free < entry.file_size + SPARE:
+        raise NoRoom(
+            f"The disk has no room to unpack {path.name}.",
+            f"“{entry.filename[:120]}” in it has {entry.file_size / 1e6:,.0f} MB; {free / 1e6:,.0f} MB are free.",
+            "Free some space (empty the trash, delete old runs) and try again.",
+        )
+    target = Path(tempfile.mkdtemp(dir=place)) / (PurePosixPath(entry.filename).name or "file")
+    with archives.opened(path) as archive:
+        archives.extract(path, archive, entry, target)
+    return target
 
 
 def _is_beside(name: str) -> bool:

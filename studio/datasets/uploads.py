@@ -9,6 +9,8 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from studio.errors import NotFound
@@ -79,6 +81,15 @@ class Uploads:
         """Removes an upload, also one without a file yet."""
         if re.fullmatch(r"[0-9a-f]{16}", upload):
             shutil.rmtree(inside(self.folder, upload), ignore_errors=True)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder to unpack to while something is looked at; one that a kill left is swept as uploads are."""
+        upload, folder = self.new_folder()
+        try:
+            yield folder
+        finally:
+            self.discard(upload)
 
     def sweep(self) -> None:
         """Removes what nobody needs any more."""

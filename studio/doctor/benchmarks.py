@@ -58,12 +58,13 @@ class Benchmarks:
 
     Args:
         sources: `FILE` or `FILE:COLUMN`; without a column, every text of a record counts.
+        scratch: where archives among them unpack.
 
     Raises:
         NotFound, BadInput: a file can't be read, or has no such column.
     """
 
-    def __init__(self, sources: list[str]) -> None:
+    def __init__(self, sources: list[str], scratch: Path | None = None) -> None:
         self.runs: dict[int, tuple[Pieces, np.ndarray[Any, np.dtype[np.int8]]]] = {}
         self.names: list[str] = []
         self.short = 0
@@ -72,7 +73,7 @@ class Benchmarks:
         for source in sources:
             path, column = parted(source)
             self.names.append(path.name)
-            for text in texts(path, column):
+            for text in texts(path, column, scratch):
                 self._gather(text, gathered, owners)
         for length, pieces in gathered.items():
             self.runs[length] = _settled(pieces, owners[length])
@@ -154,8 +155,9 @@ def parted(source: str) -> tuple[Path, str]:
     return Path(name), column
 
 
-def texts(path: Path, column: str) -> Iterator[str]:
+def texts(path: Path, column: str, scratch: Path | None = None) -> Iterator[str]:
     """The texts of a benchmark file, in any format that can be imported."""
+    from studio.datasets import records
     from studio.datasets.readers import open_reader
 
     if not path.is_file():
@@ -163,7 +165,7 @@ def texts(path: Path, column: str) -> Iterator[str]:
             f"There is no file {path}.", "It was named as a benchmark.", "Check its path.", field="benchmark"
         )
     seen = False
-    for record in open_reader(path).records():
+    for record in open_reader(path, records.Reading(scratch=scratch)).records():
         if record.values is None:
             continue
         if column and column not in record.values:

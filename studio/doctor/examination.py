@@ -14,6 +14,7 @@ from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.likeness import common_pieces
 from studio.datasets.reviews import Change, Reviews
 from studio.datasets.store import Dataset
+from studio.datasets.uploads import Uploads
 from studio.doctor import languages, personal
 from studio.doctor.amount import Amount
 from studio.doctor.answers import Answers
@@ -29,6 +30,7 @@ from studio.doctor.tokens import Tokens
 from studio.doctor.turns import Turns
 from studio.errors import StudioError
 from studio.settings.doctor import DoctorSettings
+from studio.workspace import Workspace
 
 SAMPLE = 1000
 OFTEN = 64  # rows between two looks at the stop file
@@ -141,12 +143,16 @@ class Round:
             "amount": partial(Amount, settings.goal),
             "personal": partial(personal.Personal, self.country),
             "languages": languages.Languages,
-            "benchmarks": partial(Benchmarks, settings.benchmark),
+            "benchmarks": self._benchmarks,
             "copies": self._copies,
         }
         for family, make in made.items():
             if self._wanted(family) and (family != "benchmarks" or settings.benchmark):
                 yield make()
+
+    def _benchmarks(self) -> Benchmarks:
+        with Uploads(Workspace(self.dataset.folder.parents[1])).scratch() as scratch:
+            return Benchmarks(self.settings.benchmark, scratch)
 
     def _copies(self) -> Copies:
         texts = (Reading(0, row) for row in self.sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 
 from studio import preferences
+from studio.datasets import archives
 from studio.datasets.importing import import_file
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.settings.importing import ImportSettings
 from tests.backend import fake_hub
 from tests.backend.fake_hub import Repo
+from tests.studio.datasets.malformed import packed
 from ui import import_feeds
 from ui.telling import words
 
@@ -53,6 +56,20 @@ def test_several_files_of_one_upload_are_previewed_together(page):
     assert (found["file"], found["bytes"]) == ("test.jsonl and 1 more", len(rows(0, 8)))
     assert found["sides"] == {"train": 6, "validation": 0, "test": 2}
     assert {row["file"] for row in found["rows"]} == {"test.jsonl", "train.jsonl"}
+
+
+@pytest.mark.parametrize("data", [rows(0, 6), b"a,b\n1,2\n"])
+def test_a_preview_unpacks_below_the_workspace_and_tidies_up(page, workspace, monkeypatch, data):
+    upload = send(page, "a.zip", packed({"a.csv" if b"," in data[:2] else "a.jsonl": data}))
+    monkeypatch.setattr(tempfile, "tempdir", str(workspace.root / "elsewhere"))
+    unpacked = []
+    extract = archives.extract
+    monkeypatch.setattr(archives, "extract", lambda *given: (unpacked.append(given[3]), extract(*given)))
+    found = preview(page, upload=upload)
+    assert found["columns"] and unpacked
+    uploads = workspace.jobs / ".uploads"
+    assert all(uploads in path.parents for path in unpacked)
+    assert [path.name for path in uploads.iterdir()] == [upload]
 
 
 def test_a_document_is_cut_as_the_form_says(page):

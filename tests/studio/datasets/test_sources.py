@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from studio.datasets.collection import SPARE
 from studio.datasets.importing import import_file
 from studio.datasets.intake import BadRows
 from studio.datasets.readers import open_reader
+from studio.datasets.records import Reading
 from studio.datasets.sources import find
 from studio.datasets.store import Dataset
-from studio.errors import BadInput, StudioError
+from studio.errors import BadInput, NoRoom, StudioError
 from studio.settings.importing import ImportSettings
 from tests.studio.datasets.malformed import SOUND, packed, pdf
 
@@ -111,8 +116,19 @@ def test_nothing_that_was_unpacked_is_left(workspace, tmp_path):
     dataset = bring(workspace, tmp_path / "a.zip")
     assert dataset.version_info()["rows"] == 12
     assert "in.zip/b.jsonl" in {row.source_file for row in dataset.rows()}
-    kept = [path.name for path in dataset.folder.rglob("*") if path.is_file()]
-    assert sorted(kept) == ["0001.parquet", "a.zip", "dataset.json"]
+    kept = [path.name for path in dataset.folder.rglob("*")]
+    assert sorted(kept) == ["0001", "0001.parquet", "a.zip", "dataset.json", "source", "versions"]
+
+
+def test_zips_unpack_below_the_workspace_and_only_where_there_is_room(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
+    (tmp_path / "a.zip").write_bytes(packed({"a.jsonl": pairs(0, 9), "in.zip": packed({"b.jsonl": pairs(9, 3)})}))
+    assert bring(workspace, tmp_path / "a.zip").version_info()["rows"] == 12
+    reading = Reading(scratch=tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=SPARE + 5))
+    with pytest.raises(NoRoom) as caught:
+        open_reader(tmp_path / "a.zip", reading)
+    assert "a.jsonl" in caught.value.why
 
 
 def rows_of(workspace, path: Path, data, **given):

@@ -56,6 +56,20 @@ def test_sweeping_keeps_what_is_wanted(uploads, workspace):
     assert {place.name for place in uploads.folder.iterdir()} == {fresh, reading}
 
 
+def test_what_is_unpacked_is_gone_afterwards_or_after_a_day(uploads):
+    with uploads.scratch() as scratch:
+        (scratch / "a.csv").write_text("x")
+        uploads.sweep()
+        assert scratch.is_dir()
+    assert not list(uploads.folder.iterdir())
+    killed = uploads.scratch()
+    left = killed.__enter__()
+    past = time.time() - KEPT_SECONDS - 60
+    os.utime(left.parent, (past, past))
+    uploads.sweep()
+    assert not list(uploads.folder.iterdir()) and killed
+
+
 @given(st.text(max_size=300))
 def test_any_name_becomes_one_that_can_be_written(name):
     made = safe_name(name)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 
 import pytest
 
 from studio.errors import BadInput, NotFound
+from tests.studio.datasets.malformed import packed
 from tests.studio.doctor.conftest import examine, lines, talk
 
 ITEM = "Natalia sold clips to forty-eight of her friends in April, and then she sold half as many clips in May."
@@ -53,3 +55,14 @@ def test_one_column_of_a_file(make, benchmark):
 def test_a_file_that_is_not_there(make, tmp_path):
     with pytest.raises(NotFound, match=r"none\.jsonl"):
         examine(make([talk("a", "b")]), benchmark=[str(tmp_path / "none.jsonl")])
+
+
+def test_a_packed_benchmark_unpacks_below_the_workspace(make, benchmark, tmp_path, monkeypatch):
+    path, _ = benchmark
+    archive = tmp_path / "gsm.zip"
+    archive.write_bytes(packed({path.name: path.read_bytes()}))
+    dataset = make([talk(f"Solve it! {ITEM}", "72"), *(talk(f"Name {n}", f"It is {n}") for n in range(12))])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
+    examined = examine(dataset, benchmark=[str(archive)])
+    assert any(finding.kind == "benchmarks" for finding in examined.findings)
+    assert not list(dataset.folder.parents[1].glob("jobs/.uploads/*"))
