@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from studio.datasets.additions import SYNTHETIC
 from studio.datasets.guidelines import FEEDBACK, Name
 from studio.datasets.judgements import ACCEPTED, DECIDED, DISCARDED, DRAFT, Eye, change_of, last_judgement
 from studio.datasets.queue import Queue
@@ -52,22 +53,15 @@ class Span(Strict):
     text: str = ""
 
 
-class Judgement(Strict):
-    """What a reviewer decided on one row, or alike on several.
+class Said(Strict):
+    """What a judgement says, on the page as in a file.
 
     Args:
-        key: made by who sends it; the same key is taken in once.
-        of: the rows; `texts` and `spans` belong to one row only.
-        like: the number of a judgement of the row, by whomever, to decide as it does.
-        choice: which of two answers as they were shown is the better one.
+        choice: which of two answers is the better one.
         tags: tag → text, None for one that is taken away.
     """
 
-    key: str = Field(min_length=8, max_length=80)
-    of: list[Of] = Field(min_length=1)
     status: Literal["pending", "draft", "accepted", "discarded"]
-    like: int | None = None
-    texts: list[Text] = Field(default_factory=list)
     label: Name | None = None
     choice: Literal["chosen", "rejected", "tie"] | None = None
     ratings: dict[str, int] = Field(default_factory=dict)
@@ -81,6 +75,29 @@ class Judgement(Strict):
         if any(not 1 <= value <= 5 for value in ratings.values()):
             raise ValueError("a rating is a number from 1 to 5")
         return ratings
+
+    @field_validator("tags")
+    @classmethod
+    def _by_hand(cls, tags: dict[str, str | None]) -> dict[str, str | None]:
+        if SYNTHETIC in tags:
+            raise ValueError(f"“{SYNTHETIC}” says that a model wrote the row, and is not for judging")
+        return tags
+
+
+class Judgement(Said):
+    """What a reviewer decided on one row, or alike on several.
+
+    Args:
+        key: made by who sends it; the same key is taken in once.
+        of: the rows; `texts` and `spans` belong to one row only.
+        like: the number of a judgement of the row, by whomever, to decide as it does.
+        choice: of the two answers as they were shown.
+    """
+
+    key: str = Field(min_length=8, max_length=80)
+    of: list[Of] = Field(min_length=1)
+    like: int | None = None
+    texts: list[Text] = Field(default_factory=list)
 
 
 class Outcome(Strict):
@@ -112,6 +129,7 @@ def judge(queue: Queue, eye: Eye, judgement: Judgement) -> Outcome:
     for _ in range(TRIES):
         if number := known(queue, judgement.key, judgement.of[0].row):
             return Outcome(key=judgement.key, number=number)
+        _all_there(queue, judgement)
         changed = [of.row for of in judgement.of if not (_as_seen(queue, eye, of) or _alike(queue, eye, judgement, of))]
         free = [of for of in judgement.of if of.row not in changed]
         if not free:
@@ -128,11 +146,17 @@ def judge(queue: Queue, eye: Eye, judgement: Judgement) -> Outcome:
 def take_back(queue: Queue, eye: Eye, key: str, row_id: str) -> str:
     """Takes the judgement with that key back; one that does not stand any more is no error. Returns its row.
 
+    Of a batch with others' judgements, as a file brings them, only the rows of this one are taken back.
+
     Raises:
         Refused: a version has it already.
     """
     if number := known(queue, key, row_id):
-        queue.reviews.undo(number=number)
+        deeds = queue.reviews.log().standing.get(number, [])
+        own = dict.fromkeys(deed["row"] for deed in deeds if deed.get("key") == key)
+        alone = all(deed["row"] in own for deed in deeds)
+        for row in [None] if alone else own:
+            queue.reviews.undo(row, number=number)
     return row_id
 
 
@@ -140,6 +164,12 @@ def known(queue: Queue, key: str, row_id: str) -> int:
     """The number of the standing judgement with that key, 0 for none."""
     deeds = queue.reviews.log().by_row.get(row_id, [])
     return next((int(deed["number"]) for deed in reversed(deeds) if deed.get("key") == key), 0)
+
+
+def _all_there(queue: Queue, judgement: Judgement) -> None:
+    missing = next((of.row for of in judgement.of if of.row not in queue.places), None)
+    if missing:
+        raise NotFound(f"There is no row {missing[:60]}.", "The latest version does not have it.", "Reload the page.")
 
 
 def _as_seen(queue: Queue, eye: Eye, of: Of) -> bool:
@@ -162,9 +192,6 @@ def _alike(queue: Queue, eye: Eye, judgement: Judgement, of: Of) -> bool:
 def _deeds(queue: Queue, eye: Eye, judgement: Judgement, of: list[Of]) -> list[Line]:
     if len(judgement.of) > 1 and (judgement.texts or judgement.spans):
         raise BadInput("Texts and spans belong to one row.", "This judges several.", "Judge the row by itself.")
-    missing = next((one.row for one in of if one.row not in queue.places), None)
-    if missing:
-        raise NotFound(f"There is no row {missing[:60]}.", "The latest version does not have it.", "Reload the page.")
     rows = queue.rows(one.row for one in of if _needs_row(queue, eye, judgement, one.row))
     deeds: list[Line] = []
     for one in of:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import JSONResponse
 
+from studio.datasets.freezing import freeze
 from studio.datasets.importing import import_file
 from studio.errors import StudioError
 from studio.settings.importing import ImportSettings
@@ -62,6 +63,17 @@ def test_from_a_stretch_to_judgements_and_their_undo(page):
     assert (about["counts"]["pending"], about["kind"], about["last"]) == (6, "label", 2)
     assert about["guidelines"]["labels"] == ["a", "b"] and about["changed"] == []
     assert page.get(f"{PATH}/rows/{two['id']}").json()["id"] == two["id"]
+
+
+def test_a_row_that_left_the_dataset_holds_up_no_other(page, workspace):
+    gone, other = (card["id"] for card in cards(page, limit=2)["cards"])
+    judge(page, "leaves-it", gone, "discarded")
+    freeze(workspace, "mails")
+    items = [{"key": f"late-key-{row}", "of": [{"row": row, "seen": 0}], "status": "accepted"} for row in (gone, other)]
+    told = page.post(f"{PATH}/judge", json={"by": "Bob", "items": items}).json()["items"]
+    assert "no row" in told[0]["error"]["what"] and told[1]["number"] == 2
+    # What was taken in is, however late it is sent again.
+    assert judge(page, "leaves-it", gone, "discarded")["items"][0]["number"] == 1
 
 
 def test_rows_alike_found_and_guidelines(page):

@@ -127,6 +127,16 @@ def test_the_same_key_counts_once_and_one_undo_takes_a_batch_back(made):
         take_back(Queue(queue.workspace, "labels"), ANN, "only-once", queue.ids[0])
 
 
+def test_of_a_batch_with_others_only_one_s_own_judgement_is_taken_back(made):
+    queue = made("labels")
+    said = [{"type": "judge", "row": row, "status": "accepted", "key": f"key-of-{row}"} for row in queue.ids[:3]]
+    queue.reviews.apply([*said, {"type": "tag", "row": queue.ids[1], "tags": {"tone": "warm"}, "key": said[1]["key"]}])
+    take_back(queue, ANN, said[1]["key"], queue.ids[1])
+    assert queue.counts(ANN)["accepted"] == 2 and card(queue, ANN, queue.ids[1]).row.tags == {}
+    take_back(queue, ANN, said[1]["key"], queue.ids[1])
+    assert queue.counts(ANN)["accepted"] == 2
+
+
 def test_nobody_is_overwritten_unseen(made):
     queue = made("labels")
     a, b, c = queue.ids[:3]
@@ -228,6 +238,8 @@ def test_what_can_t_be_read_is_said(made):
         read({"key": "a-long-key", "of": [{"row": "x"}], "status": "accepted", "ratings": {"": 6}})
     with pytest.raises(BadInput, match="there is no such setting"):
         read({"key": "a-long-key", "of": [{"row": "x"}], "status": "accepted", "more": 1})
+    with pytest.raises(BadInput, match="a model wrote the row"):
+        say(queue, ANN, queue.ids[0], tags={"synthetic": None})
     with pytest.raises(NotFound, match="no row"):
         judge(queue, ANN, read({"key": "a-long-key", "of": [{"row": "x"}], "status": "accepted"}))
     with pytest.raises(BadInput, match="belong to one row"):
