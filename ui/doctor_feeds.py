@@ -115,7 +115,7 @@ def _undo(workspace: Workspace, job: str, kind: str) -> Words:
             "Changes are taken back in their order, the last one first.",
             "Undo the later ones first.",
         )
-    return {"rows": reviews.undo()["count"]}
+    return {"rows": reviews.undo(number=fix["number"])["count"]}
 
 
 def _ignore(workspace: Workspace, job: str, kind: str, on: bool) -> None:

@@ -92,9 +92,11 @@ def router(workspace: Workspace) -> APIRouter:
         dataset = opened(workspace, name)
         row = dataset.row(version, row_id)
         found = listing(dataset, version)
+        change = found.pending.changes.get(row_id)
         place = found.place(asked.wanted(found), row_id, PATIENCE)
         return {
-            "row": row_pictures.picture(row, found.pending.changes.get(row_id)),
+            "row": row_pictures.picture(row, change),
+            "reviewed": change.number if change else 0,
             "raw": row_pictures.raw(row),
             "place": {
                 "number": place.number,

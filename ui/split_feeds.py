@@ -75,7 +75,8 @@ def router(workspace: Workspace) -> APIRouter:
         folder = workspace.folder("jobs", job)
         if splitting.settings_of(folder).dataset != dataset.name:
             raise BadInput("This plan is of another dataset.", f"It was made for {job}.", "Plan the split again.")
-        return {"moved": splitting.apply(dataset, folder)}
+        number = splitting.apply(dataset, folder)
+        return {"moved": splitting.load(folder)["moved"], "number": number}
 
     return api
 

@@ -54,7 +54,8 @@ def router(workspace: Workspace) -> APIRouter:
         dataset = opened(workspace, name)
         settings = _settings(dataset.name, body)
         hits = tagging.look(dataset, settings)
-        return {"tagged": tagging.apply(dataset, settings.tag, dict(hits.tags))}
+        number = tagging.apply(dataset, settings.tag, dict(hits.tags))
+        return {"tagged": len(hits.tags), "number": number}
 
     return api
 

@@ -72,17 +72,17 @@ class Bulk extends Part {
   async deed(body, words) {
     this.draw(".bk-told", html``);
     try {
-      const { changed, kept } = await tell(this.route, body);
+      const { changed, kept, number: made } = await tell(this.route, body);
       const beside = kept ? ` ${rows(kept)} that a model wrote stay in training.` : "";
-      toast(words(changed) + beside, { run: () => this.undo() });
+      toast(words(changed) + beside, { run: () => this.undo(made) });
       this.changed();
     } catch (error) {
       this.draw(".bk-told", notice(error));
     }
   }
-  async undo() {
+  async undo(made) {
     try {
-      await tell(`/studio/datasets/${encodeURIComponent(this.name)}/undo`);
+      await tell(`/studio/datasets/${encodeURIComponent(this.name)}/undo`, { number: made });
     } catch (error) {
       this.draw(".bk-told", notice(error));
     }

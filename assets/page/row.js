@@ -187,11 +187,8 @@ class Row extends Part {
   async move(side) {
     const { dataset, row } = this.at;
     try {
-      await tell(`/studio/datasets-tags/${encodeURIComponent(dataset)}/bulk`, { type: "move", split: side, rows: [row] });
-      toast(`Moved to ${SIDES[side].toLowerCase()}; it goes into the next version.`, { run: async () => {
-        await tell(`/studio/datasets/${encodeURIComponent(dataset)}/undo`, { row });
-        await this.load();
-      } });
+      const { number: made } = await tell(`/studio/datasets-tags/${encodeURIComponent(dataset)}/bulk`, { type: "move", split: side, rows: [row] });
+      toast(`Moved to ${SIDES[side].toLowerCase()}; it goes into the next version.`, { run: () => this.takeBack(dataset, made) });
       await this.load();
     } catch (error) {
       await this.load();
@@ -202,9 +199,10 @@ class Row extends Part {
   async review(deed) {
     if (deed === "save" && !texts(this).length) { this.act("cancel"); return; }
     const told = { save: "Saved; it goes into the next version.", exclude: "Left out of the next version.", include: "Included again.", undo: "The last change of this row is taken back." };
+    let made;
     try {
-      if (deed === "undo") await tell(`/studio/datasets/${encodeURIComponent(this.at.dataset)}/undo`, { row: this.at.row });
-      else await tell(`${this.path}/${deed === "save" ? "edit" : deed}`, deed === "save" ? { texts: texts(this) } : {});
+      if (deed === "undo") await tell(`/studio/datasets/${encodeURIComponent(this.at.dataset)}/undo`, { row: this.at.row, number: this.found.reviewed });
+      else ({ number: made } = await tell(`${this.path}/${deed === "save" ? "edit" : deed}`, deed === "save" ? { texts: texts(this) } : {}));
     } catch (error) {
       const place = this.querySelector(".save-told") ?? this.querySelector(".told");
       place.innerHTML = notice(error);
@@ -212,12 +210,18 @@ class Row extends Part {
       return;
     }
     if (deed === "save") { drafts.delete(this.key); this.editing = false; this.querySelector(".body").drawn = null; }
-    const at = { ...this.at };
-    toast(told[deed], deed === "undo" ? {} : { run: async () => {
-      await tell(`/studio/datasets/${encodeURIComponent(at.dataset)}/undo`, { row: at.row });
-      if (this.isConnected) this.load();
-    } });
+    const { dataset } = this.at;
+    toast(told[deed], deed === "undo" ? {} : { run: () => this.takeBack(dataset, made) });
     await this.load();
+  }
+  // Takes back what was done here, never what somebody did to the row since.
+  async takeBack(dataset, made) {
+    try {
+      await tell(`/studio/datasets/${encodeURIComponent(dataset)}/undo`, { number: made });
+    } catch (error) {
+      toast(`${error.what} ${error.why} ${error.next}`);
+    }
+    if (this.isConnected) await this.load();
   }
 }
 customElements.define("ft-row", Row);

@@ -152,12 +152,12 @@ class Split extends Part {
     const button = this.querySelector("[data-do=apply]");
     button.disabled = true;
     try {
-      const { moved } = await tell(`/studio/datasets-split/${encodeURIComponent(this.name)}/plans/${encodeURIComponent(this.shown)}`);
+      const { moved, number: made } = await tell(`/studio/datasets-split/${encodeURIComponent(this.name)}/plans/${encodeURIComponent(this.shown)}`);
       go({ plan: null });
       this.draw(".told", html`<div class="notice" role="status"><strong>${moved === 1 ? "1 row has" : `${number(moved)} rows have`} moved.</strong> Training sees it once a version is frozen. ${link("part=&side=changed", "See the rows that moved")}</div>`);
       toast(`${number(moved)} rows moved.`, { run: async () => {
         try {
-          await tell(`/studio/datasets/${encodeURIComponent(this.name)}/undo`);
+          await tell(`/studio/datasets/${encodeURIComponent(this.name)}/undo`, { number: made });
           this.draw(".told", html``);
         } catch (error) {
           this.draw(".told", notice(error));

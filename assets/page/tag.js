@@ -90,19 +90,19 @@ class Tag extends Part {
     const button = this.querySelector("[data-do=apply]");
     button.disabled = true;
     try {
-      const { tagged } = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/apply`, this.rule);
+      const { tagged, number: made } = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/apply`, this.rule);
       this.draw(".found", html``);
       this.draw(".told", html`<div class="notice" role="status"><strong>${rows(tagged)} tagged.</strong> The next frozen version has it. ${link("part=&side=changed", "See the rows")}</div>`);
-      toast(`${rows(tagged)} tagged.`, { run: () => this.undo() });
+      toast(`${rows(tagged)} tagged.`, { run: () => this.undo(made) });
       this.changed();
     } catch (error) {
       button.disabled = false;
       this.draw(".told", notice(error));
     }
   }
-  async undo() {
+  async undo(made) {
     try {
-      await tell(`/studio/datasets/${encodeURIComponent(this.name)}/undo`);
+      await tell(`/studio/datasets/${encodeURIComponent(this.name)}/undo`, { number: made });
       this.draw(".told", html``);
     } catch (error) {
       this.draw(".told", notice(error));

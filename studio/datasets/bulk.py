@@ -24,7 +24,8 @@ def bulk(rows: Listing, wanted: Wanted, deed: dict[str, Any], by: str = "") -> d
             or `{"type": "include"}`.
 
     Returns:
-        `changed` rows; `kept`: rows that a model wrote, which are not held out and stay.
+        `changed` rows; `kept`: rows that a model wrote, which are not held out and stay; the
+            `number` of the batch.
 
     Raises:
         BadInput: the deed can't be read.
@@ -39,7 +40,7 @@ def bulk(rows: Listing, wanted: Wanted, deed: dict[str, Any], by: str = "") -> d
         if not tag:
             raise BadInput("The tag has no name.", "", "Write a name such as domain.", field="tag")
         tags: dict[str, str | None] = dict.fromkeys(ids, value[: tagging.LONGEST] or None)
-        return {"changed": tagging.apply(rows.dataset, tag, tags, by), "kept": 0}
+        return {"changed": len(tags), "kept": 0, "number": tagging.apply(rows.dataset, tag, tags, by)}
     kept = written_by_models(rows, ids) if kind == "move" and deed["split"] != "train" else set()
     deeds = [_deed(deed, row) for row in ids if row not in kept]
     if not deeds:
@@ -48,8 +49,8 @@ def bulk(rows: Listing, wanted: Wanted, deed: dict[str, Any], by: str = "") -> d
             "Rows that a model wrote are only ever trained on." if kept else "No row that matches would change.",
             "Choose other rows.",
         )
-    Reviews(rows.dataset).apply(deeds, by=by, why=f"{kind} in bulk")
-    return {"changed": len(deeds), "kept": len(kept)}
+    number = Reviews(rows.dataset).apply(deeds, by=by, why=f"{kind} in bulk")
+    return {"changed": len(deeds), "kept": len(kept), "number": number}
 
 
 def _deed(deed: dict[str, Any], row: str) -> dict[str, Any]:

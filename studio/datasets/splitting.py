@@ -298,7 +298,7 @@ def load(folder: Path) -> Found:
 
 
 def apply(dataset: Dataset, folder: Path, by: str = "") -> int:
-    """Moves the rows as a plan says, as one batch that one undo takes back; returns how many moved.
+    """Moves the rows as a plan says, as one batch that one undo takes back; returns its number.
 
     Raises:
         Refused: the dataset was changed since the plan was made, or nothing moves.
@@ -317,7 +317,7 @@ def apply(dataset: Dataset, folder: Path, by: str = "") -> int:
     deeds = [{"type": "move", "row": row_id, "split": side} for row_id, side in moves]
     batch = reviews.apply(deeds, by=by, why="split")
     leaks.remember(dataset, batch, about["leaks"], rules(settings_of(folder)))
-    return len(moves)
+    return batch
 
 
 def settings_of(folder: Path) -> SplitSettings:

@@ -93,7 +93,7 @@ def look(dataset: Dataset, settings: TagSettings) -> Hits:
 
 
 def apply(dataset: Dataset, tag: str, tags: dict[str, str | None], by: str = "") -> int:
-    """Tags rows as one batch that one undo takes back; returns how many.
+    """Tags rows as one batch that one undo takes back; returns its number.
 
     Args:
         tags: row id → what the tag shall say, None to take it away.
@@ -109,10 +109,9 @@ def apply(dataset: Dataset, tag: str, tags: dict[str, str | None], by: str = "")
         )
     if not tags:
         raise Refused("Nothing was tagged.", "No row matches that does not have the tag already.", "Look for others.")
-    Reviews(dataset).apply(
+    return Reviews(dataset).apply(
         [{"type": "tag", "row": row, "tags": {tag: text}} for row, text in tags.items()], by=by, why=f"tag {tag}"
     )
-    return len(tags)
 
 
 def _check_values(hits: Hits, column: str) -> None:

@@ -12,6 +12,8 @@ from fastapi.testclient import TestClient
 from starlette.responses import JSONResponse
 
 from studio.datasets.importing import import_file
+from studio.datasets.reviews import Reviews
+from studio.datasets.store import Dataset
 from studio.errors import StudioError
 from studio.jobs import follow, local
 from studio.settings.importing import ImportSettings
@@ -108,12 +110,27 @@ def test_long_texts_are_cut_in_lists_only(page, put):
     assert whole["text"].strip() == ("w " * 5000).strip()
 
 
+def test_an_undo_takes_back_what_was_done_here_and_nothing_of_others(page, put, workspace):
+    put(QUESTIONS)
+    one = rows(page)["rows"][0]["id"]
+    mine = page.post(f"/studio/datasets/set/rows/{one}/exclude").json()["number"]
+    log = Reviews(Dataset.open(workspace, "set"))
+    log.apply([{"type": "tag", "row": one, "tags": {"tone": "warm"}}], by="Bob")
+    assert page.get(f"/studio/datasets/set/rows/{one}").json()["reviewed"] == 2
+    undo = "/studio/datasets/set/undo"
+    assert page.post(undo, json={"number": mine}).json() == {"row": one, "type": "exclude", "count": 1}
+    assert log.pending()[one].tags == {"tone": "warm"} and not log.pending()[one].excluded
+    assert "nothing to undo" in page.post(undo, json={"number": mine}).json()["error"]["what"]
+    assert "can't be read" in page.post(undo, json={"number": "mine"}).json()["error"]["what"]
+    assert log.last() == 3
+
+
 def test_changes_are_shown_frozen_and_taken_back(page, put, workspace):
     put(QUESTIONS)
     one, other = (row["id"] for row in rows(page)["rows"][:2])
     edit = {"texts": [{"of": "messages", "at": 1, "text": "Better."}]}
-    assert page.post(f"/studio/datasets/set/rows/{one}/edit", json=edit).json() == {"changes": 1}
-    assert page.post(f"/studio/datasets/set/rows/{other}/exclude").json() == {"changes": 2}
+    assert page.post(f"/studio/datasets/set/rows/{one}/edit", json=edit).json() == {"changes": 1, "number": 1}
+    assert page.post(f"/studio/datasets/set/rows/{other}/exclude").json() == {"changes": 2, "number": 2}
     changed = rows(page, side="changed")["rows"]
     assert [(row["id"], row["edited"], row["excluded"]) for row in changed] == [
         (one, True, False),

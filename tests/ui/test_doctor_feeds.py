@@ -13,6 +13,7 @@ from studio.datasets.importing import import_file
 from studio.datasets.names import rename
 from studio.datasets.reviews import Reviews
 from studio.datasets.store import Dataset
+from studio.doctor.reports import Report
 from studio.errors import StudioError
 from studio.jobs import follow, local
 from studio.settings.importing import ImportSettings
@@ -78,6 +79,21 @@ def test_fix_undo_ignore_and_what_is_no_deed(page, job, mails):
     assert tell("ignore").json()["visit"]["report"]["findings"][0]["ignored"]
     assert not tell("heed").json()["visit"]["report"]["findings"][0]["ignored"]
     assert tell("sing").status_code == 409
+
+
+def test_an_undo_takes_back_the_fix_and_not_what_came_a_moment_later(page, job, mails, monkeypatch):
+    page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails"})
+    log, row, looked = Reviews(mails), next(row.row_id for row in mails.rows()), Report.fixed
+
+    def fixed(report, reviews):
+        found = looked(report, reviews)
+        if log.last() == 1:  # somebody else, between the look and the undo
+            log.apply([{"type": "tag", "row": row, "tags": {"tone": "warm"}}])
+        return found
+
+    monkeypatch.setattr(Report, "fixed", fixed)
+    assert page.post(f"/studio/doctor/{job}/undo", json={"finding": "emails"}).json()["done"] == {"rows": 25}
+    assert {each: change.tags for each, change in log.pending().items()} == {row: {"tone": "warm"}}
 
 
 def test_a_renamed_dataset_keeps_its_reports(page, job, workspace):

@@ -45,7 +45,7 @@ def test_the_columns_to_go_by_and_a_plan_from_its_making_to_its_moves(page, work
     splitting.save(splitting.plan(Dataset.open(workspace, "letters"), settings, lambda *_: None), folder)
     told = page.get(route).json()
     assert told["leaks"]["clean"] and told["settings"]["column"] == "patient" and told["words"]["near"]
-    assert page.post(route).json() == {"moved": told["moved"]}
+    assert page.post(route).json() == {"moved": told["moved"], "number": 1}
     assert page.post(route).json()["error"]["what"] == "This plan is out of date."
     assert len(Reviews(Dataset.open(workspace, "letters")).pending()) == told["moved"]
 
@@ -60,7 +60,7 @@ def test_a_plan_of_another_dataset_is_not_applied(page, workspace):
 def test_bulk_takes_the_words_of_the_list_s_address(page, workspace):
     assert page.get("/studio/datasets-tags/letters/bulk?side=test").json() == {"count": 6}
     done = page.post("/studio/datasets-tags/letters/bulk?find=q1", json={"type": "exclude"}).json()
-    assert done == {"changed": 3, "kept": 0}  # q1, q10 and q11
+    assert done == {"changed": 3, "kept": 0, "number": 1}  # q1, q10 and q11
     assert page.get("/studio/datasets-tags/letters/bulk?side=excluded").json() == {"count": 3}
     answer = page.post("/studio/datasets-tags/letters/bulk", json={"type": "move", "split": "test", "rows": "all"})
     assert answer.status_code == 409

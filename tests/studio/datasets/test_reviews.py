@@ -181,6 +181,18 @@ def test_many_at_once_are_one_line_and_one_undo(dataset, workspace):
     assert reviews.undo()["type"] == "exclude" and reviews.pending() == {}
 
 
+def test_one_row_of_a_number_is_taken_back_whatever_came_after(dataset):
+    reviews, (one, other, third, *_) = Reviews(dataset), ids(dataset)
+    number = reviews.apply([{"type": "exclude", "row": row} for row in (one, other)])
+    reviews.apply([{"type": "tag", "row": one, "tags": {"tone": "warm"}}])
+    assert reviews.undo(one, number=number)["count"] == 1
+    assert reviews.pending()[other].excluded and not reviews.pending()[one].excluded
+    assert reviews.pending()[one].tags == {"tone": "warm"}
+    for row in (one, third):
+        with pytest.raises(Refused, match="nothing to undo"):
+            reviews.undo(row, number=number)
+
+
 def test_a_version_has_moves_and_tags(dataset, workspace):
     reviews, rows = Reviews(dataset), ids(dataset)
     deeds = [{"type": "move", "row": row, "split": "validation"} for row in rows[:9]]
@@ -202,6 +214,8 @@ def test_a_version_has_moves_and_tags(dataset, workspace):
         {"type": "edit", "row": "a"},
         {"type": "undo", "row": "a", "of": 1},
         {"type": "exclude"},
+        {"type": "tag", "row": "a", "tags": {"synthetic": None}},
+        {"type": "tag", "row": "a", "tags": "warm"},
     ],
 )
 def test_a_deed_that_is_none_is_refused_with_all_of_its_batch(dataset, deed):

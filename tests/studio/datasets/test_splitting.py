@@ -116,8 +116,8 @@ def test_applying_moves_the_rows_as_one_change(make, workspace):
     dataset = make(visits())
     folder = in_folder(workspace, dataset, by="group", column="patient", stratify="label")
     about = splitting.load(folder)
-    assert splitting.apply(dataset, folder) == about["moved"] > 0
-    reviews = Reviews(dataset)
+    number, reviews = splitting.apply(dataset, folder), Reviews(dataset)
+    assert len(reviews.log().standing[number]) == about["moved"] > 0
     assert len(reviews.pending()) == about["moved"]
     with pytest.raises(Refused, match="out of date"):
         splitting.apply(dataset, folder)
