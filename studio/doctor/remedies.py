@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from studio.batches.tokenizer import ModelTokenizer
-from studio.datasets.reviews import Change, Reviews
+from studio.datasets.reviews import Change, Conflict, Reviews
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.doctor import marks
@@ -21,6 +21,7 @@ from studio.settings.doctor import Mask
 
 FEW = 200  # rows that are looked up one by one; more are quicker found by reading all
 Content = dict[str, Any]
+Pair = tuple[str, str | None]
 Mender = Callable[[Row], Content]
 
 
@@ -56,17 +57,33 @@ def fix(
             "Let the doctor look again first.",
         )
     reviews = Reviews(dataset)
-    rows = Untouched(report, reviews).of(kind)
+    pairs = report.row_ids(kind)
+    seen = reviews.numbers_of(row for pair in pairs for row in pair if row)
+    rows = Untouched(report, reviews).of(pairs)
     deeds = list(_deeds(dataset, report, finding, reviews, rows, mask, tokenizer))
-    if not deeds:
-        raise Refused(
-            "There is nothing left to fix.",
-            "These rows were changed or left out since they were looked at.",
-            "Let the doctor look again.",
-        )
-    number = reviews.apply(deeds, by=by, why=f"doctor: {kind}")
+    number, deeds = _applied(reviews, deeds, pairs, seen, by, f"doctor: {kind}")
     report.note_fix(kind, number, len(deeds), deed=about.deed)
     return {"kind": kind, "number": number, "rows": len(deeds), "passed_over": finding["count"] - len(deeds)}
+
+
+def _applied(
+    reviews: Reviews, deeds: list[Content], pairs: list[Pair], seen: dict[str, int], by: str, why: str
+) -> tuple[int, list[Content]]:
+    """Writes the deeds of the rows that nobody changed while they were made; returns the batch's number and them."""
+    while deeds:
+        meant = {deed["row"] for deed in deeds}
+        needed = {row for pair in pairs if pair[0] in meant for row in pair if row}
+        try:
+            return reviews.apply(deeds, by=by, why=why, seen={row: seen[row] for row in needed}), deeds
+        except Conflict:
+            now = reviews.numbers_of(seen)
+            changed = {pair[0] for pair in pairs if any(row and now[row] != seen[row] for row in pair)}
+            deeds = [deed for deed in deeds if deed["row"] not in changed]
+    raise Refused(
+        "There is nothing left to fix.",
+        "These rows were changed or left out since they were looked at.",
+        "Let the doctor look again.",
+    )
 
 
 class Untouched:
@@ -78,11 +95,9 @@ class Untouched:
         self.by_row = reviews.log().by_row
         self.pending = reviews.pending()
 
-    def of(self, kind: str) -> list[str]:
-        """The ids of a finding's rows that a fix may change."""
-        return [
-            row for row, other in self.report.row_ids(kind) if self._same(row) and (other is None or self._same(other))
-        ]
+    def of(self, pairs: list[Pair]) -> list[str]:
+        """The ids of a finding's rows, each with the one it belongs with, that a fix may change."""
+        return [row for row, other in pairs if self._same(row) and (other is None or self._same(other))]
 
     def _same(self, row: str) -> bool:
         change = self.pending.get(row)

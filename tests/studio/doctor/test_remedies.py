@@ -111,6 +111,22 @@ def test_rows_that_somebody_changed_since_are_passed_over(visited):
         remedies.fix(dataset, report, "duplicates")
 
 
+def test_rows_that_somebody_changes_while_a_fix_is_made_are_passed_over(visited, monkeypatch):
+    dataset, report = visited
+    ids = {row.source_line: row.row_id for row in dataset.rows()}
+    current = remedies.current
+
+    def slow(*given):
+        rows = list(current(*given))
+        Reviews(dataset).edit(ids[2], [{"of": "messages", "at": 1, "text": "Ask carl@firma.de."}])
+        return iter(rows)
+
+    monkeypatch.setattr(remedies, "current", slow)
+    done = remedies.fix(dataset, report, "emails")
+    assert (done["rows"], done["passed_over"]) == (1, 1) and report.fixed(Reviews(dataset))["emails"]["rows"] == 1
+    assert (answers(dataset)[1], answers(dataset)[2]) == (CASES["emails"][1], "Ask carl@firma.de.")
+
+
 def test_a_report_of_an_older_version_fixes_nothing(visited, workspace):
     dataset, report = visited
     remedies.fix(dataset, report, "duplicates")
