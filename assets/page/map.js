@@ -37,7 +37,7 @@ class Map_ extends Part {
       this.found = await ask(`${this.path}${this.query}`);
       this.draw(".figures-told", html``);
       this.draw(".figures", this.cards());
-      this.making();
+      if (this.points !== undefined) this.making();
       await this.charts();
     } catch (error) {
       this.draw(".figures-told", notice(error));
