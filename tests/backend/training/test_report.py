@@ -68,6 +68,12 @@ def test_whatever_was_killed_when_every_update_is_there_once(
     assert all(loss >= 0 for _, loss in steps(folder))
 
 
+def test_parts_that_somebody_else_drops_meanwhile_are_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [tmp_path / "rows" / "000001-000009.parquet"]  # gone between the listing and the deletion
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(listed))
+    report.forget_after(tmp_path, 1)
+
+
 def test_parts_go_when_the_run_is_finished(tmp_path: Path) -> None:
     losses = RowLosses(tmp_path, names, 0)
     add(losses, 1, 1.0)
