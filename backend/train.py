@@ -53,7 +53,7 @@ def main(job: Job) -> dict[str, Any]:
     # Prepare
     if among.first:
         checkpoints.clear_partials(job.folder)
-    identity = checkpoints.Identity.of(job.folder.name, settings, loaded.device)
+    identity = checkpoints.Identity.of(job.folder.name, settings, loaded.device, onednn)
     kept = checkpoints.Checkpoints(job.folder, identity, settings.keep_checkpoints)
     resume = kept.newest(job.message)
     with among.first_goes_ahead():

@@ -23,6 +23,7 @@ from backend.training.report import Figures
 from studio import migrate
 from studio.errors import NoRoom, StudioError, explain
 from studio.files import whole_folder
+from studio.machine import cpu_name
 from studio.settings.train import TrainSettings
 
 FOLDER = "checkpoints"
@@ -39,7 +40,7 @@ class Identity:
     Attributes:
         run: the run's id.
         settings: hash of its settings; a checkpoint with another one is not used.
-        device, threads, processes, passes: with others the result is as good, but not bit for bit the same.
+        device, threads, processes, passes, dtype, onednn: with others the result is as good, but not bit for bit alike.
     """
 
     run: str
@@ -48,13 +49,16 @@ class Identity:
     threads: int
     processes: int = 1
     passes: str = ""
+    dtype: str = ""
+    onednn: bool = False
 
     @classmethod
-    def of(cls, run: str, settings: TrainSettings, device: str) -> Identity:
+    def of(cls, run: str, settings: TrainSettings, device: str, onednn: bool = False) -> Identity:
         kept = {key: value for key, value in settings.plain().items() if key not in ALIKE}
         digest = hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16).hexdigest()
         passes = f"{settings.tokens_per_pass} tokens{', recomputed' if settings.recompute else ''}"
-        return cls(run, digest, device, torch.get_num_threads(), processes(settings.spread), passes)
+        threads, count = torch.get_num_threads(), processes(settings.spread)
+        return cls(run, digest, device, threads, count, passes, settings.dtype, onednn)
 
     def computed_with(self) -> dict[str, Any]:
         """What bit-for-bit equality depends on."""
@@ -64,6 +68,9 @@ class Identity:
             "threads": self.threads,
             "processes": self.processes,
             "at once": self.passes,
+            "number format": self.dtype,
+            "oneDNN": "used" if self.onednn else "not used",
+            "processor": cpu_name(),
             "machine": f"{platform.system()} {platform.machine()}",
         }
 
@@ -200,7 +207,7 @@ def announce(job: Job, resume: Checkpoint, identity: Identity) -> None:
     """Says where the run goes on from, and whether it will be bit for bit what it would have been."""
     job.event("resumed", from_step=resume.step)
     then, now = resume.computed_with, identity.computed_with()
-    other = [f"{name} {then.get(name)} then, {value} now" for name, value in now.items() if value != then.get(name)]
+    other = [f"{name} {then[name]} then, {value} now" for name, value in now.items() if then.get(name, value) != value]
     if other:
         job.message(f"The result may differ in its last digits from that of a run in one go: {', '.join(other)}.")
 

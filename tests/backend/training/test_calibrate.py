@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from backend.training import calibrate
+from backend.training.checkpoints import Identity
 from studio import calibration
 from studio.calibration import Calibration
 from studio.settings.train import TrainSettings
@@ -51,4 +52,17 @@ def test_the_faster_format_is_taken_where_it_fits(
     assert (settings.dtype, through) == (dtype, onednn)
     said = asked.model_copy(update={"dtype": "float32"})
     assert calibrate.suited(workspace, said, "cpu") == (said, onednn)
-    assert calibrate.suited(workspace, asked, "cuda") == (asked, False)
+
+
+@pytest.mark.parametrize(("able", "dtype"), [(True, "bfloat16"), (False, "float32")])
+def test_the_format_on_a_gpu_is_written_down(
+    able: bool, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that goes on on the CPU has the settings it began with, so its resume points are used."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
+    asked = TrainSettings(dataset="d")
+    settings, through = calibrate.suited(Workspace.open(tmp_path / "w"), asked, "cuda")
+    assert (settings.dtype, through) == (dtype, False)
+    elsewhere, _ = calibrate.suited(Workspace.open(tmp_path / "w"), settings, "cpu")
+    on_gpu, on_cpu = Identity.of("run-1", settings, "cuda"), Identity.of("run-1", elsewhere, "cpu")
+    assert on_gpu.settings == on_cpu.settings

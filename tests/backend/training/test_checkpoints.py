@@ -195,3 +195,16 @@ def test_what_may_change_the_last_digits_is_said(world: Any) -> None:
         checkpoints.announce(job, found, Identity("run-1", "settings", "cpu", 2))
     assert told(folder, "resumed")[0]["from_step"] == 1
     assert "threads 1 then, 2 now" in told(folder, "message")[0]["text"]
+
+
+def test_another_processor_or_way_of_products_is_said(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = world.run()
+    found = saved(folder, 1).newest(print)
+    assert found is not None
+    monkeypatch.setattr(checkpoints, "cpu_name", lambda: "another one")
+    job = Job(folder)
+    with job.log, job.metrics:
+        checkpoints.announce(job, found, Identity("run-1", "settings", "cpu", 1, dtype="bfloat16", onednn=True))
+    (said,) = told(folder, "message")
+    for words in ("oneDNN not used then, used now", "another one now", "bfloat16 now"):
+        assert words in said["text"]
