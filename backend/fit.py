@@ -1,7 +1,7 @@
-"""Measures whether a run fits: one update of its longest batch and a usual one, in a throw-away process.
+"""Measures whether a run fits: updates of usual size and one of its longest pass, in a throw-away process.
 
     python -m backend.fit FOLDER          watches
-      python -m backend.training.trial    loads the model, learns from two updates, and is gone
+      python -m backend.training.trial    loads the model, learns from three updates, and is gone
 
 Settings: `settings`, those of the run, and `limit_gb`, memory it may take (None: what is free). The process is ended
 before it takes what other programs need; that it did not fit is then the result, not a failure.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -24,7 +25,7 @@ from studio import costs, events, logs, measurement, migrate
 from studio.errors import StudioError
 from studio.jobs import local
 from studio.jobs.folder import SETTINGS
-from studio.machine import Machine, machine
+from studio.machine import Machine, machine, memory_kills
 from studio.measurement import Measured
 from studio.preflight import Preflight, preflight
 from studio.settings.base import check
@@ -49,7 +50,8 @@ def main(job: Job) -> dict[str, Any]:
     if job.settings.get("limit_gb"):
         job.message(f"It may take {limit:.1f} GB.")
     measured = measure(job, found, limit)
-    measurement.remember(job.workspace, found.settings, measured)
+    where = measurement.place(here, device, found.settings)
+    measurement.remember(job.workspace, found.settings, where, measured)
     shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
     after = preflight(job.workspace, found.settings, with_free(here, device, limit))
     return {
@@ -73,27 +75,32 @@ def measure(job: Job, found: Preflight, limit: float) -> Measured:
     """Runs the trial and watches its memory.
 
     Raises:
-        StudioError: it failed for another reason than memory, in its own words.
+        StudioError: it failed for another reason than memory, in its own words where it had any.
         StopRequested: somebody asked to stop.
     """
-    began = time.time()
-    settings = found.settings
+    began, kills = time.time(), memory_kills()
+    spread, on_cpu = found.settings.spread, found.facts["device"] == "cpu"
     # Processes on one CPU share its memory; each GPU has its own.
-    times = (
-        (settings.spread.processes or 1) if isinstance(settings.spread, Ddp) and found.facts["device"] == "cpu" else 1
-    )
-    room = limit / times * (1 - SPARE) * GB if found.facts["device"] == "cpu" else None
+    times = (spread.processes or 1) if isinstance(spread, Ddp) and on_cpu else 1
+    room = limit / times * (1 - SPARE) * GB if on_cpu else None
     reached, code = _watch(job, room)
     lines, _ = logs.read(job.folder / events.METRICS)
     told = [line for line in lines if line.get("type") == "trial" and line["time"] >= began]
     failed = next((line for line in told if "what" in line), None)
     if failed and not measurement.ran_out(failed):
         raise StudioError(failed["what"], failed["why"], failed["next"])
-    peak = max([reached, *(line.get("memory", 0) for line in told)]) / GB * times
+    # The trial tells the memory of the GPU where it trains on one.
+    peak = max([reached if on_cpu else 0, *(line.get("memory", 0) for line in told)]) / GB * times
     steps = [line for line in lines if line.get("type") == "step" and line["time"] >= began]
-    if code == 0 and len(steps) == 2:
+    if code == 0 and len(steps) == 3:
         # A measured peak above the limit was held only because others gave way meanwhile.
         return Measured(peak <= limit, round(peak, 3), round(limit, 2), steps[-1]["seconds"], time.time())
+    if not failed and memory_kills() == kills and (room is None or reached <= room):
+        raise StudioError(
+            "The measurement broke off without a word.",
+            f"Its process ended with {signal.Signals(-code).name if code < 0 else f'code {code}'}.",
+            "Look into its log, then measure again.",
+        )
     return Measured(False, round(peak, 3), round(limit, 2), None, time.time())
 
 

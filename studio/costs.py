@@ -41,10 +41,10 @@ def look(
     """Adds figures, warnings and the ladder to what preflight found of a run whose settings are all chosen."""
     _spread(found, device, here)
     alike = found.settings
-    if device == "cpu" and speeds:  # runs write down the format that was measured to be the faster one
+    if device == "cuda" or speeds:  # runs write down the format that they took
         alike = alike.model_copy(update={"dtype": number_format(alike, device, speeds)})
     shape, cost = _cost(found, model, device, runs.usual_speed(workspace, alike), speeds)
-    _memory(workspace, found, rows_read, shape, cost, free_gb(here, device))
+    _memory(workspace, found, rows_read, shape, cost, here)
     _long(found, here)
     _disk(found, shape, here)
 
@@ -134,16 +134,13 @@ def _cost(
     return shape, cost
 
 
-def at_once(
-    settings: TrainSettings, model: Model, report: Report, device: str, speeds: Calibration | None
-) -> Callable[[int], float]:
-    """The GB that the run needs with so many tokens at once, before its other settings are chosen."""
+def needs_gb(model: Model, report: Report, device: str, speeds: Calibration | None) -> Callable[[TrainSettings], float]:
+    """How to tell the GB that a run needs with settings that are chosen, before the other facts are known."""
     shape = Shape.read(read_json(model.path / "config.json"), model.parameters)
     share = report.trained_tokens / max(1, report.tokens)
 
-    def needs(tokens: int) -> float:
-        asked = settings.model_copy(update={"tokens_per_pass": tokens})
-        return estimate(asked, shape, 1.0, share, 1, device, speeds=speeds).memory_gb
+    def needs(settings: TrainSettings) -> float:
+        return estimate(settings, shape, 1.0, share, 1, device, speeds=speeds).memory_gb
 
     return needs
 
@@ -161,17 +158,19 @@ def _memory(
     rows_read: Survey,
     shape: Shape,
     cost: Callable[[TrainSettings, Shape], Estimate],
-    free: float,
+    here: Machine,
 ) -> None:
     """Estimate and measurement against what is free, and the ladder."""
-    facts, measured = found.facts, measurement.known(workspace, found.settings, free)
+    facts, device = found.facts, found.facts["device"]
+    free = free_gb(here, device)
+    measured = measurement.known(workspace, found.settings, measurement.place(here, device, found.settings), free)
     estimated = facts["memory_gb"]
     needed = measured.memory_gb if measured else estimated
     too_big = needed > free or (measured is not None and not measured.fits)
     facts |= {
         "free_gb": round(free, 2),
         "measured": measured and measured.as_dict(),
-        "near": measured is None and measurement.near(estimated, free),
+        "near": measured is None and measurement.possible(found.settings) and measurement.near(estimated, free),
         "too_big": too_big,
     }
     if measured and measured.step_seconds:

@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import logs
-from studio.errors import MEMORY, StudioError
+from studio import calibration, logs
+from studio.errors import MEMORY, Refused, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.logs import Log
-from studio.settings.train import TrainSettings
+from studio.machine import Machine
+from studio.settings.train import Sharded, TrainSettings
 from studio.workspace import Workspace
 
 FILE = "measured.jsonl"
@@ -26,7 +27,7 @@ NEAR = 0.3
 INDIFFERENT = {
     "name", "learning_rate", "schedule", "warmup", "weight_decay", "max_grad_norm", "seed", "epochs", "max_steps",
     "eval_steps", "eval_rows", "patience", "keep_best", "samples", "sample_tokens", "save_steps", "keep_checkpoints",
-    "memory",
+    "memory", "device",
 }  # fmt: skip
 
 
@@ -62,39 +63,62 @@ def start(workspace: Workspace, settings: TrainSettings, limit_gb: float | None 
 
     Args:
         limit_gb: memory it may take; None for what is free.
+
+    Raises:
+        Refused: only the run itself can tell.
     """
+    if not possible(settings):
+        raise Refused(
+            "Whether this run fits can't be measured beforehand.",
+            "It divides the model over several GPUs, and the measurement trains on one.",
+            "Start it without measuring (--no-measure); what it saved is kept if the memory runs out.",
+            field="spread",
+        )
     given = {"settings": settings.plain(), "limit_gb": limit_gb}
     folder = job_folder.create(workspace, "fit", given, settings.dataset[:24])
     queue.advance(workspace)
     return folder
 
 
-def remember(workspace: Workspace, settings: TrainSettings, found: Measured) -> None:
+def possible(settings: TrainSettings) -> bool:
+    """Whether one process can try what the run does: not where several share one model."""
+    return not isinstance(settings.spread, Sharded)
+
+
+def place(here: Machine, device: str, settings: TrainSettings) -> str:
+    """The device and the machine that a measurement holds for: a workspace may move, or be opened by several."""
+    gpus = ", ".join(gpu.name for gpu in here.gpus) if device == "cuda" else "no GPU"
+    return f"{device}, {gpus}, {calibration.machine_key(settings.threads or here.cores)}"
+
+
+def remember(workspace: Workspace, settings: TrainSettings, where: str, found: Measured) -> None:
+    """Keeps what was measured at the `place` it was measured at."""
     with Log(workspace.jobs / FILE) as log:
         figures = {name: value for name, value in found.as_dict().items() if name != "time"}
-        log.append("measured", key=key(settings), **figures)
+        log.append("measured", key=key(settings, where), **figures)
 
 
-def known(workspace: Workspace, settings: TrainSettings, free_gb: float) -> Measured | None:
+def known(workspace: Workspace, settings: TrainSettings, where: str, free_gb: float) -> Measured | None:
     """The latest measurement of such a run on this machine; None when there is none.
 
     Args:
+        where: the `place` it would run at.
         free_gb: what is free now; that it did not fit into less says nothing.
     """
     path = workspace.jobs / FILE
     if not path.exists():
         return None
-    mark = key(settings)
+    mark = key(settings, where)
     for line in reversed(logs.read(path)[0]):
         if line.get("key") == mark and (line["fits"] or line["free_gb"] >= free_gb):
             return Measured(**{name: line[name] for name in Measured.__dataclass_fields__})
     return None
 
 
-def key(settings: TrainSettings) -> str:
+def key(settings: TrainSettings, where: str) -> str:
     """A hash of what memory and time depend on."""
     kept = {name: value for name, value in settings.plain().items() if name not in INDIFFERENT}
-    return hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(json.dumps([where, kept], sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
 def ran_out(error: dict[str, Any] | StudioError | None) -> bool:

@@ -125,7 +125,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
             gpus=len(here.gpus),
             filling=speeds.tokens if speeds else None,
             free_gb=costs.free_gb(here, device),
-            needs_gb=costs.at_once(settings, model, report, device, speeds),
+            needs_gb=costs.needs_gb(model, report, device, speeds),
         ),
     )
     found.settings, found.reasons = resolved.settings, resolved.reasons
@@ -184,16 +184,13 @@ def _model(workspace: Workspace, found: Preflight) -> Model | None:
 
 
 def _device(found: Preflight, here: Machine) -> str:
-    wanted = found.settings.device
-    if wanted == "cuda" and not here.gpus:
-        found.add(
-            "error",
-            Refused("There is no GPU here.", f"{here.summary()}.", "Choose the device auto or cpu.", field="device"),
-        )
-        return "cpu"
-    if wanted != "auto":
-        return wanted
-    return "cuda" if here.gpus else "cpu"
+    usable, wanted = here.device == "cuda", found.settings.device
+    if wanted == "cuda" and not usable:
+        what, why = "There is no GPU here.", f"{here.summary()}."
+        if here.gpus:
+            what, why = "The GPU can't be used.", f"The PyTorch installed here, {here.torch}, is a build for CPUs."
+        found.add("error", Refused(what, why, "Choose the device auto or cpu.", field="device"))
+    return "cuda" if usable and wanted != "cpu" else "cpu"
 
 
 def _loss_on(settings: TrainSettings) -> Any:

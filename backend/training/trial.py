@@ -1,4 +1,4 @@
-"""A trial of a run: its longest pass and one usual update, through the very loop that trains, with nothing kept.
+"""A trial of a run: usual updates and its longest pass, through the very loop that trains, with nothing kept.
 
     python -m backend.training.trial FOLDER     FOLDER is that of the job `fit`
 
@@ -20,13 +20,11 @@ import transformers
 
 from backend.job import Job, in_words
 from backend.keeper import quit_with, tie_to_parent
-from backend.training import calibrate, load, prepare
+from backend.training import calibrate, launching, load, prepare
 from backend.training.checkpoints import Checkpoints, Identity
-from backend.training.loss import Pass
 from backend.training.prepare import Update, Updates
 from backend.training.trainer import RunTrainer
 from studio.batches.encode import Encoded, encode_rows
-from studio.batches.pack import pack
 from studio.batches.plan import Plan
 from studio.batches.survey import SAMPLE
 from studio.batches.tokenizer import load_tokenizer
@@ -55,24 +53,30 @@ class Held:
         return pa.array([self.rows[number].row_id for number in numbers])
 
 
-class Two(Updates):
-    """Of a plan the longest pass alone, then the update of middle size."""
+class Three(Updates):
+    """Of a plan the update of middle size, one of the longest pass, and the former again, whose time counts.
+
+    The first one makes Adam's moments. Where updates have several passes the longest goes through twice, as the
+    gradients of those before it are held.
+    """
 
     def __init__(self, rows: Any, plan: Plan) -> None:
         super().__init__(rows, plan, prepare.Ranks())
         passes = [numbers for step in range(len(plan)) for numbers in plan.updates(step)]
         self.longest = max(passes, key=lambda numbers: int(rows.lengths[numbers].sum()))
+        self.times = 2 if len(passes) > len(plan) else 1
         sizes = sorted(range(len(plan)), key=lambda step: int(rows.lengths[plan.rows(step)].sum()))
         self.usual = sizes[len(sizes) // 2]
 
     def __len__(self) -> int:
-        return 2
+        return 3
 
     def __getitem__(self, step: int) -> Update:
-        if step:
+        if step != 1:
             return super().__getitem__(self.usual)
-        line = Pass.of(pack(self.rows.take(self.longest)))
-        return Update([(self.longest, line)], line.ids.numel(), len(line.targets), len(self.longest))
+        line, times = self._line(self.longest), self.times
+        tokens, trained, rows = line.ids.numel(), len(line.targets), len(self.longest)
+        return Update([(self.longest, line)] * times, tokens * times, trained * times, rows * times)
 
 
 class Trial(RunTrainer):
@@ -83,7 +87,7 @@ class Trial(RunTrainer):
 
 
 def run(job: Job, settings: TrainSettings) -> None:
-    """Loads, and learns from two updates."""
+    """Loads, and learns from three updates."""
     torch.set_num_threads(settings.threads or 1)
     settings, onednn = calibrate.suited(job.workspace, settings, load.choose_device(settings.device))
     transformers.set_seed(settings.seed)
@@ -99,9 +103,9 @@ def run(job: Job, settings: TrainSettings) -> None:
     rows, _ = encode_rows(tokenizer, source, loss_on=prepare.loss_on(settings), cutoff=settings.cutoff or 1)
     held = Held(rows)
     room = (settings.tokens_per_pass or 1) if loaded.packs else 1
-    updates = Two(held, Plan(held.lengths, settings.batch_size or 1, room, seed=settings.seed))
+    updates = Three(held, Plan(held.lengths, settings.batch_size or 1, room, seed=settings.seed))
     kept = Checkpoints(job.folder, Identity.of(job.folder.name, settings, loaded.device), 1)
-    job.message(f"Trying {len(updates.longest)} rows at once, the longest pass there is, and a usual update.")
+    job.message(f"Trying {len(updates.longest)} rows at once, the longest pass there is, and usual updates.")
     Trial(job, settings, loaded, updates, None, kept, None).run(None)
     job.metrics.append("trial", stage="trained", memory=memory())
 
@@ -113,15 +117,22 @@ def memory() -> int:
     return peak_memory()
 
 
+def alone(settings: TrainSettings) -> TrainSettings:
+    """What one of its processes does, without checks and resume points."""
+    count = launching.processes(settings.spread)
+    share = {"threads": max(1, (settings.threads or 1) // count), "batch_size": -(-(settings.batch_size or 1) // count)}
+    never = {"spread": Single(), "eval_steps": NEVER, "save_steps": NEVER, "max_steps": 3, "epochs": None}
+    return settings.model_copy(update=share | never)
+
+
 def main() -> int:
     tie_to_parent()
     job = Job(Path(sys.argv[1]).resolve())
     settings = check(TrainSettings, job.settings["settings"])
-    alone = {"spread": Single(), "eval_steps": NEVER, "save_steps": NEVER, "max_steps": 2, "epochs": None}
     try:
-        run(job, settings.model_copy(update=alone))
+        run(job, alone(settings))
     except Exception as error:
-        job.metrics.append("trial", stage="failed", **in_words(error).as_dict())
+        job.metrics.append("trial", stage="failed", memory=memory(), **in_words(error).as_dict())
         return 1
     return 0
 

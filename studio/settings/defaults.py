@@ -40,7 +40,7 @@ class Facts:
         gpus: how many there are.
         filling: tokens that fill the CPU, as it was measured; None before that.
         free_gb: memory that is free.
-        needs_gb: the memory needed with so many tokens at once.
+        needs_gb: the memory needed with settings whose choices are all made.
     """
 
     rows: int
@@ -54,7 +54,7 @@ class Facts:
     gpus: int = 0
     filling: int | None = None
     free_gb: float = math.inf
-    needs_gb: Callable[[int], float] = lambda tokens: 0.0
+    needs_gb: Callable[[TrainSettings], float] = lambda settings: 0.0
 
 
 @dataclass
@@ -92,11 +92,12 @@ def resolve(settings: TrainSettings, facts: Facts) -> Resolved:
         steps = settings.max_steps
     every = choose("eval_steps", max(1, round(steps / CHECKS)), f"About {CHECKS} times in {steps} steps.")
     choose("save_steps", every, "At every check, so that the best state can be kept.")
-    choose("tokens_per_pass", *_tokens_per_pass(settings, facts, cutoff))
     choose("threads", facts.cores, f"This machine has {facts.cores} cores.")
     spread, why = _spread(settings.spread, facts)
     if spread != settings.spread:
         chosen["spread"], reasons["spread"] = spread, why
+    # Last, as the memory it is held against depends on the others.
+    choose("tokens_per_pass", *_tokens_per_pass(settings.model_copy(update=chosen), facts, cutoff))
     return Resolved(settings.model_copy(update=chosen), reasons)
 
 
@@ -168,6 +169,7 @@ def _tokens_per_pass(settings: TrainSettings, facts: Facts, cutoff: int) -> tupl
             why = f"Measured here: products of {facts.filling} tokens are nearly as fast as they get."
     if cutoff >= usual:
         return cutoff, "One row of full length at a time."
-    if settings.memory == "auto" and facts.needs_gb(usual) > MOST_FREE * facts.free_gb:
+    filled = settings.model_copy(update={"tokens_per_pass": usual})
+    if settings.memory == "auto" and facts.needs_gb(filled) > MOST_FREE * facts.free_gb:
         return cutoff, f"One row at a time, as {facts.free_gb:.1f} GB of memory are free."
     return usual, why

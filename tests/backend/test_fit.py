@@ -22,6 +22,7 @@ from tests.worlds import SHORT, World, places, told, train, world
 __all__ = ["train", "world"]
 
 ROOT = Path(__file__).resolve().parents[2]
+TRIAL = "backend.training.trial"
 
 
 def measure(workspace: Workspace, limit: float | None = None, **given: Any) -> tuple[Path, dict[str, Any]]:
@@ -54,6 +55,53 @@ def test_a_measurement_that_fails_says_why(world: World) -> None:
     folder = measurement.start(world.workspace, settings)
     state = follow.follow(world.workspace, folder)
     assert state.phase == "failed" and state.error and "“tiny” can't be loaded" in state.error["what"]
+
+
+@pytest.mark.parametrize("ending", ["os._exit(5)", "os.kill(os.getpid(), 9)"])
+def test_a_measurement_that_breaks_off_is_not_taken_for_a_want_of_memory(
+    ending: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"import os, sys\nif sys.orig_argv[2] == {TRIAL!r}:\n    {ending}\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    settings = preflight(world.workspace, TrainSettings.model_validate(SHORT | {"max_steps": 6, "seed": 7})).settings
+    known = world.workspace.jobs / measurement.FILE
+    before = known.read_text() if known.exists() else ""
+    folder = measurement.start(world.workspace, settings)
+    state = follow.follow(world.workspace, folder)
+    assert state.phase == "failed" and state.error
+    assert "broke off" in state.error["what"] and state.error["next"]
+    assert ("SIGKILL" if "kill" in ending else "code 5") in state.error["why"]
+    assert (known.read_text() if known.exists() else "") == before
+
+
+def test_the_longest_pass_meets_what_earlier_ones_left_in_memory() -> None:
+    """Adam's moments are there before it, and the gradients of a pass where an update has several."""
+    import numpy as np
+
+    from backend.training.trial import Held, Three
+    from studio.batches.encode import Encoded
+    from studio.batches.plan import Plan
+
+    lengths = (4, 5, 30, 4, 6, 5, 4, 5)
+    rows = [
+        Encoded(str(number), np.ones(size, np.int32), np.ones(size, np.int32), 0, np.zeros(size, bool))
+        for number, size in enumerate(lengths)
+    ]
+    held = Held(rows)
+    several = Three(held, Plan(held.lengths, 4, 8, seed=1))
+    assert len(several) == 3 and several.longest == [2]
+    assert [numbers for numbers, _ in several[1].passes] == [[2], [2]] and several[1].tokens == 60
+    assert several[0].tokens == several[2].tokens
+    assert len(Three(held, Plan(held.lengths, 4, 200, seed=1))[1].passes) == 1
+
+
+def test_one_of_several_processes_is_tried_with_its_share() -> None:
+    from backend.training.trial import alone
+    from studio.settings.train import Ddp
+
+    settings = TrainSettings(dataset="d", batch_size=7, threads=4, spread=Ddp(processes=2))
+    found = alone(settings)
+    assert found.spread and (found.spread.name, found.batch_size, found.threads) == ("single", 4, 2)
 
 
 def test_the_command_prints_both_figures_and_the_flags_to_try(world: World) -> None:

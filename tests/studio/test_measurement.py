@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from studio import measurement
-from studio.errors import NoMemory, NoRoom
-from studio.measurement import Measured, known, near, ran_out, remember
-from studio.settings.train import TrainSettings
+from studio import calibration, measurement
+from studio.errors import NoMemory, NoRoom, Refused
+from studio.machine import Gpu, machine
+from studio.measurement import Measured, known, near, place, ran_out, remember
+from studio.settings.train import Fsdp, TrainSettings
 from studio.workspace import Workspace
 
 RUN = TrainSettings(dataset="d", cutoff=64, batch_size=4)
 FITS = Measured(True, 3.2, 8.0, 1.5)
 TOO_BIG = Measured(False, 7.8, 8.0, None)
+HERE = place(machine(), "cpu", RUN)
 
 
 @pytest.mark.parametrize(("estimated", "is_near"), [(6.9, False), (7.1, True), (10, True), (12.9, True), (13.1, False)])
@@ -21,23 +25,43 @@ def test_an_estimate_is_near_within_thirty_percent(estimated: float, is_near: bo
 
 
 def test_the_latest_measurement_of_such_a_run_is_found(workspace: Workspace) -> None:
-    assert known(workspace, RUN, 8) is None
-    remember(workspace, RUN, TOO_BIG)
-    remember(workspace, RUN, FITS)
-    found = known(workspace, RUN.model_copy(update={"learning_rate": 0.5, "seed": 9, "name": "x", "epochs": 2.0}), 8)
+    assert known(workspace, RUN, HERE, 8) is None
+    remember(workspace, RUN, HERE, TOO_BIG)
+    remember(workspace, RUN, HERE, FITS)
+    found = known(
+        workspace, RUN.model_copy(update={"learning_rate": 0.5, "seed": 9, "name": "x", "epochs": 2.0}), HERE, 8
+    )
     assert found is not None and (found.fits, found.memory_gb, found.step_seconds) == (True, 3.2, 1.5) and found.time
 
 
 def test_whatever_changes_memory_or_time_is_another_run(workspace: Workspace) -> None:
-    remember(workspace, RUN, FITS)
+    remember(workspace, RUN, HERE, FITS)
     for change in ({"cutoff": 65}, {"tokens_per_pass": 128}, {"recompute": True}, {"dataset": "e"}, {"threads": 3}):
-        assert known(workspace, RUN.model_copy(update=change), 8) is None, change
+        assert known(workspace, RUN.model_copy(update=change), HERE, 8) is None, change
+
+
+def test_it_holds_for_the_machine_it_was_made_on(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = (replace(machine(), gpus=(Gpu(name, 24 * 10**9, 0, 0, (9, 0)),)) for name in ("Small", "Large"))
+    remember(workspace, RUN, place(small, "cuda", RUN), FITS)
+    assert known(workspace, RUN, place(small, "cuda", RUN), 8)
+    assert known(workspace, RUN.model_copy(update={"device": "cuda"}), place(small, "cuda", RUN), 8)
+    assert not known(workspace, RUN, place(large, "cuda", RUN), 8) and not known(workspace, RUN, HERE, 8)
+    remember(workspace, RUN, HERE, FITS)
+    assert known(workspace, RUN, place(machine(), "cpu", RUN), 8)
+    monkeypatch.setattr(calibration, "cpu_name", lambda: "another processor")
+    assert not known(workspace, RUN, place(machine(), "cpu", RUN), 8)
+
+
+def test_a_model_that_is_divided_can_not_be_measured_by_one_process(workspace: Workspace) -> None:
+    with pytest.raises(Refused, match="can't be measured") as refused:
+        measurement.start(workspace, RUN.model_copy(update={"spread": Fsdp(processes=2)}))
+    assert refused.value.next and not list(workspace.jobs.glob("*"))
 
 
 def test_that_it_did_not_fit_into_less_says_nothing(workspace: Workspace) -> None:
-    remember(workspace, RUN, TOO_BIG)
-    assert known(workspace, RUN, 8.0) is not None and known(workspace, RUN, 4.0) is not None
-    assert known(workspace, RUN, 9.0) is None
+    remember(workspace, RUN, HERE, TOO_BIG)
+    assert known(workspace, RUN, HERE, 8.0) is not None and known(workspace, RUN, HERE, 4.0) is not None
+    assert known(workspace, RUN, HERE, 9.0) is None
 
 
 def test_a_measurement_waits_before_all_others(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,17 @@ def test_a_gpu_that_is_not_there(ready):
     assert "no GPU" in told(look(ready, device="cuda"), "error")["device"]
 
 
+def test_a_gpu_that_this_pytorch_can_not_use(ready):
+    gpu = Gpu("a GPU", 24 * 10**9, 0, 0, (9, 0))
+    here = replace(machine(ready.root), gpus=(gpu,), torch="2.13.0+cpu", apple_silicon=False)
+
+    def on(device: str) -> Preflight:
+        return preflight(ready, check(TrainSettings, {"dataset": "questions", "model": "tiny", "device": device}), here)
+
+    assert on("auto").facts["device"] == "cpu" and on("auto").errors == []
+    assert "2.13.0+cpu, is a build for CPUs" in told(on("cuda"), "error")["device"]
+
+
 def test_a_goal_that_does_not_fit_the_rows(ready):
     add(ready, "book", [{"text": f"Chapter {number}. It was a dark night."} for number in range(100)])
     assert "conversations" in told(look(ready, objective={"name": "pretraining"}), "error")["objective"]
@@ -196,7 +207,7 @@ def test_too_little_memory_and_disk(ready):
 def test_a_gpu_is_judged_by_its_own_memory(ready):
     gpu = Gpu(name="Test", memory=3 * 10**8, memory_used=0, used_share=0, capability=(9, 0))
     given = check(TrainSettings, {"dataset": "questions", "model": "tiny"})
-    found = preflight(ready, given, replace(settings_free_machine(ready), gpus=(gpu,)))
+    found = preflight(ready, given, replace(settings_free_machine(ready), gpus=(gpu,), torch="2.13.0+cu130"))
     assert found.facts["free_gb"] == 0.3 and found.facts["seconds"] is None
     assert "0.3 GB are free" in told(found, "warning")["tokens_per_pass"]
 
@@ -235,7 +246,10 @@ def test_two_gpus_are_both_used_and_can_divide_a_model(ready):
     found = with_gpus()
     assert (found.settings.spread.name, found.settings.spread.processes) == ("ddp", 2)
     assert found.reasons["spread"] == "This machine has 2 GPUs." and found.facts["free_gb"] == 23.0
-    assert with_gpus(spread={"name": "fsdp", "processes": 2}).errors == []
+    fsdp = {"spread": {"name": "fsdp", "processes": 2}}
+    assert with_gpus(**fsdp).errors == []
+    here = replace(here, gpus=(replace(gpu, memory_used=gpu.memory - int(found.facts["memory_gb"] * 1e9)),) * 2)
+    assert with_gpus().facts["near"] and not with_gpus(**fsdp).facts["near"]
     four_bits = with_gpus(spread={"name": "fsdp"}, method={"name": "qlora"})
     assert "few bits" in told(four_bits, "error")["method"]
 
