@@ -19,6 +19,7 @@ const GROUPS = [
 
 class Doctor extends Part {
   start() {
+    this.addEventListener("toggle", ({ target }) => { if (target.matches(".dr-ignored")) this.ignoredOpen = target.open; }, true);
     this.name = address().dataset;
     this.mask = this.mask ?? "labels";
     this.draw(null, html`<div class="ft-doctor stack"><div class="dr-head"></div><div class="dr-told"></div><div class="dr-body stack"></div></div>`);
@@ -112,7 +113,7 @@ class Doctor extends Part {
     const ignored = report.findings.filter((finding) => finding.ignored);
     const groups = GROUPS.map(([severity, title, words]) => [title, words, heeded.filter((finding) => finding.severity === severity)]).filter(([, , list]) => list.length);
     return html`${stale}${notes}${groups.length ? groups.map(([title, words, list]) => this.group(title, words, list, report)) : this.well(report)}${ignored.length
-      ? html`<details class="fold soft"><summary>Ignored (${ignored.length})</summary><div class="stack">${ignored.map((finding) => findingCard(finding, report, this.mask))}</div></details>` : ""}`;
+      ? html`<details class="fold soft dr-ignored" ${this.ignoredOpen ? html`open` : ""}><summary>Ignored (${ignored.length})</summary><div class="stack">${ignored.map((finding) => findingCard(finding, report, this.mask))}</div></details>` : ""}`;
   }
   group(title, words, list, report) {
     return html`<section class="dr-group"><div class="row dr-title"><h3>${title}</h3><span class="soft small">${words}</span></div>

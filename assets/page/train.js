@@ -188,6 +188,7 @@ class Train extends Part {
   soon(wait = WAIT) {
     clearTimeout(this.later);
     this.busy(true);
+    if (wait) this.refused = false; // something was changed since
     this.later = setTimeout(() => this.look(), wait);
   }
   busy(working) { this.querySelector(".pf-state").textContent = working ? "Checking …" : ""; }
@@ -230,7 +231,7 @@ class Train extends Part {
       ${problems.length ? "" : html`<p class="pf-good">${this.missing ? "The model is fetched first; time and memory are told then." : "Nothing stands in the way."}</p>`}`);
     this.errors = problems.filter((problem) => problem.level === "error").length;
     this.drawStart();
-    this.draw(".pf-error", "");
+    if (!this.refused) this.draw(".pf-error", "");
     this.querySelector(".pf-command").textContent = found.command ?? "";
     for (const button of this.querySelectorAll("[data-copy], [data-save]")) button.disabled = !found.command;
   }
@@ -269,6 +270,7 @@ class Train extends Part {
     const button = this.querySelector(".pf-start");
     if (this.starting || button.disabled) return;
     this.starting = true;
+    this.refused = false;
     this.drawStart();
     try {
       if (this.missing) await this.fetchFirst(this.missing);
@@ -279,6 +281,7 @@ class Train extends Part {
       }
     } catch (error) {
       this.say(error);
+      this.refused = true; // its words stay until something is changed, also where a new look finds nothing
       this.soon(0);
     } finally {
       this.starting = false;

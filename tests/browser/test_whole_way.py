@@ -65,7 +65,7 @@ def test_from_a_file_to_two_answers_in_six_clicks(fresh, page):
     hand.click(row)
     assert len(hand.clicked) <= CLICKS, hand.clicked
 
-    expect(page.locator("[data-said]")).to_have_text("Both have answered.", timeout=LOADING_MS)
+    expect(page.locator("ft-compare [data-said]")).to_have_text("Both have answered.", timeout=LOADING_MS)
     expect(page.locator(".asked .words")).to_have_text(asked)
     expect(page.locator(".expected .words")).to_have_text(re.compile(r"^Line \d+: "))
     expect(page.locator(".answer-card .stamp")).to_have_count(2)
