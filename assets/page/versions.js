@@ -54,7 +54,7 @@ class Versions extends Part {
       : html`<strong>${version}</strong>${title ? html` <span dir="auto" class="anywhere">${title}</span>` : ""}${version === latest ? html` <span class="chip good">latest</span>` : ""}`;
     return html`<tr><th scope="row">${name}</th><td class="soft small">${this.origin(each)}</td><td class="right num">${number(each.rows)}</td>
       <td>${shares(each.counts)}<div class="soft small num">${["train", "validation", "test"].map((side) => number(each.counts[side] ?? 0)).join(" · ")}</div></td>
-      <td class="small">${each.runs.length ? each.runs.slice(-2).map((run) => html`<a data-go="tab=runs&run=${run.id}" href="?tab=runs&run=${run.id}">${run.name || run.id}</a> `) : html`<span class="soft">no run</span>`}${each.runs.length > 2
+      <td class="small">${each.runs.length ? each.runs.slice(-2).map((run) => html`<a class="anywhere" dir="auto" title="${run.name.slice(0, 200)}" data-go="tab=runs&run=${run.id}" href="?tab=runs&run=${run.id}">${run.name.slice(0, 40)}</a> `) : html`<span class="soft">no run</span>`}${each.runs.length > 2
         ? html`<span class="soft">and ${each.runs.length - 2} more</span>` : ""}</td><td class="right soft num">${when(each.made)}</td>
       <td class="right"><span class="row nowrap"><button type="button" class="ft-button small" data-do="name" data-version="${version}" aria-label="Name version ${version}">Name</button>
         ${version === latest ? "" : html`<button type="button" class="ft-button small" data-do="back" data-version="${version}">Go back to it</button>`}</span></td></tr>`;
