@@ -149,3 +149,22 @@ def _crowded(band: Pieces) -> tuple[Places, Places]:
     buckets = np.cumsum(new)
     crowded = (np.bincount(buckets) > 1)[buckets]
     return order[crowded], buckets[crowded]
+
+
+def components(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The numbers that hang together by pairs, each group in ascending order (union-find with path halving)."""
+    parent: dict[int, int] = {}
+
+    def root(number: int) -> int:
+        while (above := parent.setdefault(number, number)) != number:
+            parent[number] = parent[above]
+            number = parent[number]
+        return number
+
+    for one, two in pairs:
+        low, high = sorted((root(one), root(two)))
+        parent[high] = low
+    together: dict[int, list[int]] = {}
+    for number in sorted(parent):
+        together.setdefault(root(number), []).append(number)
+    return list(together.values())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from studio.datasets.likeness import Likeness, common_pieces
+from studio.datasets.likeness import Likeness, common_pieces, components
 from studio.datasets.rows import Row, Turn
 from studio.datasets.store import Dataset
 from studio.doctor import reports
@@ -68,20 +68,7 @@ def alike(texts: list[str]) -> list[list[int]]:
     """Groups of near-duplicate texts by their numbers, the largest first."""
     found = Likeness(ALIKE, common_pieces(texts))
     found.add(enumerate(texts))
-    group = list(range(len(texts)))
-
-    def root(at: int) -> int:
-        while group[at] != at:
-            group[at] = group[group[at]]
-            at = group[at]
-        return at
-
-    for one, other in found.pairs():
-        group[max(root(one), root(other))] = min(root(one), root(other))
-    members: dict[int, list[int]] = {}
-    for at in range(len(texts)):
-        members.setdefault(root(at), []).append(at)
-    return sorted((each for each in members.values() if len(each) > 1), key=lambda each: (-len(each), each[0]))
+    return sorted(components(found.pairs()), key=lambda each: (-len(each), each[0]))
 
 
 def text_of(row: Row) -> str:

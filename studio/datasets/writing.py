@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from studio.datasets.additions import MADE_BY, PARENTS, SYNTHETIC, new_id
-from studio.datasets.likeness import Likeness
+from studio.datasets.likeness import Likeness, components
 from studio.datasets.rows import Row, Turn
 from studio.datasets.store import Dataset
 from studio.errors import BadInput
@@ -252,17 +252,8 @@ class Screen:
 
     def _near_held_out(self) -> set[int]:
         """The numbers of drafts that a chain of near-duplicates links to a held-out row."""
-        linked: dict[int, set[int]] = {}
-        for one, other in self.likeness.pairs():
-            linked.setdefault(one, set()).add(other)
-            linked.setdefault(other, set()).add(one)
-        reached = {number for number in linked if number < self.first_draft}
-        todo = list(reached)
-        while todo:
-            new = linked[todo.pop()] - reached
-            reached |= new
-            todo += new
-        return reached
+        groups = components(self.likeness.pairs())
+        return {number for group in groups if group[0] < self.first_draft for number in group}
 
 
 def _text(row: Row) -> str:

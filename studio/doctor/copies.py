@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from studio.datasets.likeness import Likeness, Pieces
+from studio.datasets.likeness import Likeness, Pieces, components
 from studio.datasets.rows import Turn, compact
 from studio.datasets.split import SIDES
 from studio.doctor.findings import Found
@@ -120,11 +119,11 @@ class Copies:
 
     def _near(self, copies: set[int]) -> tuple[Places, Places]:
         """(near copies on one side with the row that stays, near copies in the training with the held-out row)."""
-        components = list(_components((one, two) for one, two in self.likeness.pairs()))
-        sketches = self._sketches({place for component in components for place in component})
+        groups = components(self.likeness.pairs())
+        sketches = self._sketches({place for group in groups for place in group})
         near: Places = {}
         leaks: Places = {}
-        for component in components:
+        for component in groups:
             for side in range(len(SIDES)):
                 mine = [place for place in component if self.sides[place] == side and place not in copies]
                 near |= self._led(mine, sketches)
@@ -168,25 +167,6 @@ class Copies:
             for place in training
         )
         return {place: other for place, other in found if other is not None}
-
-
-def _components(pairs: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
-    """Rows that hang together by pairs (union-find with path halving)."""
-    parent: dict[int, int] = {}
-
-    def root(place: int) -> int:
-        while (above := parent.setdefault(place, place)) != place:
-            parent[place] = parent[above]
-            place = parent[place]
-        return place
-
-    for one, two in pairs:
-        low, high = sorted((root(one), root(two)))
-        parent[high] = low
-    together: dict[int, list[int]] = defaultdict(list)
-    for place in sorted(parent):
-        together[root(place)].append(place)
-    return iter(together.values())
 
 
 def _equal(keys: Column, sides: npt.NDArray[np.int8]) -> Iterator[list[int]]:
