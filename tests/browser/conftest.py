@@ -230,6 +230,8 @@ def open_page(chromium: Browser, page_faults: Faults) -> Iterator[Callable[..., 
 
     yield make
     for context in contexts:
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")  # else an answer still under way fails the next test
         context.close()
 
 

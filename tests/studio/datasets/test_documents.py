@@ -39,10 +39,13 @@ def test_a_text_is_cut_without_loss_and_never_too_long(text, size, overlap, word
     assert all(cut.length(piece) <= size for piece in found)
     at = 0
     for piece in found:  # each begins within the one before or right behind it
-        start = text.find(piece, max(0, at - 400))
-        assert start >= 0 and not text[at:start].strip()
+        behind = len(text) - len(text[at:].lstrip())
+        start = text.rfind(piece, 0, behind + len(piece))
+        assert start >= 0
         at = max(at, start + len(piece))
     assert not text[at:].strip()
+    if not cut.overlap:
+        assert "".join("".join(found).split()) == "".join(text.split())
 
 
 def test_pieces_overlap_only_where_a_section_is_cut():
