@@ -12,7 +12,7 @@ from backend.job import Job, StopRequested, run_job
 
 def main(job: Job) -> dict[str, Any]:
     """Looks through the dataset that the settings name; `finished` has the rows and the findings with their counts."""
-    from studio.datasets.reviews import Reviews
+    from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
     from studio.doctor import reports, visits
     from studio.doctor.examination import Round, Stopped

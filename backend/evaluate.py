@@ -19,7 +19,7 @@ from backend.job import Job, StopRequested, run_job
 from backend.tuned import TUNED, Tuned, open_tuned
 from studio import logs, migrate
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
-from studio.datasets.prompts import Question, question
+from studio.datasets.importing.prompts import Question, question
 from studio.datasets.store import Dataset
 from studio.errors import Refused
 from studio.files import whole_file

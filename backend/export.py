@@ -22,7 +22,7 @@ from backend.job import Job, run_job
 from backend.tuned import TUNED, Tuned, open_tuned
 from studio import migrate
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
-from studio.datasets.prompts import question
+from studio.datasets.importing.prompts import question
 from studio.datasets.store import Dataset
 from studio.errors import JobFailed, NoRoom, Refused, StudioError
 from studio.files import disk_use, whole_folder, write_json, write_text

@@ -21,7 +21,7 @@ SPARE = 200_000_000
 
 def main(job: Job) -> dict[str, Any]:
     """Fetches into a new upload; `finished` says its id, and where the rows come from."""
-    from studio.datasets.uploads import Uploads
+    from studio.datasets.importing.uploads import Uploads
 
     given = {key: value for key, value in job.settings.items() if key != "job"}
     settings = check(ImportSettings, given, "This dataset can't be fetched.")
@@ -40,12 +40,12 @@ def fetch(job: Job, settings: ImportSettings, folder: Path) -> str:
     """The files of the split asked for (or of all), as SPLIT-0001.parquet; returns where they come from, in words.
 
     Raises:
-        Offline, NotFound, Refused, BadInput: as `studio.datasets.hub.look_up`.
+        Offline, NotFound, Refused, BadInput: as `studio.datasets.importing.hub.look_up`.
         NoRoom: they don't fit on the disk.
     """
     preferences.check_online(job.workspace, f"{settings.hub} can't be fetched.")
     from backend import hub
-    from studio.datasets.hub import look_up
+    from studio.datasets.importing.hub import look_up
 
     job.progress(0, None, "bytes", "Asking the hub")
     dataset = look_up(settings.hub, settings.revision)

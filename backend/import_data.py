@@ -17,8 +17,8 @@ def main(job: Job) -> dict[str, Any]:
 
     The fields of `finished` are those of the import command's JSON.
     """
-    from studio.datasets.importing import Stopped, import_file
-    from studio.datasets.index import start_if_large
+    from studio.datasets.browsing.index import start_if_large
+    from studio.datasets.importing.steps import Stopped, import_file
     from studio.settings.base import check
     from studio.settings.importing import ImportSettings
 

@@ -13,7 +13,7 @@ NICE = 10  # nobody waits for it: what people do meanwhile goes first
 
 def main(job: Job) -> dict[str, Any]:
     """Makes what is missing of the index; `finished` says for how many rows."""
-    from studio.datasets.index import Index
+    from studio.datasets.browsing.index import Index
     from studio.datasets.store import Dataset
 
     if hasattr(os, "nice"):

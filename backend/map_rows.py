@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backend.job import Job, StopRequested, run_job
-from studio.datasets.pictures import MAP, text_of
+from studio.datasets.browsing.pictures import MAP, text_of
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, Refused

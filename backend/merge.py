@@ -9,9 +9,9 @@ from backend.job import Job, StopRequested, run_job
 
 def main(job: Job) -> dict[str, Any]:
     """Merges the datasets that the settings name; the fields of `finished` are those of the command's JSON."""
-    from studio.datasets.importing import Stopped
-    from studio.datasets.index import start_if_large
-    from studio.datasets.merging import merge
+    from studio.datasets.browsing.index import start_if_large
+    from studio.datasets.importing.steps import Stopped
+    from studio.datasets.mixing.merging import merge
     from studio.settings.base import check
     from studio.settings.merging import MergeSettings
 

@@ -20,13 +20,13 @@ from backend.engine.conversation import Prompt
 from backend.job import Job, StopRequested, run_job
 from backend.tuned import TUNED, Tuned, open_tuned
 from studio import logs
-from studio.datasets.mapping import Mapping, show_columns
-from studio.datasets.prompts import Asker
-from studio.datasets.readers import columns_of, open_reader, sample
-from studio.datasets.records import Reader
+from studio.datasets.importing.mapping import Mapping, show_columns
+from studio.datasets.importing.prompts import Asker
+from studio.datasets.importing.turns import BadRow
+from studio.datasets.reading.readers import columns_of, open_reader, sample
+from studio.datasets.reading.records import Reader
+from studio.datasets.saving.tables import WRITERS, Notes
 from studio.datasets.store import Dataset
-from studio.datasets.tables import WRITERS, Notes
-from studio.datasets.turns import BadRow
 from studio.errors import BadInput, StudioError
 from studio.files import whole_file
 from studio.settings.answering import PredictSettings

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from backend.job import Job, StopRequested, run_job
 from studio import preferences
-from studio.datasets import downloads
-from studio.datasets.card import MADE, card
 from studio.datasets.rows import compact
-from studio.datasets.split import SIDES
+from studio.datasets.saving import downloads
+from studio.datasets.saving.card import MADE, card
+from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset
 from studio.errors import NoRoom, Offline, Refused, StudioError
 from studio.settings.base import check

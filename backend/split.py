@@ -12,21 +12,21 @@ from backend.job import Job, run_job
 
 def main(job: Job) -> dict[str, Any]:
     """Plans the split that the settings ask for; `finished` has its counts, and whether it is clean."""
-    from studio.datasets import leaks, splitting
+    from studio.datasets.splitting import leaks, plans
     from studio.datasets.store import Dataset
 
-    settings = splitting.settings_of(job.folder)
+    settings = plans.settings_of(job.folder)
     dataset = Dataset.open(job.workspace, settings.dataset)
 
     def watch(done: int, total: int, what: str) -> None:
         job.stop_if_asked()
         job.progress(done, total, "rows", what)
 
-    found = splitting.plan(dataset, settings, watch)
-    splitting.save(found, job.folder)
+    found = plans.plan(dataset, settings, watch)
+    plans.save(found, job.folder)
     about = found.about
     if settings.check:
-        leaks.remember(dataset, about["reviews"], about["leaks"], splitting.rules(settings))
+        leaks.remember(dataset, about["reviews"], about["leaks"], plans.rules(settings))
     return {
         "dataset": dataset.name,
         "version": about["version"],

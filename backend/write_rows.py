@@ -13,8 +13,8 @@ from typing import Any
 from backend.job import Job, StopRequested, run_job
 from studio.datasets import writing
 from studio.datasets.additions import Additions
-from studio.datasets.empty import begin
 from studio.datasets.store import Dataset
+from studio.datasets.versions.empty import begin
 from studio.datasets.writing import Screen, Task, Unwritten
 from studio.errors import BadInput, NotFound
 from studio.settings.base import check

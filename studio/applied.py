@@ -55,8 +55,8 @@ def start(workspace: Workspace, run: str, file: Path, form: Form, *, bring: bool
 
 def asked_columns(workspace: Workspace, run: str) -> list[str]:
     """The columns a file must have, as the run's dataset had them; [] when the dataset can't be read."""
-    from studio.datasets.mapping import Mapping
-    from studio.datasets.prompts import Asker
+    from studio.datasets.importing.mapping import Mapping
+    from studio.datasets.importing.prompts import Asker
     from studio.datasets.store import Dataset
 
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio import runs
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
-from studio.datasets.prompts import Question, question
+from studio.datasets.importing.prompts import Question, question
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import StudioError

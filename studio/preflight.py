@@ -288,7 +288,7 @@ def _held_out(found: Preflight) -> None:
 
 def _leaks(found: Preflight, dataset: Any, version: int) -> None:
     """What the last check of the split found, where there was one."""
-    from studio.datasets import leaks
+    from studio.datasets.splitting import leaks
 
     known = leaks.known(dataset, version)
     if known and not known["clean"]:

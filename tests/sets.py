@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from studio import migrate
 from studio.datasets.rows import SCHEMA, Row, content_hash, row_id, to_columns
-from studio.datasets.split import SIDES
+from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import INFO, Dataset
 from studio.workspace import Workspace
 

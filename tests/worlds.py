@@ -15,7 +15,7 @@ import pytest
 
 from backend.job import Job, StopRequested
 from studio import events, logs, runs
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.errors import StudioError
 from studio.jobs.folder import STOP
 from studio.preflight import preflight

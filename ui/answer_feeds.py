@@ -194,7 +194,7 @@ async def relay(stream: Stream) -> AsyncIterator[bytes]:
 
 async def _upload(workspace: Workspace, request: Request, name: str, largest: int) -> Path:
     """The request's body as a file among the uploads."""
-    from studio.datasets.uploads import Uploads
+    from studio.datasets.importing.uploads import Uploads
 
     uploads = Uploads(workspace)
     made, path = uploads.new(name)

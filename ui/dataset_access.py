@@ -10,8 +10,8 @@ from studio.workspace import Workspace
 
 if TYPE_CHECKING:
     from studio.batches.tokenizer import ModelTokenizer
-    from studio.datasets.listing import Listing, Pending
-    from studio.datasets.reviews import Reviews
+    from studio.datasets.browsing.listing import Listing, Pending
+    from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
 
 KEPT: Kept[Any] = Kept(24)
@@ -25,14 +25,14 @@ def opened(workspace: Workspace, name: str) -> Dataset:
 
 
 def reviews(dataset: Dataset) -> Reviews:
-    from studio.datasets.reviews import Reviews
+    from studio.datasets.reviewing.reviews import Reviews
 
     return Reviews(dataset)
 
 
 def pending(dataset: Dataset, version: int | None) -> Pending:
     """What is pending for the latest version; older ones are shown as they are."""
-    from studio.datasets.listing import Pending
+    from studio.datasets.browsing.listing import Pending
 
     if version is not None and version != dataset.latest:
         return Pending({}, 0)

@@ -76,7 +76,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/download")
     def download(name: str, form: Form = "messages", version: int | None = None) -> Response:
-        from studio.datasets import downloads
+        from studio.datasets.saving import downloads
 
         dataset = opened(workspace, name)
         path = dataset.path(version)  # refused before the answer begins
@@ -111,7 +111,8 @@ def router(workspace: Workspace) -> APIRouter:
 
 
 def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
-    from studio.datasets import freezing, names
+    from studio.datasets import names
+    from studio.datasets.versions import freezing
     from studio.jobs import folder as job_folder
     from studio.jobs import local
 
@@ -159,7 +160,7 @@ def _short(entry: Words) -> Words:
 
 
 def _lengths(workspace: Workspace, dataset: Any, version: int, model: str) -> Words:
-    from studio.datasets.lengths import lengths
+    from studio.datasets.browsing.lengths import lengths
 
     path = dataset.path(version)
 

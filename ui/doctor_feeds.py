@@ -79,7 +79,7 @@ def _told(workspace: Workspace, job: str) -> Words:
 
 
 def _rows(workspace: Workspace, job: str, kind: str, start: int) -> Words:
-    from studio.datasets.reviews import Reviews
+    from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
     from studio.doctor import visits
     from studio.doctor.reports import Report
@@ -99,7 +99,7 @@ def _rows(workspace: Workspace, job: str, kind: str, start: int) -> Words:
 
 def _undo(workspace: Workspace, job: str, kind: str) -> Words:
     """Takes a fix back, when no later change stands before it."""
-    from studio.datasets.reviews import Reviews
+    from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
     from studio.doctor import visits
     from studio.doctor.reports import Report

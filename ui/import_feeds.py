@@ -60,7 +60,7 @@ Words = dict[str, Any]
 
 def router(workspace: Workspace, largest: int) -> APIRouter:
     """The routes of one workspace; `largest` is how many bytes an upload may have."""
-    from studio.datasets.uploads import Uploads
+    from studio.datasets.importing.uploads import Uploads
 
     api = APIRouter(prefix="/studio/imports")
     uploads = Uploads(workspace)
@@ -162,7 +162,7 @@ def _hub(workspace: Workspace, body: Words) -> Words:
             "This is no dataset of the hub.", "Its page has another address.", "Write its name.", field="source"
         )
     preferences.check_online(workspace, f"{settings.hub} can't be looked up.")
-    from studio.datasets.hub import look_up
+    from studio.datasets.importing.hub import look_up
 
     found = look_up(settings.hub, revision)
     return {
@@ -189,7 +189,7 @@ def _sources(uploads: Any, body: Words) -> list[str]:
 
 def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
     """What the source would become. What is wrong with it stands in `error`, with what can be told all the same."""
-    from studio.datasets.sources import listed
+    from studio.datasets.importing.sources import listed
     from studio.settings.base import check
     from studio.settings.importing import ImportSettings
 
@@ -199,8 +199,8 @@ def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
         known: Words = {"file": label, "bytes": size}
     except (StudioError, OSError) as error:
         return {"error": words(error)}
+    from studio.datasets.importing.recipes import entries
     from studio.datasets.names import free_name
-    from studio.datasets.recipes import entries
 
     fetched = FETCHED.search(_origin(uploads, body))
     known |= {"suggested": free_name(workspace, fetched[1] if fetched else label), "entries": entries(named)}
@@ -218,8 +218,8 @@ def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
 
 
 def _look(settings: ImportSettings, scratch: Path, patient: bool) -> Words:
-    from studio.datasets.preview import preview
-    from studio.datasets.sources import find
+    from studio.datasets.importing.preview import preview
+    from studio.datasets.importing.sources import find
 
     source = find(settings.source, settings.entry)
     seconds = PATIENT if patient else QUICK
@@ -250,7 +250,7 @@ def _look(settings: ImportSettings, scratch: Path, patient: bool) -> Words:
 
 
 def _row(row: Row, source: str) -> Words:
-    from studio.datasets.documents import KINDS
+    from studio.datasets.reading.documents import KINDS
 
     drawn = row_pictures.picture(row, short=True)
     drawn["file"] = row.source_file if row.source_file != source else ""
@@ -262,8 +262,8 @@ def _row(row: Row, source: str) -> Words:
 
 def _columns(settings: ImportSettings, scratch: Path) -> Words:
     """The columns of a source that can be read and is not understood, with what the first row has in them."""
-    from studio.datasets.readers import columns_of, sample
-    from studio.datasets.sources import find
+    from studio.datasets.importing.sources import find
+    from studio.datasets.reading.readers import columns_of, sample
 
     try:
         records = sample(find(settings.source, settings.entry).open(settings.reading(scratch)))

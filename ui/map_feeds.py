@@ -35,7 +35,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}")
     def figures(name: str, version: int | None = None) -> Words:
-        from studio.datasets.pictures import pictures
+        from studio.datasets.browsing.pictures import pictures
 
         dataset = opened(name)
         number = dataset.version_info(version)["version"]
@@ -45,7 +45,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/map")
     def newest(name: str, version: int | None = None) -> Words:
-        from studio.datasets.pictures import findings, points
+        from studio.datasets.browsing.pictures import findings, points
 
         dataset = opened(name)
         number = dataset.version_info(version)["version"]

@@ -42,7 +42,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}")
     def recipe(name: str) -> Words:
-        from studio.datasets.mixing import FORMAT, RECIPE, read_recipe
+        from studio.datasets.mixing.making import FORMAT, RECIPE, read_recipe
 
         dataset = opened(workspace, name)
         entries = [entry for entry in dataset.info["versions"] if entry.get("format") == FORMAT]
@@ -54,7 +54,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.post("/look")
     def look(body: Words = Body(...)) -> Words:  # noqa: B008
-        from studio.datasets.mixture import look
+        from studio.datasets.mixing.mixture import look
 
         try:
             return look(workspace, _settings(body), body.get("model") or None)

@@ -26,8 +26,8 @@ from ui import row_pictures
 from ui.telling import words
 
 if TYPE_CHECKING:
-    from studio.datasets.judgements import Eye
-    from studio.datasets.queue import Ask, Card, Queue
+    from studio.datasets.reviewing.judgements import Eye
+    from studio.datasets.reviewing.queue import Ask, Card, Queue
     from studio.datasets.rows import Row
 
 Words = dict[str, Any]
@@ -49,8 +49,8 @@ class Asked:
     stamp: int = 0
 
     def ask(self) -> Ask:
-        from studio.datasets.orders import ORDERS, Order
-        from studio.datasets.queue import PENDING, SHOWS, Ask
+        from studio.datasets.reviewing.orders import ORDERS, Order
+        from studio.datasets.reviewing.queue import PENDING, SHOWS, Ask
 
         order: Order = next((each for each in ORDERS if each == self.order), "file")
         show = self.show if self.show in SHOWS else PENDING
@@ -63,7 +63,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}")
     def about(name: str, asked: Annotated[Asked, Depends()], since: int = -1) -> Words:
-        from studio.datasets import orders, suggestions
+        from studio.datasets.reviewing import orders, suggestions
 
         queue = _queue(workspace, name)
         found = queue.guidelines()
@@ -103,7 +103,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/alike")
     def alike(name: str, asked: Annotated[Asked, Depends()], row: str = "", find: str = "") -> Words:
-        from studio.datasets.similar import similar
+        from studio.datasets.browsing.similar import similar
 
         queue = _queue(workspace, name)
         if row:
@@ -117,11 +117,11 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/judgements.jsonl")
     def judgements(name: str) -> Response:
-        from studio.datasets import judgement_files
+        from studio.datasets.reviewing import files
         from studio.datasets.rows import compact
 
         queue = _queue(workspace, name)
-        stream = (f"{compact(line)}\n" for line in judgement_files.lines(queue))
+        stream = (f"{compact(line)}\n" for line in files.lines(queue))
         headers = {"Content-Disposition": f'attachment; filename="{queue.dataset.name}-judgements.jsonl"'}
         return StreamingResponse(stream, 200, headers, "application/jsonl")
 
@@ -132,7 +132,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/agreement")
     def agreement(name: str) -> Words:
-        from studio.datasets.agreement import report
+        from studio.datasets.reviewing.agreement import report
 
         queue = _queue(workspace, name)
         found = report(queue.independent())
@@ -147,7 +147,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.post("/{name}/guidelines")
     def save(name: str, body: Words = Body()) -> Words:  # noqa: B008
-        from studio.datasets.guidelines import save
+        from studio.datasets.reviewing.guidelines import save
 
         made = save(_queue(workspace, name).dataset, dict(body.get("guidelines") or {}), int(body.get("seen") or 0))
         return made.model_dump(mode="json")
@@ -156,21 +156,21 @@ def router(workspace: Workspace) -> APIRouter:
 
 
 def _queue(workspace: Workspace, name: str) -> Queue:
-    from studio.datasets.queue import Queue
+    from studio.datasets.reviewing.queue import Queue
 
     return Queue(workspace, name)
 
 
 def _eye(by: str, blind: bool) -> Eye:
-    from studio.datasets.judgements import Eye
+    from studio.datasets.reviewing.judgements import Eye
 
     return Eye(by.strip(), blind)
 
 
 def _judged(queue: Queue, eye: Eye, item: Words) -> Words:
     """What became of one item; an error of one is no error of the others."""
-    from studio.datasets import judging
-    from studio.datasets.queue import Ask
+    from studio.datasets.reviewing import judging
+    from studio.datasets.reviewing.queue import Ask
 
     key = str(item.get("key", ""))
     try:

@@ -25,7 +25,7 @@ from ui.dataset_access import listing, models, opened, tokenizer
 from ui.telling import words
 
 if TYPE_CHECKING:
-    from studio.datasets.listing import Listing, Wanted
+    from studio.datasets.browsing.listing import Listing, Wanted
 
 PAGE = 20
 LONGEST_TEXT = 200_000  # characters of a text shown in tokens
@@ -46,7 +46,7 @@ class Asked:
     sorted: str = ""
 
     def wanted(self, rows: Listing) -> Wanted:
-        from studio.datasets.listing import Wanted
+        from studio.datasets.browsing.listing import Wanted
 
         changes = rows.pending.changes
         groups = {"changed": list(changes), "excluded": [row for row, change in changes.items() if change.excluded]}
@@ -70,7 +70,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/rows")
     def rows(name: str, asked: Chosen, version: int | None = None, start: int = 0, wait: float = 0.0) -> Words:
-        from studio.datasets.listing import PATIENCE
+        from studio.datasets.browsing.listing import PATIENCE
 
         found = listing(opened(workspace, name), version)
         start = max(0, start)
@@ -87,7 +87,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/rows/{row_id}")
     def one_row(name: str, row_id: str, asked: Chosen, version: int | None = None) -> Words:
-        from studio.datasets.listing import PATIENCE
+        from studio.datasets.browsing.listing import PATIENCE
 
         dataset = opened(workspace, name)
         row = dataset.row(version, row_id)

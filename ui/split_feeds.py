@@ -27,7 +27,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}")
     def state(name: str) -> Words:
-        from studio.datasets import leaks
+        from studio.datasets.splitting import leaks
         from studio.settings.splitting import SHARES
 
         dataset = opened(workspace, name)
@@ -57,26 +57,26 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/plans/{job}")
     def planned(name: str, job: str) -> Words:
-        from studio.datasets import splitting
-        from studio.datasets.grouping import WORDS
+        from studio.datasets.splitting import plans
+        from studio.datasets.splitting.grouping import WORDS
 
         opened(workspace, name)
         folder = workspace.folder("jobs", job)
-        settings = splitting.settings_of(folder)
-        if not (folder / splitting.PLAN).exists():
+        settings = plans.settings_of(folder)
+        if not (folder / plans.PLAN).exists():
             return {"making": True}
-        return splitting.load(folder) | {"settings": settings.model_dump(mode="json"), "words": WORDS}
+        return plans.load(folder) | {"settings": settings.model_dump(mode="json"), "words": WORDS}
 
     @api.post("/{name}/plans/{job}")
     def apply(name: str, job: str) -> Words:
-        from studio.datasets import splitting
+        from studio.datasets.splitting import plans
 
         dataset = opened(workspace, name)
         folder = workspace.folder("jobs", job)
-        if splitting.settings_of(folder).dataset != dataset.name:
+        if plans.settings_of(folder).dataset != dataset.name:
             raise BadInput("This plan is of another dataset.", f"It was made for {job}.", "Plan the split again.")
-        number = splitting.apply(dataset, folder)
-        return {"moved": splitting.load(folder)["moved"], "number": number}
+        number = plans.apply(dataset, folder)
+        return {"moved": plans.load(folder)["moved"], "number": number}
 
     return api
 
@@ -85,7 +85,7 @@ def _columns(dataset: Any) -> list[Words]:
     """The label, tags and columns that rows have, each with how many values a sample shows and a few of them."""
     values: dict[str, dict[str, int]] = {}
     rows = dataset.sample(None, SAMPLE)
-    from studio.datasets.grouping import value_of
+    from studio.datasets.splitting.grouping import value_of
 
     for row in rows:
         names = [*(["label"] if row.label is not None else []), *row.tags, *row.extra]

@@ -26,14 +26,14 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/bulk")
     def count(name: str, asked: Chosen) -> Words:
-        from studio.datasets import bulk
+        from studio.datasets.reviewing import bulk
 
         rows = listing(opened(workspace, name), None)
         return {"count": bulk.count(rows, asked.wanted(rows))}
 
     @api.post("/{name}/bulk")
     def do(name: str, asked: Chosen, body: Words = Body(...)) -> dict[str, int]:  # noqa: B008
-        from studio.datasets import bulk
+        from studio.datasets.reviewing import bulk
 
         rows = listing(opened(workspace, name), None)
         named = body.pop("rows", None)
@@ -42,14 +42,14 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.post("/{name}/look")
     def look(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
-        from studio.datasets import tagging
+        from studio.datasets.reviewing import tagging
 
         dataset = opened(workspace, name)
         return tagging.look(dataset, _settings(dataset.name, body)).as_dict()
 
     @api.post("/{name}/apply")
     def apply(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
-        from studio.datasets import tagging
+        from studio.datasets.reviewing import tagging
 
         dataset = opened(workspace, name)
         settings = _settings(dataset.name, body)

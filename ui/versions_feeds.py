@@ -38,7 +38,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}")
     def versions(name: str) -> Words:
-        from studio.datasets import history
+        from studio.datasets.versions import history
 
         dataset = opened(name)
         used = history.used_by(workspace, dataset)
@@ -53,7 +53,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/compare")
     def compare(name: str, old: int, new: int, start: int = 0, what: What | None = None) -> Words:
-        from studio.datasets import comparing
+        from studio.datasets.versions import comparing
 
         dataset = opened(name)
         key = (str(dataset.path(old)), str(dataset.path(new)), dataset.path(new).stat().st_mtime_ns)
@@ -78,7 +78,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/fits")
     def fits(name: str, form: Form, version: int | None = None) -> Words:
-        from studio.datasets.downloads import unfit
+        from studio.datasets.saving.downloads import unfit
 
         dataset = opened(name)
         path = dataset.path(version)
@@ -87,7 +87,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.post("/{name}/{deed}")
     def act(name: str, deed: str, body: Words = Body(default={})) -> Words:  # noqa: B008
-        from studio.datasets import history
+        from studio.datasets.versions import history
 
         dataset = opened(name)
         if deed == "title":

@@ -18,8 +18,8 @@ from backend.benchmarks import measured
 from backend.benchmarks.bench import Bench
 from backend.benchmarks.measured import Measured
 from studio.benchmarks import Bar, Result
-from studio.datasets.index import LARGE, Index
-from studio.datasets.listing import PATIENCE, Wanted
+from studio.datasets.browsing.index import LARGE, Index
+from studio.datasets.browsing.listing import PATIENCE, Wanted
 from studio.datasets.store import Dataset
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, local

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets.index import Index
+    from studio.datasets.browsing.index import Index
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets.pictures import points
+    from studio.datasets.browsing.pictures import points
     from studio.datasets.store import Dataset
 
     settings = check(MapSettings, collect(args, MapSettings), "This map can't be made.")
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 
 def _write(path: Path, found: list[Any]) -> None:
-    from studio.datasets.tables import Notes, write_csv
+    from studio.datasets.saving.tables import Notes, write_csv
 
     names = sorted({name for point in found for name in point.colours})
     rows = ({"row_id": point.row_id, "x": point.x, "y": point.y, **point.colours} for point in found)

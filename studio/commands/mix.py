@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     given = _recipe(args.recipe) | collect(args, MixSettings)
     settings = check(MixSettings, given, "This mixture can't be made.")
     if args.preview:
-        from studio.datasets.mixture import look
+        from studio.datasets.mixing.mixture import look
 
         return {"name": settings.name, "preview": True, **look(context.workspace, settings, args.model)}
     folder = job_folder.create(context.workspace, "mix", settings.model_dump(mode="json"), settings.name)
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 
 def _recipe(path: str | None) -> dict[str, Any]:
-    from studio.datasets.mixing import read_recipe
+    from studio.datasets.mixing.making import read_recipe
 
     if path is None:
         return {}

@@ -39,10 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets import judgement_files
-    from studio.datasets.agreement import report
-    from studio.datasets.judgements import Eye
-    from studio.datasets.queue import Queue
+    from studio.datasets.reviewing import files
+    from studio.datasets.reviewing.agreement import report
+    from studio.datasets.reviewing.judgements import Eye
+    from studio.datasets.reviewing.queue import Queue
 
     queue = Queue(context.workspace, args.dataset)
     eye = Eye(args.by.strip())
@@ -51,13 +51,13 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
         return result | report(queue.independent()) | {"conflicts": sorted(queue.conflicts())}
     if args.export:
         path = Path(args.export).expanduser().absolute()
-        return result | {"written": judgement_files.write(queue, path), "file": str(path)}
+        return result | {"written": files.write(queue, path), "file": str(path)}
     if args.take_in:
-        result |= judgement_files.take_in(queue, Path(args.take_in).expanduser().absolute())
+        result |= files.take_in(queue, Path(args.take_in).expanduser().absolute())
     if args.accept_all:
-        rows = judgement_files.matching(queue, eye, args.accept_all)
+        rows = files.matching(queue, eye, args.accept_all)
         if rows:
-            judgement_files.accept(queue, eye, rows, f"accept all {args.accept_all}")
+            files.accept(queue, eye, rows, f"accept all {args.accept_all}")
         result["accepted"] = len(rows)
     if args.undo:
         result["undone"] = queue.reviews.undo()["count"]

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets import downloads
+    from studio.datasets.saving import downloads
     from studio.datasets.store import Dataset
     from studio.files import whole_file
 

@@ -42,9 +42,9 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 
 def _by_hand(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets import bulk
-    from studio.datasets.listing import Pending
-    from studio.datasets.reviews import Reviews
+    from studio.datasets.browsing.listing import Pending
+    from studio.datasets.reviewing import bulk
+    from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)
@@ -55,7 +55,7 @@ def _by_hand(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 
 def _by_rule(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets import splitting
+    from studio.datasets.splitting import plans
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)
@@ -63,10 +63,10 @@ def _by_rule(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     settings = check(SplitSettings, given, "This split can't be made.")
     folder = job_folder.create(context.workspace, "split", settings.model_dump(mode="json"), dataset.name)
     follow.start_and_follow(context.workspace, folder, context.terminal)
-    plan = splitting.load(folder)
+    plan = plans.load(folder)
     applied = not (settings.check or args.preview or not plan["moved"])
     if applied:
-        splitting.apply(Dataset.open(context.workspace, dataset.name), folder)
+        plans.apply(Dataset.open(context.workspace, dataset.name), folder)
     return {"id": folder.name, "checked": settings.check, "applied": applied, **plan}
 
 
@@ -77,7 +77,7 @@ def show(result: dict[str, Any]) -> str:
     counts = ", ".join(f"{number:,} {side}" for side, number in result["planned"].items())
     lines = [f"“{result['dataset']}” version {result['version']}: {counts}.", *result["notes"]]
     lines += [_balance(result["balance"])] if result["balance"] else []
-    from studio.datasets.grouping import WORDS
+    from studio.datasets.splitting.grouping import WORDS
 
     lines.append(leak_words(result["leaks"]))
     for example in result["leaks"]["examples"][:5]:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets import tagging
+    from studio.datasets.reviewing import tagging
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)

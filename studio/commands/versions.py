@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets import history
-    from studio.datasets.comparing import compare
     from studio.datasets.store import Dataset
+    from studio.datasets.versions import history
+    from studio.datasets.versions.comparing import compare
     from studio.errors import BadInput
 
     dataset = Dataset.open(context.workspace, args.dataset)

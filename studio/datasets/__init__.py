@@ -1,5 +1,8 @@
-"""Datasets: a file as it came becomes a frozen version of rows with ids.
+"""Datasets: a file as it came becomes a frozen version of rows with ids, which people look at, mend and share out.
 
-`readers.py` reads any file as records, `formats.py` recognises what they are, `mapping.py` turns a record into what is
-learned, `rows.py` names it, `split.py` chooses its side, `importing.py` does it all in order, `store.py` reads it back.
+The way of a row: `reading/` opens any file as records, `importing/` makes rows of them and freezes version 1,
+`store.py` reads a version back, `browsing/` shows it, `reviewing/` keeps what people do to its rows, `splitting/`
+chooses their sides, `versions/` freezes all that as the next version, `mixing/` joins datasets, `saving/` takes one
+elsewhere.
+`rows.py` says what a row is; `additions.py` keeps rows that are in no version yet, `writing.py` has a model write them.
 """

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from studio import migrate
-from studio.datasets.importing import hold
+from studio.datasets.importing.steps import hold
 from studio.datasets.store import INFO, Dataset
 from studio.errors import Refused, StudioError
 from studio.files import check_name, flush, suggest_name

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 
 from studio import migrate
 from studio.datasets.rows import SCHEMA, Row, from_columns
-from studio.datasets.split import SIDES
+from studio.datasets.splitting.sides import SIDES
 from studio.errors import Broken, NotFound, StudioError
 from studio.workspace import Workspace, broken
 
 if TYPE_CHECKING:
-    from studio.datasets.listing import Listing, Page, Pending, Place
+    from studio.datasets.browsing.listing import Listing, Page, Pending, Place
 
 INFO = "dataset.json"
 BATCH_ROWS = 1024
@@ -116,14 +116,14 @@ class Dataset:
         **wanted: Any,
     ) -> Page:
         """Rows `offset` to `offset + limit` of those that match: see `listing.Wanted`, which has more to ask for."""
-        from studio.datasets.listing import Wanted
+        from studio.datasets.browsing.listing import Wanted
 
         asked = Wanted(search=search or "", split=split, among=among, **wanted)
         return self.listing(version).page(asked, offset, limit)
 
     def listing(self, version: int | None = None, pending: Pending | None = None) -> Listing:
         """The rows of a version to be filtered, searched and sorted, with pending changes in them."""
-        from studio.datasets.listing import Listing
+        from studio.datasets.browsing.listing import Listing
 
         return Listing(self, self.version_info(version)["version"], pending)
 
@@ -165,7 +165,7 @@ class Dataset:
 
     def place(self, version: int | None, row_id: str, search: str | None = None, split: str | None = None) -> Place:
         """Where a row stands among those that match."""
-        from studio.datasets.listing import Wanted
+        from studio.datasets.browsing.listing import Wanted
 
         return self.listing(version).place(Wanted(search=search or "", split=split), row_id)
 

@@ -157,8 +157,8 @@ def parted(source: str) -> tuple[Path, str]:
 
 def texts(path: Path, column: str, scratch: Path | None = None) -> Iterator[str]:
     """The texts of a benchmark file, in any format that can be imported."""
-    from studio.datasets import records
-    from studio.datasets.readers import open_reader
+    from studio.datasets.reading import records
+    from studio.datasets.reading.readers import open_reader
 
     if not path.is_file():
         raise NotFound(

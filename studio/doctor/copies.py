@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from studio.datasets.likeness import Likeness, Pieces, components
 from studio.datasets.rows import Turn, compact
-from studio.datasets.split import SIDES
+from studio.datasets.splitting.sides import SIDES
 from studio.doctor.findings import Found
 from studio.doctor.reading import Reading, said
 from studio.doctor.sketches import Sketch, digest, jaccard, plain, sketch

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studio.batches.tokenizer import ModelTokenizer
+from studio.datasets.importing.uploads import Uploads
 from studio.datasets.likeness import common_pieces
-from studio.datasets.reviews import Change, Reviews
+from studio.datasets.reviewing.reviews import Change, Reviews
 from studio.datasets.store import Dataset
-from studio.datasets.uploads import Uploads
 from studio.doctor import languages, personal
 from studio.doctor.amount import Amount
 from studio.doctor.answers import Answers

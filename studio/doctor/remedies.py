@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from studio.batches.tokenizer import ModelTokenizer
-from studio.datasets.reviews import Change, Conflict, Reviews
+from studio.datasets.reviewing.reviews import Change, Conflict, Reviews
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.doctor import marks

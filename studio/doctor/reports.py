@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from studio import logs, migrate
-from studio.datasets.reviews import Reviews
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset, connect
 from studio.doctor.examination import Examination
 from studio.doctor.kinds import KINDS

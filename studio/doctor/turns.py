@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from studio.datasets.turns import BadRow, check_order
+from studio.datasets.importing.turns import BadRow, check_order
 from studio.doctor.findings import Found, shown
 from studio.doctor.reading import NAMES, Reading, said
 

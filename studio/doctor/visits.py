@@ -7,7 +7,7 @@ from typing import Any
 
 from studio import events
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
-from studio.datasets.reviews import Reviews
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.doctor import remedies, reports
 from studio.doctor.kinds import SEVERITIES

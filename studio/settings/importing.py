@@ -13,7 +13,7 @@ from studio.files import check_name
 from studio.settings.base import Settings, setting
 
 if TYPE_CHECKING:
-    from studio.datasets.records import Reading
+    from studio.datasets.reading.records import Reading
 
 PROMPT_BYTES = 1 << 20
 HUB = "hub:"
@@ -194,7 +194,7 @@ class ImportSettings(Settings):
 
     def reading(self, scratch: Path | None = None) -> Reading:
         """How the source is read."""
-        from studio.datasets.records import Cut, Reading
+        from studio.datasets.reading.records import Cut, Reading
 
         cut = Cut(self.chunk, self.overlap, self.chunk_by == "words")
         return Reading(self.encoding, cut, self.entry, scratch)
@@ -210,7 +210,7 @@ class ImportSettings(Settings):
     @field_validator("split")
     @classmethod
     def _sums_to_one(cls, value: str | None) -> str | None:
-        from studio.datasets.split import read_fractions
+        from studio.datasets.splitting.sides import read_fractions
 
         try:
             if value is not None:
@@ -223,7 +223,7 @@ class ImportSettings(Settings):
     @classmethod
     def _with_prompt(cls, value: list[str]) -> list[str]:
         """Roles checked, and `system=@FILE` replaced by what the file says: settings are complete in themselves."""
-        from studio.datasets.mapping import split_role
+        from studio.datasets.importing.mapping import split_role
 
         try:
             return [_read_prompt(*split_role(text)) for text in value]

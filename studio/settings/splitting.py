@@ -81,7 +81,7 @@ class SplitSettings(Settings):
     @field_validator("shares")
     @classmethod
     def _sums_to_one(cls, value: str) -> str:
-        from studio.datasets.split import read_fractions
+        from studio.datasets.splitting.sides import read_fractions
 
         try:
             read_fractions(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace
 from tests import adapters

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from studio import commands
-from studio.datasets.importing import import_file
-from studio.datasets.reviews import Reviews
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.doctor import reports, visits
 from studio.errors import Busy, NotFound

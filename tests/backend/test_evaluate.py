@@ -133,7 +133,7 @@ def test_too_short_answers_are_told(workspace: Workspace, tuned_run: Path) -> No
 
 
 def test_no_held_out_rows_is_refused_with_advice(workspace: Workspace, tuned_run: Path, tmp_path: Path) -> None:
-    from studio.datasets.importing import import_file
+    from studio.datasets.importing.steps import import_file
     from studio.settings.importing import ImportSettings
 
     source = tmp_path / "desk.csv"

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from studio import events, logs, preferences
+from studio.datasets.importing.uploads import Uploads
 from studio.datasets.store import Dataset
-from studio.datasets.uploads import Uploads
 from studio.jobs import folder as job_folder
 from tests.backend import fake_hub
 from tests.backend.fake_hub import COMMIT, FakeHub, Repo

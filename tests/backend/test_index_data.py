@@ -11,8 +11,8 @@ import sys
 import pytest
 
 from studio import logs
-from studio.datasets.index import Index
-from studio.datasets.reviews import Reviews
+from studio.datasets.browsing.index import Index
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, local

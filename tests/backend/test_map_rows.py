@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from studio.datasets.importing import import_file
-from studio.datasets.pictures import points
+from studio.datasets.browsing.pictures import points
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder

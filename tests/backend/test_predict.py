@@ -13,7 +13,7 @@ from backend.engine.engine import Engine
 from backend.job import StopRequested
 from backend.predict import main
 from studio import events, logs
-from studio.datasets.tables import NOT_IN_XML
+from studio.datasets.saving.tables import NOT_IN_XML
 from studio.errors import BadInput
 from studio.jobs import folder as job_folder
 from studio.settings.answering import Generation

@@ -14,7 +14,7 @@ import pytest
 
 from studio.commands import publish
 from studio.commands.frame import Context
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder

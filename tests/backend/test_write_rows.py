@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from studio.datasets.additions import PARENTS, SYNTHETIC, Additions
-from studio.datasets.freezing import freeze
-from studio.datasets.importing import import_file
-from studio.datasets.reviews import Reviews
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
+from studio.datasets.versions.freezing import freeze
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, queue

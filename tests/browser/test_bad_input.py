@@ -15,7 +15,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace
 from tests.browser.conftest import Studio

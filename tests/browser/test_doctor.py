@@ -10,8 +10,8 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
-from studio.datasets.importing import import_file
-from studio.datasets.reviews import Reviews
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 from tests.studio.doctor.planted import grow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.settings.importing import ImportSettings
 from tests.worlds import ROOT
 

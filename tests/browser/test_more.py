@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from studio.datasets.additions import SYNTHETIC, Additions
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 from tests.openai_writer import serving

@@ -13,10 +13,10 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page, expect
 
 from studio import logs
-from studio.datasets import guidelines
-from studio.datasets.importing import import_file
-from studio.datasets.judgements import Eye
-from studio.datasets.queue import Queue
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing import guidelines
+from studio.datasets.reviewing.judgements import Eye
+from studio.datasets.reviewing.queue import Queue
 from studio.settings.importing import ImportSettings
 
 PRESSES = 200

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from studio.datasets.importing import import_file
-from studio.datasets.index import LARGE, Index
+from studio.datasets.browsing.index import LARGE, Index
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from studio import preferences
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.jobs import folder as job_folder
 from studio.settings.importing import ImportSettings
 from ui.password import Password

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from studio.datasets.reviews import Reviews
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from tests.sets import make_set
 

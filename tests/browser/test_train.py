@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from studio import events, logs, runs
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.settings.flags import flags
 from studio.settings.importing import ImportSettings
 from studio.settings.train import TrainSettings

@@ -6,10 +6,10 @@ import json
 
 from playwright.sync_api import Page, expect
 
-from studio.datasets.freezing import freeze
-from studio.datasets.importing import import_file
-from studio.datasets.reviews import Reviews
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
+from studio.datasets.versions.freezing import freeze
 from studio.settings.importing import ImportSettings
 
 

@@ -146,7 +146,7 @@ def test_the_list_shows_all_newest_first_broken_ones_too(workspace: Workspace, e
 
 
 def test_a_run_without_held_out_rows_is_refused_with_what_to_do(workspace: Workspace, tmp_path: Path) -> None:
-    from studio.datasets.importing import import_file
+    from studio.datasets.importing.steps import import_file
     from studio.settings.importing import ImportSettings
 
     source = tmp_path / "all.csv"

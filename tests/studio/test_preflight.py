@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from studio.datasets import leaks
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
+from studio.datasets.splitting import leaks
 from studio.datasets.store import Dataset
 from studio.errors import Refused
 from studio.machine import Gpu, machine

@@ -13,7 +13,7 @@ import pytest
 from studio import proposal, runs
 from studio.commands import train
 from studio.commands.frame import parser_for
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.errors import BadInput, NotFound, Refused
 from studio.jobs import folder as job_folder
 from studio.jobs import queue

@@ -148,7 +148,7 @@ def test_held_out_rows_are_prompts_with_their_answers(page, run, workspace, tmp_
     searched = page.get(path, params={"find": "number 7?"}).json()
     assert searched["total"] == 1 and "number 7?" in searched["prompts"][0]["messages"][-1]["content"]
 
-    from studio.datasets.importing import import_file
+    from studio.datasets.importing.steps import import_file
     from studio.settings.importing import ImportSettings
 
     source = tmp_path / "all.csv"

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import JSONResponse
 
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.names import rename
-from studio.datasets.reviews import Reviews
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.doctor.reports import Report
 from studio.errors import StudioError

@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 
 from studio import preferences
-from studio.datasets import archives
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reading import archives
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.settings.importing import ImportSettings

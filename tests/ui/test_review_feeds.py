@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import JSONResponse
 
-from studio.datasets.freezing import freeze
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
+from studio.datasets.versions.freezing import freeze
 from studio.errors import StudioError
 from studio.settings.importing import ImportSettings
 from ui import review_feeds

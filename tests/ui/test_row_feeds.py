@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import JSONResponse
 
-from studio.datasets import index
-from studio.datasets.importing import import_file
-from studio.datasets.reviews import Reviews
+from studio.datasets.browsing import index
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.errors import StudioError
 from studio.jobs import follow, local

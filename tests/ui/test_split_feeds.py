@@ -6,14 +6,14 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from studio.datasets import splitting
-from studio.datasets.reviews import Reviews
+from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.splitting import plans
 from studio.datasets.store import Dataset
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.settings.splitting import SplitSettings
 from tests.sets import make_set
-from tests.studio.datasets.test_grouping import talk
+from tests.studio.datasets.splitting.test_grouping import talk
 from ui import mix_feeds, split_feeds, tag_feeds
 from ui.page import _in_words
 
@@ -42,7 +42,7 @@ def test_the_columns_to_go_by_and_a_plan_from_its_making_to_its_moves(page, work
     folder, settings = planned(workspace, by="group", column="patient")
     route = f"/studio/datasets-split/letters/plans/{folder.name}"
     assert page.get(route).json() == {"making": True}
-    splitting.save(splitting.plan(Dataset.open(workspace, "letters"), settings, lambda *_: None), folder)
+    plans.save(plans.plan(Dataset.open(workspace, "letters"), settings, lambda *_: None), folder)
     told = page.get(route).json()
     assert told["leaks"]["clean"] and told["settings"]["column"] == "patient" and told["words"]["near"]
     assert page.post(route).json() == {"moved": told["moved"], "number": 1}

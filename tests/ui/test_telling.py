@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from studio.datasets.preview import preview
-from studio.datasets.records import Reading
-from studio.datasets.sources import find
+from studio.datasets.importing.preview import preview
+from studio.datasets.importing.sources import find
+from studio.datasets.reading.records import Reading
 from studio.errors import BadInput, StudioError
 from ui.telling import words
 

@@ -11,7 +11,7 @@ import pytest
 from studio.batches.encode import Report, encode_stream
 from studio.batches.survey import Surveys, survey
 from studio.batches.tokenizer import load_tokenizer
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace

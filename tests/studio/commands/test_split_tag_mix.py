@@ -9,7 +9,7 @@ from pathlib import Path
 
 from studio.datasets.store import Dataset
 from tests.sets import make_set
-from tests.studio.datasets.test_grouping import talk
+from tests.studio.datasets.splitting.test_grouping import talk
 
 ROOT = Path(__file__).resolve().parents[3]
 

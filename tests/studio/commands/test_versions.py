@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from studio import commands
-from studio.datasets.importing import import_file
-from studio.datasets.reviews import Reviews
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 from tests.worlds import ROOT

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from studio.datasets.additions import MADE_BY, PARENTS, SYNTHETIC, Additions, new_id
-from studio.datasets.freezing import freeze
-from studio.datasets.importing import import_file
-from studio.datasets.reviews import Reviews
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
+from studio.datasets.versions.freezing import freeze
 from studio.errors import BadInput, Refused
 from studio.settings.importing import ImportSettings
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from studio.datasets import decoding
-from studio.datasets.importing import import_file
-from studio.datasets.readers import open_reader
-from studio.datasets.sources import find
+from studio.datasets.importing.sources import find
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reading import decoding
+from studio.datasets.reading.readers import open_reader
 from studio.datasets.store import Dataset
 from studio.errors import StudioError
 from studio.settings.importing import ImportSettings
@@ -152,7 +152,7 @@ def test_a_line_of_two_gigabytes_is_refused_in_bounded_memory(tmp_path):
         for _ in range(2048):
             file.write(b"a" * (1 << 20))
     code = (
-        "import sys; from pathlib import Path; from studio.datasets.readers import open_reader\n"
+        "import sys; from pathlib import Path; from studio.datasets.reading.readers import open_reader\n"
         "try: list(open_reader(Path(sys.argv[1])).records())\n"
         "except Exception as error: print(error)\n"
         # Not getrusage: a process begins with the peak of the one that started it.
@@ -163,7 +163,7 @@ def test_a_line_of_two_gigabytes_is_refused_in_bounded_memory(tmp_path):
 
 
 def test_a_stray_quote_far_down_names_its_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("studio.datasets.delimited.LONGEST", 1 << 16)
+    monkeypatch.setattr("studio.datasets.reading.delimited.LONGEST", 1 << 16)
     path = tmp_path / "a.csv"
     with open(path, "w") as file:
         file.write("question,answer\n")

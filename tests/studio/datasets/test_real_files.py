@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset, connect, list_datasets
 from studio.errors import Broken, NotFound
 from studio.settings.importing import ImportSettings

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.datasets.additions import MADE_BY, PARENTS, SYNTHETIC
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.datasets.writing import Screen, Unwritten, parents, task, ways

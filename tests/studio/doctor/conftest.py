@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.doctor.examination import Examination, Round
 from studio.settings.doctor import DoctorSettings

@@ -22,7 +22,7 @@ from stdnum import iban, luhn
 from stdnum.es import dni
 from stdnum.it import codicefiscale
 
-from studio.datasets.importing import import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.doctor.examination import Round
 from studio.settings.doctor import DoctorSettings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.datasets.reviews import Reviews
+from studio.datasets.reviewing.reviews import Reviews
 from tests.studio.doctor.conftest import examine, lines, talk
 
 LONG = (

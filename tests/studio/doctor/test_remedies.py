@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studio.batches.tokenizer import load_tokenizer
-from studio.datasets.freezing import freeze
-from studio.datasets.reviews import Reviews
+from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.versions.freezing import freeze
 from studio.doctor import remedies, reports
 from studio.doctor.kinds import FIXABLE, KINDS
 from studio.doctor.reports import Report

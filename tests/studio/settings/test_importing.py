@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.datasets.mapping import read_map
+from studio.datasets.importing.mapping import read_map
 from studio.errors import BadInput
 from studio.settings.base import check
 from studio.settings.importing import ImportSettings

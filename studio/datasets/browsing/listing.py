@@ -1,0 +1,315 @@
+"""The list of a version's rows as somebody wants to see it: filtered, searched, sorted, with pending changes in it.
+
+Everything is done on narrow columns of numbers; only the rows of one page are read whole. Where many rows may match a
+search, a caller in a hurry gets what was found by then; how many match in all is estimated, and said to be, until
+further calls have looked at the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from studio.datasets.browsing import columns
+from studio.datasets.browsing.columns import TAG, Columns
+from studio.datasets.browsing.fulltext import Numbers, asked, fold, said
+from studio.datasets.browsing.hits import Hits, hits
+from studio.datasets.browsing.index import Index, stamp
+from studio.datasets.rows import Row
+from studio.errors import Busy
+from studio.kept import Kept
+
+if TYPE_CHECKING:
+    from studio.datasets.reviewing.reviews import Change
+    from studio.datasets.store import Dataset
+    from studio.workspace import Workspace
+
+PATIENCE = 0.06  # seconds of looking for somebody who waits at a page
+FOREVER = float("inf")
+STEP = 128  # rows looked at in one go, at least
+LOOK = 0.015  # seconds that one go may well take
+MOST_INLINE = 4_000_000
+INLINE: Kept[Columns] = Kept(4)
+CHANGED: Kept[dict[int, Change]] = Kept(8)
+
+
+class Pending(NamedTuple):
+    """Changes that are in no version yet, by row id, and the number of the last review they come from."""
+
+    changes: Mapping[str, Change]
+    last: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows, in which order.
+
+    Args:
+        search: words that stand in a turn, a text or a label, in any case; or a row id.
+        split: only rows of this side.
+        label: only rows with this label.
+        tags: only rows with these tags.
+        file: only rows that come from this source file.
+        among: only rows with these ids.
+        sort: "" as in the file; "characters", "turns", or either with "-" before it for the greatest first; "label",
+            "file", "tag:NAME" by the alphabet; "changed" with the rows changed last first.
+    """
+
+    search: str = ""
+    split: str | None = None
+    label: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    file: str | None = None
+    among: Sequence[str] | None = None
+    sort: str = ""
+
+    def texts(self) -> dict[str, str]:
+        """The columns that must have a certain text."""
+        named = {"split": self.split, "label": self.label, "file": self.file}
+        return {name: text for name, text in named.items() if text is not None} | {
+            TAG + name: text for name, text in self.tags.items()
+        }
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of those that match, and how many match; not `exact` while that is an estimate."""
+
+    rows: list[Row]
+    total: int
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands among those that match: its number from 1, how many match, the ids before and after it."""
+
+    number: int
+    total: int
+    previous: str | None
+    next: str | None
+    exact: bool = True
+
+
+class Matches:
+    """The rows that match, in order; those of a search may still have to be looked at.
+
+    Args:
+        numbers: places in the file, in the order wanted.
+        hits: what a search found, None for no search.
+        places: of each number its place in the hits, -1 for one that matches for sure.
+    """
+
+    def __init__(self, numbers: Numbers, hits: Hits | None = None, places: Numbers | None = None) -> None:
+        self.numbers = numbers
+        self.hits = hits
+        self.places = places
+
+    def known(self, some: slice = slice(None)) -> npt.NDArray[np.int8]:
+        """Of each (of some) 1 when it matches, -1 when it does not, 0 when nobody looked yet."""
+        if self.hits is None or self.places is None:
+            return np.ones(len(self.numbers[some]), np.int8)
+        return self.hits.known[self.places[some]]
+
+    def window(self, offset: int, limit: int, patience: float) -> tuple[Numbers, int, bool]:
+        """The numbers of one page, how many match, and whether all that is exact; see `Listing.page`."""
+        until = time.monotonic() + patience
+        for looked in self._looking():
+            if looked and time.monotonic() >= until:
+                break
+        known = self.known()
+        return self.numbers[known > 0][offset : offset + limit], *_estimate(known)
+
+    def around(self, number: int, patience: float) -> tuple[int, int, bool, int | None, int | None]:
+        """The place of a number from 1, how many match, whether both are exact, and the neighbours' numbers.
+
+        A number that is not among them stands where the file's order has it.
+        """
+        here = np.flatnonzero(self.numbers == number)
+        at = int(here[0]) if len(here) else int(np.searchsorted(self.numbers, number))
+        after = self._nearest(range(at + len(here), len(self.numbers), STEP), 1)
+        before = self._nearest(range(at, 0, -STEP), -1)
+        _, total, exact = self.window(0, 0, patience)
+        place, _ = _estimate(self.known(slice(at + len(here))))
+        return place, total, exact, before, after
+
+    def _nearest(self, starts: range, way: int) -> int | None:
+        """The first number that matches, in steps forwards or backwards."""
+        for start in starts:
+            some = slice(start, start + STEP) if way > 0 else slice(max(0, start - STEP), start)
+            self._settle(some)
+            found = self.numbers[some][self.known(some) > 0]
+            if len(found):
+                return int(found[0 if way > 0 else -1])
+        return None
+
+    def _looking(self) -> Iterator[int]:
+        """Looks at more and more of the rows, each time some milliseconds long; yields how many it looked at."""
+        start, step = 0, STEP
+        while self.hits is not None and start < len(self.numbers):
+            began, some = time.monotonic(), slice(start, start + step)
+            unknown = int(np.sum(self.known(some) == 0))
+            if unknown:
+                self._settle(some)
+            yield unknown
+            start, step = some.stop, step * 2 if time.monotonic() - began < LOOK else max(STEP, step // 2)
+
+    def _settle(self, some: slice) -> None:
+        if self.hits is not None and self.places is not None:
+            places = self.places[some]
+            self.hits.settle(places[places >= 0])
+
+
+def _estimate(known: npt.NDArray[np.int8]) -> tuple[int, bool]:
+    """How many match, and whether that is exact: what was not looked at counts as what was."""
+    yes, no = int(np.sum(known > 0)), int(np.sum(known < 0))
+    unknown = len(known) - yes - no
+    return yes + (round(unknown * yes / (yes + no)) if unknown and yes else 0), unknown == 0
+
+
+class Listing:
+    """The rows of one version, with what is pending for it.
+
+    Args:
+        pending: None for a version that is shown as it is.
+    """
+
+    def __init__(self, dataset: Dataset, version: int, pending: Pending | None = None) -> None:
+        self.dataset = dataset
+        self.version = version
+        self.pending = pending or Pending({}, 0)
+        self.rows = int(dataset.version_info(version)["rows"])
+        self.stamp = stamp(dataset, version)
+        self.index = Index(dataset, version)
+
+    def page(self, wanted: Wanted, offset: int, limit: int, patience: float = FOREVER) -> Page:
+        """Rows `offset` to `offset + limit` of those that match.
+
+        Args:
+            patience: seconds after which to answer with what was found so far, the rest estimated. What was looked
+                at is kept, so asking again gets further.
+        """
+        numbers, total, exact = self.matches(wanted).window(offset, limit, patience)
+        return Page(self.dataset.at(self.version, numbers.tolist()), total, exact)
+
+    def place(self, wanted: Wanted, row_id: str, patience: float = FOREVER) -> Place:
+        """Where a row stands among those that match; its number is estimated when the patience ends."""
+        here = self.dataset.numbers(self.version, [row_id]).get(row_id, -1)
+        number, total, exact, before, after = self.matches(wanted).around(here, patience)
+        beside = [near for near in (before, after) if near is not None]
+        ids = dict(zip(beside, self.dataset.ids(self.version, beside), strict=True))
+        return Place(number, total, ids.get(before), ids.get(after), exact)  # type: ignore[arg-type]
+
+    def quick(self, workspace: Workspace) -> bool:
+        """Whether sorting and filtering take no time: the version is small, or its index is there."""
+        return self.index.state(workspace).columns
+
+    def columns(self) -> Columns:
+        """The narrow columns: of the index, or read out of the file, which is quick for small versions.
+
+        Raises:
+            Busy: the version is so large that they don't fit into memory, and the index is not made yet.
+        """
+        there = self.index.columns()
+        if there is not None:
+            return there
+        if self.rows > MOST_INLINE:
+            raise Busy(
+                f"“{self.dataset.name}” can't be sorted or filtered yet.",
+                f"It has {self.rows:,} rows; what is needed for that is still being made.",
+                "Wait until it is done: the list of rows says how far it is.",
+            )
+        key = (str(self.index.folder), self.stamp)
+        return INLINE.get(key, lambda: columns.make(self.dataset, self.version))
+
+    def now(self) -> Columns:
+        """The same with pending changes."""
+        key = (str(self.index.folder), self.stamp, self.pending.last)
+        return (
+            INLINE.get(key, lambda: self.columns().changed(self.changed())) if self.pending.changes else self.columns()
+        )
+
+    def changed(self) -> dict[int, Change]:
+        """The pending changes by the rows' numbers."""
+        changes = self.pending.changes
+        if not changes:
+            return {}
+
+        def find() -> dict[int, Change]:
+            numbers = self.dataset.numbers(self.version, list(changes))
+            return {number: changes[row_id] for row_id, number in sorted(numbers.items(), key=lambda item: item[1])}
+
+        return CHANGED.get((str(self.index.folder), self.stamp, self.pending.last), find)
+
+    def matches(self, wanted: Wanted) -> Matches:
+        """The rows that match, in order."""
+        mask = self._mask(wanted)
+        if not wanted.search:
+            numbers = np.arange(self.rows) if mask is None else np.flatnonzero(mask)
+            return Matches(numbers[self._order(numbers, wanted.sort)])
+        found = hits(self.dataset, self.version, wanted.search)
+        numbers, places = self._with_edits(found, wanted.search)
+        if mask is not None:
+            kept = mask[numbers]
+            numbers, places = numbers[kept], places[kept]
+        order = self._order(numbers, wanted.sort)
+        return Matches(numbers[order], found, places[order])
+
+    def _with_edits(self, found: Hits, words: str) -> tuple[Numbers, Numbers]:
+        """The candidates and their places; edited rows are searched as they are now."""
+        numbers, places = found.numbers, np.arange(len(found.numbers))
+        edited = {number: change.content for number, change in self.changed().items() if change.content}
+        if not edited:
+            return numbers, places
+        kept = ~np.isin(numbers, list(edited))
+        needle = fold(asked(words))
+        new = np.array([at for at, content in edited.items() if needle in said(content or {})], np.int64)
+        numbers = np.concatenate([numbers[kept], new])
+        places = np.concatenate([places[kept], np.full(len(new), -1)])
+        order = np.argsort(numbers)
+        return numbers[order], places[order]
+
+    def _mask(self, wanted: Wanted) -> npt.NDArray[np.bool_] | None:
+        """Which rows pass the filters; None when there are none."""
+        mask: npt.NDArray[np.bool_] | None = None
+        for name, text in wanted.texts().items():
+            found = self.now().equal(name, text)
+            mask = found if mask is None else mask & found
+        if wanted.among is not None:
+            named = np.zeros(self.rows, np.bool_)
+            named[self._numbers(wanted.among)] = True
+            mask = named if mask is None else mask & named
+        return mask
+
+    def _numbers(self, row_ids: Sequence[str]) -> list[int]:
+        wanted = set(row_ids)
+        if wanted <= self.pending.changes.keys():
+            return [number for number, change in self.changed().items() if change.row_id in wanted]
+        return list(self.dataset.numbers(self.version, list(row_ids)).values())
+
+    def _order(self, numbers: Numbers, sort: str) -> Numbers:
+        """How to order these numbers, which ascend; equal ones stay in the file's order."""
+        keys = self._keys(numbers, sort)
+        if keys is None or not len(numbers):
+            return np.arange(len(numbers))
+        # Key and place in one number sort several times faster than by key alone in a way that keeps the order.
+        packed = ((keys - keys.min()) << 32) | np.arange(len(numbers))
+        packed.sort()
+        order: Numbers = packed & 0xFFFFFFFF
+        return order
+
+    def _keys(self, numbers: Numbers, sort: str) -> Numbers | None:
+        if not sort:
+            return None
+        if sort == "changed":
+            keys = np.zeros(self.rows, np.int64)
+            for number, change in self.changed().items():
+                keys[number] = -change.number
+            return keys[numbers]
+        keys = self.now().keys(sort.removeprefix("-"))[numbers].astype(np.int64)
+        return -keys if sort.startswith("-") else keys

@@ -1,0 +1,338 @@
+"""The import, step by step: a file becomes a frozen version of a dataset, or nothing is left of it.
+
+All is made in a hidden folder beside the datasets and takes its place by one rename (a first version) or when
+dataset.json names it (a further one). A killed import leaves that folder behind; the next import clears it away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from studio import migrate
+from studio.datasets.importing.carrying import Carried, dismissed
+from studio.datasets.importing.drafts import Drafter
+from studio.datasets.importing.formats import Guess, take_for
+from studio.datasets.importing.intake import Intake
+from studio.datasets.importing.sources import Source, find
+from studio.datasets.reading.readers import columns_of, sample
+from studio.datasets.reading.records import Reader
+from studio.datasets.splitting.sides import DEFAULT, SIDES, read_fractions
+from studio.datasets.store import INFO, Dataset, read_info
+from studio.datasets.versions.writer import VersionWriter
+from studio.errors import BadInput, Busy, NoRoom, NotFound, Refused
+from studio.files import check_name, flush
+from studio.settings.importing import ImportSettings
+from studio.workspace import Workspace
+
+COPY_BYTES = 4 << 20
+SPARE_BYTES = 64 << 20
+EVERY = 256
+SCRATCH = ".importing"
+
+Progress = Callable[[int, int, str], None]
+
+
+class Stopped(Exception):
+    """Somebody asked to stop; nothing of the import is left."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import made."""
+
+    name: str
+    version: int
+    info: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields of the command's JSON."""
+        keys = ("format", "kind", "rows", "bad_rows", "counts", "reasons", "notes")
+        return {"name": self.name, "version": self.version, **{key: self.info[key] for key in keys}}
+
+
+class Watch:
+    """Tells how far an import is, and ends it when asked to."""
+
+    def __init__(self, progress: Progress | None, should_stop: Callable[[], bool] | None) -> None:
+        self.progress = progress
+        self.should_stop = should_stop
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        if self.should_stop and self.should_stop():
+            raise Stopped
+        if self.progress:
+            self.progress(done, total, what)
+
+
+def import_file(
+    workspace: Workspace,
+    settings: ImportSettings,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Imported:
+    """Imports one source: a file, several, or a folder.
+
+    Args:
+        progress: called now and then with bytes done, bytes in all, and what is being done.
+        should_stop: asked as often; True ends the import with Stopped.
+
+    Raises:
+        BadInput: the source can't be read or recognised, or (BadRows) rows of it can't be used.
+        Busy: another import is at work on that name.
+        NoRoom: the disk has not enough space.
+    """
+    watch = Watch(progress, should_stop)
+    source = find(settings.source, settings.entry)
+    with hold(workspace, check_name(settings.name, "dataset name")) as scratch:
+        source.open(settings.reading(scratch))  # what can't be read is refused before it is copied
+        folder = workspace.datasets / settings.name
+        before = read_info(folder) if folder.exists() else None
+        older = _older(folder, before, settings)
+        version = 1 + max((entry["version"] for entry in before["versions"]), default=0) if before else 1
+        _check_room(source, workspace.datasets, older)
+        copy, digest = _copy(source, scratch / "source" / f"{version:04}", watch)
+        reader = copy.open(settings.reading(scratch))
+        guess = _recognise(reader, source.label, settings)
+        _check_kind(guess, older, settings)
+        path = scratch / "versions" / f"{version:04}.parquet"
+        made = _fill(reader, source.label, guess, settings, path, watch, older)
+        entry = {
+            "version": version,
+            "made": round(time.time(), 3),
+            "rows": len(made.sides),
+            "counts": {side: made.sides.count(place) for place, side in enumerate(SIDES)},
+            "format": guess.format,
+            "kind": guess.mapping.kind,
+            "reasons": guess.reasons,
+            "mapping": guess.mapping.model_dump(exclude_defaults=True),
+            "split": settings.split,
+            "seed": settings.seed,
+            "source": _told(copy, reader.kind, digest, settings),
+            "notes": reader.notes + made.notes,
+            "bad_rows": made.intake.bad_count,
+            "bad": [item.as_dict() for item in made.intake.bad],
+        }  # fmt: skip
+        if older is not None:
+            about = older.version_info()
+            entry |= {"added_to": about["version"], "added": made.intake.rows, "reviews": about.get("reviews", 0)}
+        del reader  # and with it what it unpacked
+        publish(folder, scratch, entry, before)
+    return Imported(settings.name, version, entry)
+
+
+def _older(folder: Path, before: dict[str, Any] | None, settings: ImportSettings) -> Dataset | None:
+    """The dataset whose rows the new version begins with, None when it begins anew."""
+    if not settings.append:
+        return None
+    if before is None:
+        raise NotFound(
+            f"There is no dataset “{settings.name}” to add to.",
+            "",
+            "Check the name, or leave --append out to make a new dataset.",
+            field="name",
+        )
+    return Dataset(folder, before)
+
+
+def _check_kind(guess: Guess, older: Dataset | None, settings: ImportSettings) -> None:
+    kind = older.version_info()["kind"] if older else guess.mapping.kind
+    if kind != guess.mapping.kind:
+        raise BadInput(
+            f"These rows can't be added to “{settings.name}”.",
+            f"That has rows of the kind “{kind}”; the source makes rows of the kind “{guess.mapping.kind}”.",
+            "Import them under a name of their own, or say with --map what their columns mean.",
+            field="append",
+        )
+
+
+def _told(source: Source, kind: str, digest: str, settings: ImportSettings) -> dict[str, Any]:
+    """What dataset.json says of a source."""
+    told = {
+        "file": source.label, "kind": kind, "bytes": source.size, "sha256": digest, "encoding": settings.encoding,
+    }  # fmt: skip
+    if len(source.files) > 1:
+        told |= {"files": len(source.files)}
+    return told | ({"origin": settings.origin} if settings.origin else {})
+
+
+@contextmanager
+def hold(workspace: Workspace, name: str) -> Iterator[Path]:
+    """An empty hidden folder for the import of `name`, its lock held; gone at the end unless it was renamed."""
+    lock = _lock(workspace, name)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Busy(
+            f"Another import into “{name}” is under way.",
+            "Two at once would mix their versions.",
+            "Wait until it has ended, or choose another name.",
+            field="name",
+        ) from None
+    scratch = workspace.datasets / f".{name}{SCRATCH}"
+    try:
+        _clear(workspace, name)
+        scratch.mkdir()
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        lock.release()
+
+
+def _lock(workspace: Workspace, name: str) -> FileLock:
+    return FileLock(workspace.datasets / f".{name}.lock", is_singleton=False)
+
+
+def _clear(workspace: Workspace, name: str) -> None:
+    """Removes what killed imports left: their hidden folders where nobody is at work, and versions never published."""
+    for left in workspace.datasets.glob(f".*{SCRATCH}"):
+        owner = left.name[1 : -len(SCRATCH)]
+        if owner == name:
+            shutil.rmtree(left)
+            continue
+        other = _lock(workspace, owner)
+        try:
+            other.acquire(timeout=0)
+        except Timeout:
+            continue
+        shutil.rmtree(left, ignore_errors=True)
+        other.release()
+    folder = workspace.datasets / name
+    if folder.is_dir():
+        known = {f"{entry['version']:04}" for entry in read_info(folder)["versions"]}
+        for path in [*folder.glob("versions/[0-9]*.parquet"), *folder.glob("source/[0-9]*")]:
+            if path.stem.isdigit() and path.stem not in known:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _check_room(source: Source, place: Path, older: Dataset | None) -> None:
+    needed = 2 * source.size + SPARE_BYTES + (2 * older.path().stat().st_size if older else 0)
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise NoRoom(
+            "The disk has not enough space for this import.",
+            f"It needs about {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.",
+            "Free some space (empty the trash, delete old runs) and try again.",
+        )
+
+
+def _copy(source: Source, folder: Path, watch: Watch) -> tuple[Source, str]:
+    """The source as it came, copied, and its SHA-256 (of several files that of their names and digests)."""
+    done, total = 0, source.size
+    digests = []
+    for name, original in source.files:
+        copy = folder / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with open(original, "rb") as file, open(copy, "wb") as target:
+            while block := file.read(COPY_BYTES):
+                watch(done, total, "copying the file" if len(source.files) == 1 else f"copying {name}")
+                target.write(block)
+                digest.update(block)
+                done += len(block)
+        digests.append(digest.hexdigest())
+    if len(digests) == 1:
+        return source.at(folder), digests[0]
+    lines = "".join(f"{one}  {name}\n" for one, (name, _) in zip(digests, source.files, strict=True))
+    return source.at(folder), hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _recognise(reader: Reader, label: str, settings: ImportSettings) -> Guess:
+    records = sample(reader)
+    columns = columns_of(records)
+    if not columns:
+        problem = next((record for record in reader.records()), None)
+        raise BadInput(
+            f"{label} has no rows.",
+            f"{reader.unit.capitalize()} {problem.line:,}: {problem.problem}." if problem else "It has names at most.",
+            "Choose a file with examples, each with named fields.",
+            field="source",
+        )
+    return take_for(reader, columns, records, settings.mapping, settings.read_as)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was written: the account of the new rows, the side of every row as a place in SIDES, notes."""
+
+    intake: Intake
+    sides: array[int]
+    notes: list[str]
+
+
+def _fill(
+    reader: Reader,
+    label: str,
+    guess: Guess,
+    settings: ImportSettings,
+    path: Path,
+    watch: Watch,
+    older: Dataset | None,
+) -> Filled:
+    """Reads every record, and writes the version: the rows of an older one first, if it goes on with one."""
+    if settings.split is not None:  # shares given win over a column of the file
+        guess.mapping = guess.mapping.model_copy(update={"split": None})
+    writer = VersionWriter(path.parent.parent / "rows.arrow")
+    try:
+        carried = Carried(writer)
+        if older is not None:
+            carried.take(older, watch)
+            carried.ids.dismissed = dismissed(older)
+        intake = Intake(
+            Drafter(guess.mapping), writer, reader.unit, label,
+            ids=carried.ids, again=settings.keep_equal or older is None,
+        )  # fmt: skip
+        carried.fix(intake.belonging)
+        for number, record in enumerate(reader.records()):
+            if number % EVERY == 0:
+                watch(reader.done, reader.size, "reading rows")
+            intake.take(record)
+        intake.refuse(label, settings.skip_bad)
+        watch(reader.size, reader.size, "drawing the split and writing")
+        sides = intake.sides(read_fractions(settings.split) if settings.split else dict(DEFAULT), settings.seed)
+        sides = carried.sides + sides
+        writer.finish(path, sides)
+    finally:
+        writer.close()
+    return Filled(intake, sides, carried.notes() + intake.notes())
+
+
+def publish(folder: Path, scratch: Path, entry: dict[str, Any], before: dict[str, Any] | None) -> None:
+    """Puts the version in its place, all at once."""
+    if before is None:
+        info = {"name": folder.name, "made": entry["made"], "versions": [entry]}
+        migrate.save(scratch / INFO, "dataset", info)
+        _flush_all(scratch)
+        try:
+            os.rename(scratch, folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            raise Refused(
+                f"“{folder.name}” came into being meanwhile.",
+                "Somebody restored or copied a dataset of that name.",
+                "Import the file again: it becomes a further version, or choose another name.",
+                field="name",
+            ) from None
+        flush(folder.parent)
+        return
+    _flush_all(scratch)
+    number = f"{entry['version']:04}"
+    os.rename(scratch / "source" / number, folder / "source" / number)
+    os.rename(scratch / "versions" / f"{number}.parquet", folder / "versions" / f"{number}.parquet")
+    migrate.save(folder / INFO, "dataset", before | {"versions": [*before["versions"], entry]})
+
+
+def _flush_all(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        flush(path)

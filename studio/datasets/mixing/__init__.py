@@ -1,0 +1,1 @@
+"""Several datasets made into one: by a recipe, or row by row."""

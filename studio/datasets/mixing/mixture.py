@@ -1,0 +1,263 @@
+"""Mixtures: several datasets become one by a recipe, exact and repeatable under its seed.
+
+Which rows are drawn, and how often, depends on the recipe and the rows alone. The sides of rows are kept: what is
+held out in one part is not trained on, not even where another part has the same row to train on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+
+from studio.batches.encode import whole_rows
+from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
+from studio.datasets.additions import PARENTS
+from studio.datasets.splitting.sides import SIDES
+from studio.datasets.store import Dataset
+from studio.errors import BadInput, Refused, StudioError
+from studio.settings.mixing import MixSettings, Part, read_part
+from studio.workspace import Workspace
+
+HELD_OUT = SIDES[1:]
+SAMPLE = 200  # rows of a part whose tokens are counted
+# What a model can be trained on in one go; other kinds only mix with their own.
+TOGETHER = ({"chat", "label"},)
+CONTENTS = ("messages", "chosen", "rejected", "label", "text")
+# A row by what it says: the same contents make the same sum in every dataset.
+SUM = "md5(concat_ws(chr(0), " + ", ".join(f"coalesce({name}, '')" for name in CONTENTS) + "))"
+
+
+@dataclass
+class Stock:
+    """What there is of one part.
+
+    Args:
+        rows: of each side the row ids, drawn first to drawn last.
+        left_out: rows to train on that are left out, as another part holds them out.
+    """
+
+    part: Part
+    dataset: Dataset
+    version: int
+    rows: dict[str, list[str]]
+    kinds: set[str]
+    left_out: int = 0
+    general: bool = False
+
+    @property
+    def trained(self) -> int:
+        return len(self.rows["train"])
+
+
+@dataclass(frozen=True)
+class Share:
+    """What is taken of one part: how many `rows` to train on, and how many of each held-out side."""
+
+    stock: Stock
+    rows: int
+    held_out: dict[str, int]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows of each side."""
+        return {"train": self.rows, **self.held_out}
+
+    @property
+    def times(self) -> float:
+        """How often each row is seen, on average."""
+        return self.rows / self.stock.trained if self.stock.trained else 0.0
+
+    def copies(self) -> dict[str, int]:
+        """How often each row is in the mixture, by row id; rows that are not in it are left out."""
+        whole, more = divmod(self.rows, self.stock.trained) if self.stock.trained else (0, 0)
+        found = {row: whole + (place < more) for place, row in enumerate(self.stock.rows["train"])}
+        for side in HELD_OUT:
+            found |= dict.fromkeys(self.stock.rows[side][: self.held_out[side]], 1)
+        return {row: count for row, count in found.items() if count}
+
+
+def take_stock(workspace: Workspace, settings: MixSettings) -> list[Stock]:
+    """What there is of each part, the general one last.
+
+    Raises:
+        NotFound: there is no such dataset or version.
+        BadInput: a part has no rows, or parts of kinds that don't mix.
+    """
+    parts = [(part, False) for part in settings.ingredients()]
+    if settings.general:
+        parts.append((read_part(settings.general), True))
+    stocks, sums = [], []
+    for part, general in parts:
+        dataset = Dataset.open(workspace, part.dataset)
+        version = part.version or dataset.latest
+        found = _rows_of(dataset, version, part)
+        if not found:
+            raise _nothing(part)
+        kinds = {kind for *_, kind in found}
+        stocks.append(Stock(part, dataset, version, {side: [] for side in SIDES}, kinds, general=general))
+        sums.append(found)
+    _check_kinds(stocks)
+    _keep_sides(stocks, sums, settings.seed)
+    return stocks
+
+
+def _rows_of(dataset: Dataset, version: int, part: Part) -> list[tuple[str, str, str, str]]:
+    """(row id, side, sum of the contents, kind) of the rows of a part."""
+    where, values = "", []
+    if part.tag:
+        where = """WHERE coalesce(json_extract_string(tags, ?), json_extract_string(extra, ?),
+            CASE WHEN ? = 'label' THEN label END) = ?"""
+        pointer = "/" + part.tag.replace("~", "~0").replace("/", "~1")
+        values = [pointer, pointer, part.tag, part.value]
+    found: list[tuple[str, str, str, str]]
+    found = dataset.query(f"SELECT row_id, split, {SUM}, kind FROM {{}} {where}", version, values)
+    return found
+
+
+def _nothing(part: Part) -> BadInput:
+    why = f"No row has “{part.value}” as its “{part.tag}”." if part.tag else "This version has no rows."
+    return BadInput(f"“{part.dataset}” has nothing to mix in.", why, "Choose another part.", field="parts")
+
+
+def _check_kinds(stocks: Sequence[Stock]) -> None:
+    kinds = set().union(*(stock.kinds for stock in stocks))
+    if len(kinds) > 1 and not any(kinds <= together for together in TOGETHER):
+        told = "; ".join(f"“{stock.part.dataset}”: {', '.join(sorted(stock.kinds))}" for stock in stocks)
+        raise BadInput(
+            "These datasets don't mix.",
+            f"Their rows teach in different ways ({told}), and one training has one goal.",
+            "Mix conversations and labels, or parts of one kind.",
+            field="parts",
+        )
+
+
+def _keep_sides(stocks: Sequence[Stock], sums: Sequence[list[tuple[str, str, str, str]]], seed: int) -> None:
+    """Puts the rows of each part on their sides in the order in which they are drawn."""
+    held_out = {total for found in sums for _, side, total, _ in found if side != "train"}
+    held_ids = {row_id for found in sums for row_id, side, *_ in found if side != "train"}
+    for stock, found in zip(stocks, sums, strict=True):
+        orphans = {
+            row.row_id
+            for row in stock.dataset.written_by_models(stock.version)
+            if held_ids.intersection(map(str, row.extra.get(PARENTS) or ()))
+        }
+        for row_id, side, total, _ in found:
+            if side == "train" and (total in held_out or row_id in orphans):
+                stock.left_out += 1
+            else:
+                stock.rows[side].append(row_id)
+        salt = f"{seed} {stock.part.dataset} ".encode()
+        stock.rows = {side: sorted(rows, key=partial(_rank, salt)) for side, rows in stock.rows.items()}
+
+
+def _rank(salt: bytes, row_id: str) -> bytes:
+    return blake2b(salt + row_id.encode(), digest_size=8).digest()
+
+
+def blend(stocks: Sequence[Stock], settings: MixSettings) -> list[Share]:
+    """How many rows of each part there will be: whole numbers that add up exactly.
+
+    Proportional: by the rows each has to train on. Temperature T: by their T-th root (as in mT5, Xue and others
+    2021). Weights: each row that often. Held-out rows are never repeated; of a part that is thinned out, as many of
+    them are kept as of the others.
+
+    Raises:
+        Refused: nothing is left to train on.
+    """
+    own = [stock for stock in stocks if not stock.general]
+    general = [stock for stock in stocks if stock.general]
+    if not sum(stock.trained for stock in own) or not all(stock.trained for stock in general):
+        raise Refused(
+            "There is nothing to train on.",
+            "The parts have no rows to train on, or all of them are held out in another part.",
+            "Choose other parts.",
+        )
+    weights = {
+        "proportional": lambda stock: float(stock.trained),
+        "temperature": lambda stock: stock.trained ** (1 / settings.temperature),
+        "weights": lambda stock: stock.part.weight * stock.trained,
+    }[settings.by]
+    shares = [weights(stock) for stock in own]
+    natural = sum(shares) if settings.by == "weights" else sum(stock.trained for stock in own)
+    total, extra = _totals(max(1, round(natural)), settings, bool(general))
+    given = [*apportion(total, shares), *([extra] if general else [])]
+    return [_share(stock, rows) for stock, rows in zip([*own, *general], given, strict=True)]
+
+
+def _totals(natural: int, settings: MixSettings, general: bool) -> tuple[int, int]:
+    """Rows to train on of the parts, and of the general part."""
+    if not general:
+        return settings.rows or natural, 0
+    if settings.rows:
+        extra = round(settings.rows * settings.general_share)
+        return settings.rows - extra, extra
+    return natural, round(natural * settings.general_share / (1 - settings.general_share))
+
+
+def _share(stock: Stock, rows: int) -> Share:
+    kept = min(1.0, rows / stock.trained) if stock.trained else 1.0
+    held_out: dict[str, int] = {side: math.ceil(len(stock.rows[side]) * kept - 1e-9) for side in HELD_OUT}
+    return Share(stock, rows, held_out)
+
+
+def apportion(total: int, shares: Sequence[float]) -> list[int]:
+    """`total` in whole numbers by these shares, by largest remainders; equal ones in their order."""
+    whole = sum(shares)
+    exact = [total * share / whole for share in shares]
+    given = [math.floor(value + 1e-9) for value in exact]
+    for place in sorted(range(len(shares)), key=lambda place: given[place] - exact[place])[: total - sum(given)]:
+        given[place] += 1
+    return given
+
+
+def preview(shares: Sequence[Share]) -> dict[str, Any]:
+    """What comes of a recipe: rows of each part and side, and in all."""
+    parts = [
+        {
+            "dataset": share.stock.dataset.name,
+            "version": share.stock.version,
+            "only": f"{share.stock.part.tag}: {share.stock.part.value}" if share.stock.part.tag else "",
+            "general": share.stock.general,
+            "available": share.stock.trained,
+            "left_out": share.stock.left_out,
+            "times": round(share.times, 3),
+            "counts": share.counts,
+        }
+        for share in shares
+    ]
+    counts = {side: sum(share.counts[side] for share in shares) for side in SIDES}
+    return {"parts": parts, "counts": counts, "rows": sum(counts.values())}
+
+
+def look(workspace: Workspace, settings: MixSettings, model: str | None = None) -> dict[str, Any]:
+    """What would come of a recipe, with tokens; nothing is made.
+
+    Args:
+        model: in whose tokens; the first of the workspace when none is named, and no tokens when there is none.
+
+    Returns:
+        `preview`'s fields; with a model its name, and of each part, and in all, about how many `tokens` there are to
+        train on.
+    """
+    shares = blend(take_stock(workspace, settings), settings)
+    told = preview(shares)
+    there = [name for name in workspace.names("models") if (workspace.models / name / "tokenizer.json").is_file()]
+    name = model or next(iter(there), None)
+    if name is None:
+        return told | {"model": None}
+    tokenizer = load_tokenizer(workspace.folder("models", name))
+    for part, share in zip(told["parts"], shares, strict=True):
+        part["tokens"] = round(share.rows * _tokens_a_row(share.stock, tokenizer))
+    return told | {"model": name, "tokens": sum(part["tokens"] for part in told["parts"])}
+
+
+def _tokens_a_row(stock: Stock, tokenizer: ModelTokenizer) -> float:
+    """The mean length of the first rows drawn; 0 when none can be encoded."""
+    rows = stock.dataset.find(stock.version, stock.rows["train"][:SAMPLE]).values()
+    found = [whole for _, whole in whole_rows(tokenizer, rows, "all")]
+    lengths = [len(whole[0]) for whole in found if not isinstance(whole, StudioError)]
+    return sum(lengths) / len(lengths) if lengths else 0.0

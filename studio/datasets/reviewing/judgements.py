@@ -1,0 +1,126 @@
+"""Judgements of the review queue: what stands on a row, for whom, who made it by themselves, and where people differ.
+
+A judgement is a `judge` deed of reviews.jsonl. Besides its `status` it may have `label`, `choice` (of two answers:
+chosen, rejected or tie), `ratings` (name → 1 to 5, "" for the whole), `spans`, `note` and `content`, and always
+
+    seen    the number of the last review of the row that its maker saw
+    blind   true when they did not see what others judged
+    key     an id of its own, so that one that is sent twice counts once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from studio.datasets.reviewing.reviews import Change
+from studio.logs import Line
+
+PENDING, DRAFT, ACCEPTED, DISCARDED = "pending", "draft", "accepted", "discarded"
+STATES = (PENDING, DRAFT, ACCEPTED, DISCARDED)
+DECIDED = (ACCEPTED, DISCARDED)
+WHOLE = ""  # the name of the rating of the whole row
+
+
+@dataclass(frozen=True)
+class Eye:
+    """Who looks, and whether without seeing what others judged."""
+
+    by: str = ""
+    blind: bool = False
+
+    @property
+    def key(self) -> str:
+        """Under which what they see is kept: everybody who is not blind sees the same."""
+        return f"blind:{self.by}" if self.blind else "all"
+
+    def sees(self, deed: Line) -> bool:
+        return not self.blind or deed["type"] != "judge" or deed.get("by", "") == self.by
+
+    def seen(self, deeds: list[Line]) -> list[Line]:
+        return [deed for deed in deeds if self.sees(deed)] if self.blind else deeds
+
+
+def status_of(deeds: Iterable[Line]) -> str:
+    """What stands on a row: its last judgement, or that it was left out elsewhere."""
+    status = PENDING
+    for deed in deeds:
+        if deed["type"] == "judge":
+            status = deed["status"]
+        elif deed["type"] == "exclude":
+            status = DISCARDED
+        elif deed["type"] == "include" and status == DISCARDED:
+            status = PENDING
+    return status
+
+
+def change_of(row_id: str, deeds: Iterable[Line], known: int) -> Change:
+    """What these deeds make of a row; those up to number `known` are in the version already."""
+    change = Change(row_id, 0)
+    for deed in deeds:
+        if deed["number"] > known:
+            change = change.with_deed(deed)
+    return change
+
+
+def last_judgement(deeds: Iterable[Line]) -> Line | None:
+    found = None
+    for deed in deeds:
+        if deed["type"] == "judge":
+            found = deed
+    return found
+
+
+def judgements(deeds: Iterable[Line]) -> list[Line]:
+    """Those that decide; drafts and rows put back do not."""
+    return [deed for deed in deeds if deed["type"] == "judge" and deed["status"] in DECIDED]
+
+
+def knew(deed: Line, other: Line) -> bool:
+    """Whether who judged had seen another's judgement."""
+    return not deed.get("blind") and other["number"] <= int(deed.get("seen", 0))
+
+
+def independent(deeds: Iterable[Line]) -> dict[str, Line]:
+    """By reviewer the last judgement made without knowing what anybody else had judged: what agreement is told from."""
+    found: dict[str, Line] = {}
+    before: list[Line] = []
+    for deed in judgements(deeds):
+        by = deed.get("by", "")
+        if not any(knew(deed, other) for other in before if other.get("by", "") != by):
+            found[by] = deed
+        before.append(deed)
+    return found
+
+
+def in_conflict(deeds: Iterable[Line]) -> list[Line]:
+    """The last judgement of each reviewer, when they differ and nobody who knew them all has decided since; else []."""
+    open_ones: dict[str, Line] = {}
+    for deed in judgements(deeds):
+        by = deed.get("by", "")
+        if all(knew(deed, other) for name, other in open_ones.items() if name != by):
+            open_ones = {}
+        open_ones[by] = deed
+    found = list(open_ones.values())
+    return found if any(differ(found[0], other) for other in found[1:]) else []
+
+
+DECISIONS: dict[str, Callable[[Line], Any]] = {
+    "status": lambda deed: deed["status"],
+    "label": lambda deed: deed.get("label"),
+    "choice": lambda deed: deed.get("choice"),
+    "spans": lambda deed: sorted((span_key(span) for span in deed.get("spans") or []), key=str),
+    "content": lambda deed: deed.get("content"),
+}
+
+
+def differ(one: Line, other: Line) -> bool:
+    """Whether two judgements would make something else of the row; ratings and notes may differ."""
+    if one["status"] == other["status"] == DISCARDED:
+        return False
+    return any(of(one) != of(other) for of in DECISIONS.values())
+
+
+def span_key(span: dict[str, Any]) -> tuple[Any, ...]:
+    return (span["of"], span["at"], span["start"], span["end"], span["label"])

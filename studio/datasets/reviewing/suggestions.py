@@ -1,0 +1,111 @@
+"""Suggestions that fill a reviewer's form: what a tuned model or its base answered, or what a rule says.
+
+A source is named
+
+    evaluation:ID:tuned    the answers of an evaluation, by row id (also …:base)
+    predict:ID             the answers of a predict job over a file with a column `row_id`, as a dataset's download has
+    rules                  the rules of the guidelines
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from studio import evaluations
+from studio.datasets.reading.readers import open_reader
+from studio.datasets.reviewing.guidelines import Guidelines, Rule
+from studio.datasets.rows import Row
+from studio.datasets.store import Dataset, connect
+from studio.errors import NotFound, StudioError
+from studio.jobs import folder as job_folder
+from studio.scores import normalise
+from studio.workspace import Workspace
+
+RULES = "rules"
+KEY = "row_id"
+
+
+def sources(workspace: Workspace, dataset: Dataset, found: Guidelines) -> list[dict[str, str]]:
+    """Where suggestions for this dataset's rows can come from, each with `id` and `title`, newest first."""
+    listed = [{"id": RULES, "title": "Rules of the guidelines"}] if found.rules else []
+    for item in evaluations.list_evaluations(workspace):
+        if item["status"] == "finished" and item.get("dataset") == dataset.name:
+            about = f"{item['run_name']} on {item['split']} rows"
+            listed += [
+                {"id": f"evaluation:{item['id']}:{side}", "title": f"{words} of {about}"}
+                for side, words in (("tuned", "Tuned model"), ("base", "Base"))
+            ]
+    for name in reversed(workspace.names("jobs")):
+        if answers := _predicted(workspace, name):
+            listed.append({"id": f"predict:{name}", "title": f"Answers in {answers.name}"})
+    return listed
+
+
+def suggested(workspace: Workspace, source: str, rows: list[Row], found: Guidelines) -> dict[str, str]:
+    """Row id → the answer, or the label, suggested for it.
+
+    Raises:
+        NotFound: there is no such source.
+    """
+    if source == RULES:
+        return {row.row_id: label for row in rows if (label := by_rules(row, found.rules)) is not None}
+    given = answers(workspace, source)
+    return {row.row_id: given[row.row_id] for row in rows if row.row_id in given}
+
+
+def by_rules(row: Row, rules: list[Rule]) -> str | None:
+    """The label of the first rule of which a word stands in what was said to the model."""
+    said = "\n".join(str(turn.get("content") or "") for turn in row.messages or []) + (row.text or "")
+    said = said.casefold()
+    return next((rule.label for rule in rules if any(word.casefold() in said for word in rule.words)), None)
+
+
+def as_label(answer: str, labels: list[str]) -> str | None:
+    """The label that an answer names, whatever its case and outer space."""
+    wanted = normalise(answer).casefold()
+    return next((label for label in labels if normalise(label).casefold() == wanted), None)
+
+
+def answers(workspace: Workspace, source: str) -> dict[str, str]:
+    """All answers of an evaluation or a predict job, by row id."""
+    kind, _, rest = source.partition(":")
+    name, _, side = rest.partition(":")
+    if kind == "evaluation" and side in ("tuned", "base"):
+        path = evaluations.predictions(workspace.folder("evaluations", name))
+        return _evaluated(path, path.stat().st_mtime_ns, side)
+    if kind == "predict" and (output := _predicted(workspace, name)):
+        return _from_file(output, output.stat().st_mtime_ns)
+    raise NotFound(f"There are no suggestions “{source[:80]}”.", "", "Choose another source of suggestions.")
+
+
+@lru_cache(maxsize=4)
+def _evaluated(path: Path, changed: int, side: str) -> dict[str, str]:
+    with connect() as connection:
+        return dict(connection.execute(f"SELECT row_id, {side} FROM read_parquet(?)", [str(path)]).fetchall())
+
+
+def _predicted(workspace: Workspace, name: str) -> Path | None:
+    """The output of a finished predict job whose file names rows by id."""
+    folder = workspace.jobs / name
+    try:
+        settings = job_folder.read_settings(folder)
+        if settings.get("job") != "predict" or job_folder.status(folder) != "finished":
+            return None
+        output = Path(str(settings["output"]))
+        return output if output.is_file() and _has_ids(output, output.stat().st_mtime_ns) else None
+    except (StudioError, OSError, KeyError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _has_ids(path: Path, changed: int) -> bool:
+    first: dict[str, Any] = next((record.values for record in open_reader(path).records() if record.values), {})
+    return KEY in first and "answer" in first
+
+
+@lru_cache(maxsize=4)
+def _from_file(path: Path, changed: int) -> dict[str, str]:
+    records = (record.values or {} for record in open_reader(path).records())
+    return {str(values[KEY]): str(values["answer"]) for values in records if values.get("answer") and values.get(KEY)}

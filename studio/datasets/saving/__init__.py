@@ -1,0 +1,1 @@
+"""A version taken elsewhere: in the forms other tools read, as tables, with a card."""

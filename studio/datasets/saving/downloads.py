@@ -1,0 +1,116 @@
+"""A version as a file to take away: JSONL in the form trainers read, or CSV; both stream, and both import again."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from studio.datasets.rows import Row, compact
+from studio.datasets.saving.forms import FORMS, Unfit
+from studio.datasets.store import Dataset
+
+BLOCK = 256 << 10
+
+
+def jsonl(dataset: Dataset, version: int | None = None, form: str = "messages") -> Iterator[bytes]:
+    """One object a line in one of FORMS, with `row_id`, `split` and the tags; rows that don't fit it are left out."""
+    yield from _blocks(compact(record) + "\n" for record in records(dataset.rows(version), form))
+
+
+def records(rows: Iterable[Row], form: str) -> Iterator[dict[str, Any]]:
+    """The rows that fit a form, each as an object."""
+    write = FORMS[form]
+    for row in rows:
+        try:
+            record = write(row)
+        except Unfit:
+            continue
+        made = record | {"row_id": row.row_id, "split": row.split}
+        yield made | row.tags | made  # a tag named as a field stands back
+
+
+def unfit(dataset: Dataset, version: int | None, form: str) -> tuple[int, str]:
+    """How many rows have no place in a form, and why the first of them has none."""
+    count, why = 0, ""
+    for row in dataset.rows(version):
+        try:
+            FORMS[form](row)
+        except Unfit as reason:
+            count, why = count + 1, why or str(reason)
+    return count, why
+
+
+def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
+    """CSV in UTF-8: plain columns where every row has one question and one answer, conversations as JSON elsewhere."""
+    plain = all(_is_plain(row) for row in dataset.rows(version))
+    tags = sorted({tag for row in dataset.rows(version) for tag in row.tags})
+    buffer = io.StringIO()
+    writer: Any = None
+    yield "\ufeff".encode()  # without it spreadsheet programs take UTF-8 for something else
+    for row in dataset.rows(version):
+        record = _plain(row) if plain else _as_json(row)
+        record |= {"split": row.split, "row_id": row.row_id}
+        record |= {tag: row.tags.get(tag, "") for tag in tags if tag not in record}
+        if writer is None:
+            writer = csv.DictWriter(buffer, list(record), lineterminator="\r\n")
+            writer.writeheader()
+        writer.writerow(record)
+        if buffer.tell() >= BLOCK:
+            yield _emptied(buffer)
+    yield _emptied(buffer)
+
+
+def _is_plain(row: Row) -> bool:
+    """Whether a row is a question (perhaps under a system prompt) and its answers, all of it text."""
+    turns = [turn for turn in row.messages or [] if turn["role"] != "system"]
+    wanted = ["user", "assistant"] if row.kind in ("chat", "feedback") else ["user"]
+    answers = [*(row.chosen or []), *(row.rejected or [])]
+    rich = any(set(turn) - {"role", "content"} for turn in [*turns, *answers])
+    if row.kind == "text":
+        return True
+    answered = row.kind != "preference" or (len(row.chosen or []), len(row.rejected or [])) == (1, 1)
+    return [turn["role"] for turn in turns] == wanted and answered and not row.tools and not rich
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    if row.kind == "text":
+        return {"text": row.text}
+    turns = row.messages or []
+    system = next((turn["content"] for turn in turns if turn["role"] == "system"), "")
+    asked = next(turn["content"] for turn in turns if turn["role"] == "user")
+    made = {"system": system, "prompt": asked}
+    if row.kind == "preference":
+        return made | {"chosen": (row.chosen or [])[0]["content"], "rejected": (row.rejected or [])[0]["content"]}
+    if row.kind == "label":
+        return {"system": system, "text": asked, "label": row.label}
+    return made | {"completion": turns[-1]["content"]} | ({"label": row.label} if row.kind == "feedback" else {})
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    made = {"messages": compact(row.conversation() if row.kind == "label" else row.messages)}
+    if row.kind == "preference":
+        made |= {"chosen": compact(row.chosen), "rejected": compact(row.rejected)}
+    if row.kind == "feedback":
+        made["label"] = str(row.label)
+    return made | {"tools": compact(row.tools) if row.tools else ""}
+
+
+def _blocks(lines: Iterator[str]) -> Iterator[bytes]:
+    held: list[str] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size >= BLOCK:
+            yield "".join(held).encode()
+            held, size = [], 0
+    yield "".join(held).encode()
+
+
+def _emptied(buffer: io.StringIO) -> bytes:
+    data = buffer.getvalue().encode()
+    buffer.seek(0)
+    buffer.truncate()
+    return data

@@ -1,0 +1,34 @@
+"""What is drawn at an import keeps labels in balance and documents whole."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from studio.datasets.importing.steps import import_file
+from studio.datasets.store import Dataset
+from studio.settings.importing import ImportSettings
+
+
+def counts(workspace, tmp_path, rows, name="set"):
+    source = tmp_path / f"{name}.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    import_file(workspace, ImportSettings(source=str(source), name=name))
+    return Counter((row.split, row.label) for row in Dataset.open(workspace, name).rows())
+
+
+def test_every_label_is_held_out_in_its_share(workspace, tmp_path):
+    """Sixty rows of five labels: by chance alone some label would have no row in the score."""
+    rows = [{"text": f"message number {n}", "label": "abcde"[n % 5]} for n in range(60)]
+    found = counts(workspace, tmp_path, rows)
+    assert {(side, sum(found[side, label] for label in "abcde")) for side in ("train", "validation", "test")} == {
+        ("train", 48), ("validation", 6), ("test", 6),
+    }  # fmt: skip
+    assert all(found["test", label] in (1, 2) for label in "abcde")
+    assert counts(workspace, tmp_path, list(reversed(rows)), "again") == found
+
+
+def test_many_labels_are_drawn_as_they_come(workspace, tmp_path):
+    rows = [{"text": f"message number {n}", "label": f"label {n // 2}"} for n in range(400)]
+    found = counts(workspace, tmp_path, rows)
+    assert sum(count for (side, _), count in found.items() if side == "test") == 40

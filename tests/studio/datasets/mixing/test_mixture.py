@@ -1,0 +1,175 @@
+"""Recipes: counts are exact, draws repeatable, and what is held out stays held out."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studio.datasets.mixing.making import Names, mix, read_recipe
+from studio.datasets.mixing.mixture import apportion, blend, look, preview, take_stock
+from studio.datasets.splitting import plans
+from studio.datasets.splitting.sides import SIDES
+from studio.datasets.store import Dataset
+from studio.errors import BadInput, NotFound, Refused, StudioError
+from studio.settings.base import check
+from studio.settings.mixing import MixSettings, Part, read_part
+from studio.settings.splitting import SplitSettings
+from tests.sets import make_set
+from tests.studio.datasets.splitting.test_grouping import talk
+
+PER_SIDE = {"train": 40, "validation": 5, "test": 5}
+
+
+def rows(word, sides=PER_SIDE, **more):
+    return [
+        talk(f"{word} {side} {n}", "answer", split=side, **more) for side, count in sides.items() for n in range(count)
+    ]
+
+
+@pytest.fixture
+def three(workspace):
+    make_set(workspace, "letters", [{**row, "tags": {"domain": "ab"[n % 2]}} for n, row in enumerate(rows("letter"))])
+    make_set(workspace, "calls", rows("call", {"train": 10, "validation": 2, "test": 2}))
+    make_set(workspace, "general", rows("any", {"train": 400, "validation": 40, "test": 0}))
+    return workspace
+
+
+def recipe(**given):
+    return check(MixSettings, {"name": "mixed", "parts": ["letters", "calls"]} | given)
+
+
+def counted(workspace, **given):
+    told = preview(blend(take_stock(workspace, recipe(**given)), recipe(**given)))
+    return {part["dataset"]: part["counts"]["train"] for part in told["parts"]}
+
+
+def made(workspace, **given):
+    entry = mix(workspace, recipe(**given))
+    return entry, list(Dataset.open(workspace, "mixed").rows(entry["version"]))
+
+
+@given(total=st.integers(0, 10_000), shares=st.lists(st.floats(0.001, 1e6), min_size=1, max_size=20))
+def test_whole_numbers_add_up_and_stay_within_one_of_their_share(total, shares):
+    given = apportion(total, shares)
+    assert sum(given) == total
+    assert all(abs(got - total * share / sum(shares)) < 1.001 for got, share in zip(given, shares, strict=True))
+
+
+def test_the_ways_to_weigh(three):
+    assert counted(three) == {"letters": 40, "calls": 10}
+    assert counted(three, rows=25) == {"letters": 20, "calls": 5}
+    assert counted(three, by="temperature", temperature=2.0) == {"letters": 33, "calls": 17}
+    assert counted(three, by="temperature", temperature=1.0) == {"letters": 40, "calls": 10}
+    assert counted(three, by="weights", parts=["letters=0.5", "calls=2.5"]) == {"letters": 20, "calls": 25}
+    assert counted(three, parts=["letters[domain=a]", "calls"]) == {"letters": 20, "calls": 10}
+
+
+@pytest.mark.parametrize("share", [0.1, 0.15, 0.2])
+def test_general_rows_make_their_share(three, share):
+    found = counted(three, general="general", general_share=share)
+    assert found["general"] == round(50 * share / (1 - share))
+    assert abs(found["general"] / sum(found.values()) - share) < 0.01
+    limited = counted(three, general="general", general_share=share, rows=100)
+    assert sum(limited.values()) == 100 and limited["general"] == round(100 * share)
+
+
+def test_a_mixture_has_the_very_counts_of_its_preview(three):
+    entry, found = made(three, by="weights", parts=["letters=0.5", "calls=2.3"], general="general", general_share=0.2)
+    held = Counter((row.tags["source"], row.split) for row in found)
+    assert [part["dataset"] for part in entry["parts"]] == ["letters", "calls", "general"]
+    for part in entry["parts"]:
+        for side in SIDES:
+            assert held[part["dataset"], side] == part["counts"][side]
+    assert entry["rows"] == len(found) == len({row.row_id for row in found})
+    assert entry["counts"] == Dataset.open(three, "mixed").counts()
+    again = Counter(row.extra["mixed_from"]["row"] for row in found if row.tags["source"] == "calls")
+    assert set(again.values()) == {1, 2, 3} and sorted(again.values())[-3:] == [3, 3, 3]
+
+
+def test_the_recipe_makes_the_same_again_and_another_seed_others(three):
+    _, first = made(three, rows=20)
+    saved = read_recipe(three.datasets / "mixed" / "source" / "0001" / "recipe.json")
+    assert saved["parts"] == ["letters@1", "calls@1"]
+    entry = mix(three, check(MixSettings, saved))
+    assert entry["version"] == 2 and list(Dataset.open(three, "mixed").rows(2)) == first
+    _, other = made(three, rows=20, seed=1)
+    assert {row.row_id for row in other} != {row.row_id for row in first}
+
+
+def test_what_one_part_holds_out_no_other_trains(three):
+    shared = talk("letter test 0", "answer")
+    make_set(three, "leaky", [shared, *rows("leaky", {"train": 5})])
+    entry, found = made(three, parts=["letters", "leaky"])
+    assert entry["parts"][1]["left_out"] == 1 and entry["parts"][1]["counts"]["train"] == 5
+    assert [row.split for row in found if row.messages == shared["messages"]] == ["test"]
+
+
+def test_a_row_written_after_a_held_out_one_is_not_trained(three):
+    letters = Dataset.open(three, "letters")
+    parent = next(row for row in letters.rows() if row.split == "test")
+    child = talk("new", "words", tags={"synthetic": "paraphrase"}, parents=[parent.row_id])
+    make_set(three, "written", [child, *rows("written", {"train": 3})])
+    entry, found = made(three, parts=["letters", "written"])
+    assert entry["parts"][1]["left_out"] == 1
+    assert not any("synthetic" in row.tags for row in found)
+
+
+def test_a_mixture_can_be_split_and_its_copies_stay_together(three):
+    made(three, by="weights", parts=["calls=3", "letters"])
+    wanted = SplitSettings(dataset="mixed", near=False)
+    plan = plans.plan(Dataset.open(three, "mixed"), wanted, lambda *_: None)
+    assert plan.about["leaks"]["clean"] and plan.about["leaks"]["groups"] == 10
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["a", "a-2", "a-3", "b", "a-2-2"]), max_size=40))
+def test_ids_stay_unique(wanted):
+    names = Names()
+    given = [names.new(row_id) for row_id in wanted]
+    assert len(set(given)) == len(given)
+    assert all(name.startswith(row_id) for name, row_id in zip(given, wanted, strict=True))
+    assert {row_id: name for name, row_id in reversed(list(zip(given, wanted, strict=True)))}.get("b", "b") == "b"
+
+
+def test_tokens_are_counted_in_a_model(three, tiny):
+    assert look(three, recipe())["model"] is None
+    shutil.copytree(tiny, three.models / "tiny")
+    told = look(three, recipe())
+    assert told["model"] == "tiny" and told["tokens"] == sum(part["tokens"] for part in told["parts"]) > 0
+
+
+def test_what_can_t_be_mixed(three):
+    make_set(three, "raw", [{"kind": "text", "text": f"text {n}"} for n in range(3)])
+    make_set(three, "out", rows("out", {"test": 3}))
+    refused = [
+        ({"parts": ["letters", "raw"]}, "don't mix"),
+        ({"parts": ["letters[domain=none]"]}, "nothing to mix in"),
+        ({"parts": ["nobody"]}, "no dataset"),
+        ({"parts": ["letters@7"]}, "no version 7"),
+        ({"parts": ["out"]}, "nothing to train on"),
+        ({"parts": ["letters"], "name": "calls"}, "can't become a mixture"),
+    ]
+    for chosen, words in refused:
+        with pytest.raises((BadInput, NotFound, Refused), match=words):
+            mix(three, recipe(**chosen))
+    assert not (three.datasets / "mixed").exists()
+
+
+@given(st.text(max_size=40))
+def test_any_words_are_a_part_or_refused(text):
+    try:
+        part = read_part(text)
+    except StudioError:
+        return
+    assert read_part(str(part)) == part and part.weight > 0
+
+
+def test_parts_as_they_are_written():
+    assert read_part("letters@3[domain=a b]=0.5") == Part("letters", 3, "domain", "a b", 0.5)
+    assert str(read_part(" letters = 2 ")) == "letters=2"
+    with pytest.raises(BadInput):
+        check(MixSettings, {"name": "m", "parts": ["a", "a=2"]})

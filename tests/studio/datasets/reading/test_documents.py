@@ -1,0 +1,157 @@
+"""Documents become clean text, cut at their headings; nothing of it is lost, and a document stays on one side."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import docx
+import pptx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from studio.datasets.importing.steps import import_file
+from studio.datasets.reading.documents import pdf as pdf_reader
+from studio.datasets.reading.documents.pieces import Section, pieces, split, tidy
+from studio.datasets.reading.readers import open_reader
+from studio.datasets.reading.records import Cut, Reading
+from studio.datasets.store import Dataset
+from studio.errors import Refused
+from studio.settings.importing import ImportSettings
+from tests.studio.datasets.malformed import pdf
+
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WORDS = st.lists(st.text("abcdefäöü字漢.!?", min_size=1, max_size=12), min_size=1, max_size=120).map(
+    lambda words: " ".join(f"{number}{word}" for number, word in enumerate(words))
+)
+
+
+def read(path: Path, **cut) -> list[dict]:
+    return [record.values or {} for record in open_reader(path, Reading(cut=Cut(**cut))).records()]
+
+
+@QUICK
+@given(text=WORDS, size=st.integers(20, 200), overlap=st.integers(0, 80), words=st.booleans())
+def test_a_text_is_cut_without_loss_and_never_too_long(text, size, overlap, words):
+    cut = Cut(size, min(overlap, size // 2), words)
+    found = list(split(text, cut))
+    assert all(cut.length(piece) <= size for piece in found)
+    at = 0
+    for piece in found:  # each begins within the one before or right behind it
+        behind = len(text) - len(text[at:].lstrip())
+        start = text.rfind(piece, 0, behind + len(piece))
+        assert start >= 0
+        at = max(at, start + len(piece))
+    assert not text[at:].strip()
+    if not cut.overlap:
+        assert "".join("".join(found).split()) == "".join(text.split())
+
+
+def test_pieces_overlap_only_where_a_section_is_cut():
+    long = Section(("A",), "".join(f"Sentence {n} is here. " for n in range(40)), 3)
+    found = list(
+        pieces(iter([Section(("B",), "Short.", 1), Section(("B", "C"), "Also short.", 2), long]), Cut(200, 60))
+    )
+    assert found[0] == (("B",), "Short.\n\nAlso short.", 1, 1)
+    assert len({piece.part for piece in found[1:]}) == 1 and len(found) > 4
+    assert found[1].text.endswith("Sentence 9 is here.") and found[2].text.startswith("Sentence 7 is here.")
+
+
+@settings(QUICK, max_examples=20)
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.text("abc xyz<>&äß字", min_size=1, max_size=40)), min_size=1, max_size=8)
+)
+def test_word_and_markdown_and_html_round_trip(tmp_path, parts):
+    parts = [(level, " ".join(text.split())) for level, text in parts if text.split()]
+    if not parts:
+        return
+    document = docx.Document()
+    for number, (level, text) in enumerate(parts):
+        document.add_heading(f"H{number}", level)
+        document.add_paragraph(text)
+    document.save(tmp_path / "a.docx")
+    escaped = [(level, text.replace("&", "&amp;").replace("<", "&lt;")) for level, text in parts]
+    page = "".join(f"<h{level}>H{n}</h{level}><p>{text}</p>" for n, (level, text) in enumerate(escaped))
+    (tmp_path / "a.html").write_text(f"<html><body>{page}</body></html>", encoding="utf-8")
+    notes = "".join(f"{'#' * level} H{n}\n\n{text}\n\n" for n, (level, text) in enumerate(parts))
+    (tmp_path / "a.md").write_text(notes, encoding="utf-8")
+    for name in ("a.docx", "a.html", "a.md"):
+        text = "\n\n".join(row["text"] for row in read(tmp_path / name)).replace("#", "")
+        said = [line.strip() for line in text.split("\n") if line.strip()]
+        assert said == [line for number, (_, text) in enumerate(parts) for line in (f"H{number}", text)], name
+
+
+def test_a_web_page_is_read_without_what_is_around_it(tmp_path):
+    path = tmp_path / "a.html"
+    path.write_text(
+        "<html><head><title>Site</title><style>p{}</style></head><body><nav>Menu</nav><script>alert(1)</script>"
+        "<h1>Fever</h1><p>Take <b>rest</b>,<br>drink.</p><ul><li>Tea<li>Water</ul><pre>a\n  b</pre>"
+        "<h2>Children</h2><table><tr><td>1<td>2</table><p>Write &lt;script&gt; as text.</p><footer>Imprint</footer>"
+    )
+    (whole,) = read(path)
+    assert whole["text"] == (
+        "Fever\n\nTake rest,\ndrink.\n\n- Tea\n- Water\n\na\n  b\n\nChildren\n\n1 | 2 |\n\nWrite <script> as text."
+    )
+    assert [row["heading"] for row in read(path, size=60, overlap=0)] == ["Fever", "Fever › Children"]
+
+
+def test_slides_have_their_titles_tables_and_notes(tmp_path):
+    show = pptx.Presentation()
+    slide = show.slides.add_slide(show.slide_layouts[1])
+    slide.shapes.title.text = "Doses"
+    slide.placeholders[1].text = "Half a pill"
+    slide.notes_slide.notes_text_frame.text = "Say it slowly."
+    show.save(tmp_path / "a.pptx")
+    (row,) = read(tmp_path / "a.pptx")
+    assert (row["text"], row["heading"], row["slide"]) == ("Doses\n\nHalf a pill\n\nSay it slowly.", "Doses", 1)
+
+
+def test_a_pdf_loses_its_running_heads_and_its_hyphens(tmp_path):
+    body = "This line of the page is long and goes on over its end with a hy-\nphen and then it goes on to the next"
+    pages = [
+        f"Annual report\n{body}\nline and ends on page {word}.\n{n}" for n, word in enumerate(("a", "b", "c", "d"), 7)
+    ]
+    (tmp_path / "a.pdf").write_bytes(pdf(*pages))
+    rows = read(tmp_path / "a.pdf", size=200, overlap=0)
+    assert [row["page"] for row in rows] == [1, 2, 3, 4]
+    assert rows[1]["text"].endswith("with a hyphen and then it goes on to the next line and ends on page b.")
+    assert not any("Annual" in row["text"] or row["text"].strip().endswith("8") for row in rows)
+    assert pdf_reader.clean("- one\n- two\n3", set()) == "- one\n- two"
+
+
+def test_front_matter_and_code_are_no_headings(tmp_path):
+    (tmp_path / "a.md").write_text("---\ntitle: x\n---\nIntro\n\nTop\n===\n\n```\n# no\n```\n\n## Sub ##\nend\n")
+    rows = read(tmp_path / "a.md", size=30, overlap=0)
+    assert [row["heading"] for row in rows] == ["", "Top", "Top › Sub"]
+    assert "title" not in rows[0]["text"] and "# no" in rows[1]["text"]
+
+
+def test_tidy_keeps_text_and_drops_what_can_not_be_seen():
+    assert tidy("a\u00a0b\u00adc\0 \r\n\n\n\n d\ud800") == "a bc\n\n d"
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_a_document_stays_on_one_side_and_overlapping_pieces_do_always(workspace, tmp_path, count):
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for number in range(count):
+        text = "".join(f"# Part {n}\n\n" + f"Sentence {number} of part {n}. " * 30 + "\n\n" for n in range(9))
+        (folder / f"d{number}.md").write_text(text)
+    import_file(workspace, ImportSettings(source=[str(folder)], name="set", chunk=300, overlap=100))
+    rows = list(Dataset.open(workspace, "set").rows())
+    sides: dict[tuple, set[str]] = {}
+    for row in rows:
+        key = (row.extra["document"],) if count > 2 else (row.extra["document"], row.extra["heading"])
+        sides.setdefault(key, set()).add(row.split)
+    assert all(len(found) == 1 for found in sides.values())
+    assert {row.split for row in rows} == {"train", "validation", "test"}
+    assert {row.source_file for row in rows} == {f"d{number}.md" for number in range(count)}
+
+
+def test_a_missing_library_says_the_command_that_installs_it(tmp_path, monkeypatch):
+    (tmp_path / "a.pdf").write_bytes(pdf("text"))
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(Refused, match=r"launch\.py setup --extra documents"):
+        open_reader(tmp_path / "a.pdf")
