@@ -47,7 +47,7 @@ def describe_default(field: FieldInfo) -> str:
     extra = dict(field.json_schema_extra) if isinstance(field.json_schema_extra, dict) else {}
     if field.is_required():
         return ""
-    default = field.get_default()
+    default = field.get_default(call_default_factory=True)
     if default is None:
         return f"Default: {extra['auto']}." if extra.get("auto") else ""
     if isinstance(default, Settings):
@@ -237,4 +237,4 @@ def _default(model: type[Settings], flag: Flag) -> Any:
     if flag.path[-1] == "name":
         default = model.model_fields[flag.path[0]].get_default()
         return getattr(default, "name", None)
-    return flag.field.get_default()
+    return flag.field.get_default(call_default_factory=True)
