@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable
 from hashlib import blake2b
 
+from studio.datasets.importing.digests import Digests
 from studio.datasets.rows import Side
-from studio.datasets.splitting.sides import SIDES, assign
+from studio.datasets.splitting.sides import assign
 from studio.datasets.splitting.strata import Mix
 
-PLACES = {side: place for place, side in enumerate(SIDES)}
 # Labels are kept in balance where there are so few of them; a draw of more rows is in balance by itself.
 MOST_LABELS, MOST_BALANCED = 100, 100_000
 # With fewer documents than this a side would stay empty: then the parts of a document are drawn, not the whole.
@@ -20,25 +19,33 @@ FEWEST = 3
 CONTENTS = ("messages", "tools", "chosen", "rejected", "label", "text")
 
 
-def mark_of(contents: Iterable[str | None]) -> int:
-    """A number of 64 bits for the values of CONTENTS: equal rows have the same, whatever their ids are."""
-    return int.from_bytes(blake2b("\0".join(text or "" for text in contents).encode(), digest_size=8).digest())
+MARK_BYTES = 8
+
+
+def mark_of(contents: Iterable[str | None]) -> bytes:
+    """A digest of the values of CONTENTS: equal rows have the same, whatever their ids are."""
+    return blake2b("\0".join(text or "" for text in contents).encode(), digest_size=MARK_BYTES).digest()
 
 
 class Belonging:
-    """What the rows taken so far belong to. Sides are given as places in SIDES."""
+    """What the rows taken so far belong to. Sides are given as places in SIDES.
+
+    What is kept of a row is a few bytes in arrays: a file may have more rows than memory has room for objects.
+    """
 
     def __init__(self) -> None:
-        self.groups = array("q")
-        self.parts = array("q")
-        self.numbers: dict[tuple[str, int], int] = {}  # (document, part) -> number
+        self.groups = array("I")
+        self.homes = array("I")  # of each row the number of the document it was cut from
+        self.parts = array("I")  # and of the part
+        self.documents: dict[str, int] = {}
         self.labels: dict[int, str] = {}  # group -> label, as long as they may be kept in balance
         self.names: set[str] = set()
         self.fixed_groups = array("b")  # of the first groups, which were there before
         self.fixed_documents: dict[str, int] = {}
-        self.fixed_marks: dict[int, int] = {}  # mark → the row in `fixed_sides` that has it
-        self.fixed_sides = array("b")
-        self.equal: dict[int, int] = {}  # row → the side of the equal one that was there before
+        self.fixed_marks = Digests(MARK_BYTES)
+        self.fixed_sides = array("b")  # of each of these marks
+        self.tied = array("I")  # rows of which an equal one was there before
+        self.tied_sides = array("b")  # and its side
 
     def add(self, group: int, document: str, part: int, label: str | None = None) -> None:
         """A row: the number of its group of equal rows, where it was cut from, if it was, and its label, if any."""
@@ -47,45 +54,55 @@ class Belonging:
             self.labels[group] = label
             self.names.add(label)
         if document:
-            self.parts.append(self.numbers.setdefault((document, part), len(self.numbers)))
+            self.homes.append(self.documents.setdefault(document, len(self.documents)))
+            self.parts.append(part)
 
-    def tie(self, mark: int) -> None:
+    def tie(self, mark: bytes) -> None:
         """Puts the row added last where the one with its mark is, or one of its group, if that was there before."""
-        row, group = len(self.groups) - 1, self.groups[-1]
-        if mark in self.fixed_marks:
-            self.equal[row] = self.fixed_sides[self.fixed_marks[mark]]
-        elif group < len(self.fixed_groups):
-            self.equal[row] = self.fixed_groups[group]
+        group, number = self.groups[-1], self.fixed_marks.find(mark)
+        if number < 0 and group >= len(self.fixed_groups):
+            return
+        self.tied.append(len(self.groups) - 1)
+        self.tied_sides.append(self.fixed_sides[number] if number >= 0 else self.fixed_groups[group])
 
-    def draw(self, digests: list[bytes], sizes: list[int], fractions: dict[Side, float], seed: int) -> array[int]:
+    def draw(self, digests: Digests, sizes: array[int], fractions: dict[Side, float], seed: int) -> array[int]:
         """The side of each row; `digests` and `sizes` are those of the groups."""
-        if len(self.parts) == len(self.groups) and self.groups:
-            return self._draw_documents(digests, fractions, seed)
+        if len(self.homes) == len(self.groups) and self.groups:
+            return self._draw_documents(len(sizes), fractions, seed)
         fixed = self.fixed_groups
-        if not fixed:
-            drawn = [PLACES[side] for side in assign(digests, sizes, fractions, seed, self._strata(sizes))]
-            return array("b", [drawn[group] for group in self.groups])
-        free = assign(digests[len(fixed) :], sizes[len(fixed) :], fractions, seed)
-        places = fixed + array("b", [PLACES[side] for side in free])
-        return array("b", [places[group] for group in self.groups])
+        strata = None if fixed else self._strata(sizes)
+        places = fixed + assign(digests.since(len(fixed)), sizes[len(fixed) :], fractions, seed, strata)
+        return array("b", (places[group] for group in self.groups))
 
-    def _strata(self, sizes: list[int]) -> list[Mix] | None:
+    def _strata(self, sizes: array[int]) -> list[Mix] | None:
         """How many rows of which label each group has; None where labels are not kept in balance."""
         balanced = len(self.names) <= MOST_LABELS and len(self.labels) == len(sizes) <= MOST_BALANCED
         return [{self.labels[group]: size} for group, size in enumerate(sizes)] if balanced and sizes else None
 
-    def _draw_documents(self, digests: list[bytes], fractions: dict[Side, float], seed: int) -> array[int]:
+    def _draw_documents(self, groups: int, fractions: dict[Side, float], seed: int) -> array[int]:
         """Whole documents, where there are enough; a row equal to one of another document goes where that is."""
-        names = list(self.numbers)
-        known = {document for document, _ in names} | self.fixed_documents.keys()
-        whole = len(known) >= FEWEST
-        units = [(name, 0 if whole else part) for name, part in names]
-        first: dict[int, tuple[str, int]] = {}
-        chosen = [first.setdefault(group, units[part]) for group, part in zip(self.groups, self.parts, strict=True)]
-        sizes = Counter(chosen)
-        places = {unit: self.fixed_documents[unit[0]] for unit in sizes if unit[0] in self.fixed_documents}
-        free = [unit for unit in sizes if unit not in places]
-        marks = [blake2b(f"{name}\0{part}".encode(), digest_size=10).digest() for name, part in free]
-        sides = assign(marks, [sizes[unit] for unit in free], fractions, seed)
-        places |= {unit: PLACES[side] for unit, side in zip(free, sides, strict=True)}
-        return array("b", [places[unit] for unit in chosen])
+        units, names = self._units()
+        first = array("i", [-1]) * groups  # of each group the unit it was met in first
+        chosen = array("I")
+        sizes = array("I", [0]) * len(names)
+        for group, unit in zip(self.groups, units, strict=True):
+            if first[group] < 0:
+                first[group] = unit
+            chosen.append(first[group])
+            sizes[first[group]] += 1
+        places = array("b", (self.fixed_documents.get(name, -1) for name, _ in names))
+        free = [unit for unit, size in enumerate(sizes) if size and places[unit] < 0]
+        marks = (blake2b(f"{names[unit][0]}\0{names[unit][1]}".encode(), digest_size=10).digest() for unit in free)
+        for unit, place in zip(free, assign(marks, [sizes[unit] for unit in free], fractions, seed), strict=True):
+            places[unit] = place
+        return array("b", (places[unit] for unit in chosen))
+
+    def _units(self) -> tuple[array[int], list[tuple[str, int]]]:
+        """Of each row the unit that is drawn as one, and of each unit its document and part, 0 for a whole one."""
+        names = list(self.documents)
+        if len(self.documents.keys() | self.fixed_documents.keys()) >= FEWEST:
+            return self.homes, [(name, 0) for name in names]
+        numbers: dict[tuple[int, int], int] = {}
+        cut = zip(self.homes, self.parts, strict=True)
+        units = array("I", (numbers.setdefault(one, len(numbers)) for one in cut))
+        return units, [(names[home], part) for home, part in numbers]

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from studio.datasets.importing.belonging import CONTENTS, PLACES, Belonging, mark_of
+from studio.datasets.importing.belonging import CONTENTS, MARK_BYTES, Belonging, mark_of
+from studio.datasets.importing.digests import Digests
 from studio.datasets.importing.intake import CONTENT_ID, Ids
 from studio.datasets.reviewing.reviews import Change, Reviews
+from studio.datasets.splitting.sides import PLACES
 from studio.datasets.store import Dataset
 from studio.datasets.versions.writer import BATCH_ROWS, VersionWriter
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 class Carried:
     """The rows taken so far: their ids, their sides (places in SIDES), and on which side their documents are.
 
+    Equal rows are kin, whatever their ids are, and so are rows whose ids are made of one content; kin stand on one
+    side. Of a row no more is kept than some bytes in arrays.
+
     Args:
         again: whether a row that is there already is taken once more, under an id of its own.
     """
@@ -31,30 +36,29 @@ class Carried:
         self.writer = writer
         self.again = again
         self.ids = Ids()
-        self.sides = array("b")
         self.known = 0
-        self.moved = 0  # rows whose side was another where they come from
-        self.marks: dict[int, int] = {}  # mark → the first row taken that has it
-        self.copies: dict[int, int] = {}  # mark → how many rows were taken that have it, where it is not one
-        self.met: dict[int, int] = {}  # the same of the dataset that is being taken
-        self.start = 0  # the first row of that dataset
-        self.groups = array("b")
-        self.documents: dict[str, int] = {}
+        self.rows = array("I")  # of each row taken the number of its kin
+        self.seen = array("b")  # of each kin the sides they come from, a bit a side
+        self.marks = Digests(MARK_BYTES)
+        self.kin = array("I")  # of each mark
+        self.groups = array("I")  # the kin of each group of ids
+        self.copies = array("I")  # how many rows were taken that have a mark, where it is not one
+        self.met = array("I")  # how many the dataset has that is being taken
+        self.documents: dict[str, int] = {}  # document → the kin of its first row
 
     def take(self, dataset: Dataset, watch: Watch, done: int = 0, total: int = 0) -> int:
         """Takes the latest version of a dataset; returns how many of its rows were not there yet."""
-        taken = 0
-        self.start, self.met = len(self.sides), {}
+        before = len(self.rows)
+        self.met = array("I", [0]) * len(self.marks)
         total = total or int(dataset.version_info()["rows"])
         with pq.ParquetFile(dataset.path(), pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
                 watch(done, total, f"taking the rows of “{dataset.name}”")
                 done += batch.num_rows
                 kept = self._kept(batch)
-                taken += kept.num_rows
                 if kept.num_rows:
                     self.writer.carry(kept)
-        return taken
+        return len(self.rows) - before
 
     def _kept(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of a batch that are not there yet, under the ids they get."""
@@ -62,56 +66,67 @@ class Carried:
         columns = (batch[name].to_pylist() for name in ("row_id", "split", "extra", *CONTENTS))
         for row, side, extra, *contents in zip(*columns, strict=True):
             mark = mark_of(contents)
-            if self._has(mark):
+            number = self.marks.find(mark)
+            if number >= 0 and self._has(number):
                 ids.append(None)
                 self.known += 1
-                self.moved += self.sides[self.marks[mark]] != PLACES[side]
-                continue
-            given = self.ids.carry(row)
-            ids.append(given)
-            place = self._side(given, mark, PLACES[side])
-            self.moved += place != PLACES[side]
-            self.sides.append(place)
-            if extra and '"document"' in extra:
-                self.documents.setdefault(str(json.loads(extra).get("document")), place)
+                kin = self.kin[number]
+            else:
+                given = self.ids.carry(row)
+                ids.append(given)
+                kin = self._kin(given, mark)
+                self.rows.append(kin)
+                if extra and '"document"' in extra:
+                    self.documents.setdefault(str(json.loads(extra).get("document")), kin)
+            self.seen[kin] |= 1 << PLACES[side]
         batch = batch.set_column(0, "row_id", pa.array(ids, pa.string()))
         return batch.filter(batch["row_id"].is_valid()) if None in ids else batch
 
-    def _has(self, mark: int) -> bool:
+    def _has(self, number: int) -> bool:
         """Whether an equal row of a dataset before stands for this one; each stands for one, so copies stay copies."""
-        first = self.marks.get(mark)
-        if first is None or self.again:
+        if self.again:
             return False
-        self.met[mark] = count = self.met.get(mark, int(first >= self.start)) + 1
-        if count <= self.copies.get(mark, 1):
+        self.met[number] += 1
+        if self.met[number] <= self.copies[number]:
             return True
-        self.copies[mark] = count
+        self.copies[number] = self.met[number]
         return False
 
-    def _side(self, row: str, mark: int, place: int) -> int:
-        """The side of a row: that of the first row equal to it, or made of the same content; else its own."""
-        first = self.marks.setdefault(mark, len(self.sides))
-        new = first == len(self.sides)
-        if not new:
-            place = self.sides[first]
-        if CONTENT_ID.fullmatch(row):
-            group = self.ids.groups[bytes.fromhex(row[:20])]
-            if group == len(self.groups):
-                self.groups.append(place)
-            elif new:
-                place = self.groups[group]
-        return place
+    def _kin(self, row: str, mark: bytes) -> int:
+        """The kin of a row: those equal to it, else those whose ids are made of the same content, else none so far."""
+        group = self.ids.groups.find(bytes.fromhex(row[:20])) if CONTENT_ID.fullmatch(row) else -1
+        number = self.marks.add(mark)
+        if number == len(self.kin):
+            known = 0 <= group < len(self.groups)
+            self.kin.append(self.groups[group] if known else len(self.seen))
+            self.met.append(1)
+            self.copies.append(1)
+            if not known:
+                self.seen.append(0)
+        if group == len(self.groups):
+            self.groups.append(self.kin[number])
+        return self.kin[number]
+
+    def _side(self, kin: int) -> int:
+        """Where one of them was held out, all are; a row of the test is not one of the validation."""
+        return self.seen[kin].bit_length() - 1
+
+    def sides(self) -> array[int]:
+        """The side of each row."""
+        return array("b", map(self._side, self.rows))
 
     def fix(self, belonging: Belonging) -> None:
         """Lets new rows go where the equal ones and those of the same document are."""
-        belonging.fixed_groups = self.groups
-        belonging.fixed_documents = self.documents
-        belonging.fixed_marks, belonging.fixed_sides = self.marks, self.sides
+        belonging.fixed_groups = array("b", map(self._side, self.groups))
+        belonging.fixed_documents = {name: self._side(kin) for name, kin in self.documents.items()}
+        belonging.fixed_marks = self.marks
+        belonging.fixed_sides = array("b", map(self._side, self.kin))
 
     def notes(self) -> list[str]:
         """What was changed so that no row stands on two sides."""
-        told = "equal rows had another side than the first of them, whose side holds"
-        return [f"{self.moved:,} {told}"] if self.moved else []
+        several = sum(bits & (bits - 1) > 0 for bits in self.seen)
+        told = "rows stood on several sides; where a row is held out once, it is held out"
+        return [f"{several:,} {told}"] if several else []
 
 
 def dismissed(dataset: Dataset) -> set[str]:

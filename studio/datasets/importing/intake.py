@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
+from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
-from studio.datasets.importing.belonging import PLACES, Belonging, mark_of
+from studio.datasets.importing.belonging import Belonging, mark_of
+from studio.datasets.importing.digests import Digests
 from studio.datasets.importing.drafts import Draft, Drafter
 from studio.datasets.importing.turns import BadRow
 from studio.datasets.reading.records import Record
-from studio.datasets.rows import Side, compact, content_hash, key_id, row_id
-from studio.datasets.splitting.sides import side_of
+from studio.datasets.rows import HASH_BYTES, Side, compact, content_hash, key_id, row_id
+from studio.datasets.splitting.sides import PLACES, side_of
 from studio.errors import BadInput
 
 KEPT = 1000
 SHOWN = 5
-CONTENT_ID = re.compile(r"[0-9a-f]{20}(?:-\d+)?")
+CONTENT_ID = re.compile(r"[0-9a-f]{20}(?:-\d{1,9})?")
 
 
 class BadRecord(NamedTuple):
@@ -70,11 +72,12 @@ class Ids:
     """Gives the rows of one version their ids, and counts equal rows in groups."""
 
     def __init__(self) -> None:
-        self.groups: dict[bytes, int] = {}
-        self.sizes: list[int] = []
-        self.keys: dict[str, int] = {}
+        self.groups = Digests(HASH_BYTES)
+        self.sizes = array("I")  # how many rows each group has
+        self.keys = Digests(HASH_BYTES)
+        self.lines = array("q")  # where each key was met
         self.carried = 0  # so many groups, the first, were in an older version
-        self.others: set[str] = set()  # carried ids that are made from no content
+        self.others = Digests(HASH_BYTES)  # carried ids that are made from no content
         self.dismissed: set[str] = set()  # ids of rows that reviews left out
 
     def carry(self, row: str) -> str:
@@ -82,7 +85,7 @@ class Ids:
         base, _, number = row.partition("-")
         if not CONTENT_ID.fullmatch(row):
             row = self._other(row)
-            self.others.add(row)
+            self.others.add(_mark_of_id(row))
             return row
         digest = bytes.fromhex(base)
         group = self._group(digest)
@@ -96,13 +99,13 @@ class Ids:
     def _other(self, row: str) -> str:
         ordinal = 1
         found = row
-        while found in self.others:
+        while self._has(found):
             ordinal += 1
             found = f"{row}-{ordinal}"
         return found
 
     def _group(self, digest: bytes) -> int:
-        group = self.groups.setdefault(digest, len(self.groups))
+        group = self.groups.add(digest)
         if group == len(self.sizes):
             self.sizes.append(0)
         return group
@@ -115,25 +118,36 @@ class Ids:
             Known: without `again`, where an older version has it.
             Dismissed: reviews left it out.
         """
-        there = self.groups.get(digest, self.carried) < self.carried or self._has(key)
+        named = None if key is None else key_id(key)
+        taken = named is not None and self._has(named)
+        there = taken or (self.carried > 0 and 0 <= self.groups.find(digest) < self.carried)
         if there and not again:
             raise Known
-        if not there and (row_id(digest, 1) if key is None else key_id(key)) in self.dismissed:
+        if self.dismissed and not there and (named or row_id(digest, 1)) in self.dismissed:
             raise Dismissed
-        if key is not None and self._has(key):
-            raise BadRow(f"its key “{key[:60]}” stands in the dataset already")
-        if key is not None:
-            first = self.keys.setdefault(key, line)
-            if first != line:
-                raise BadRow(f"its key “{key[:60]}” stands at {first:,} already")
+        if key is not None and named is not None:
+            self._keep(key, named, line, taken)
         group = self._group(digest)
         self.sizes[group] += 1
-        while key is None and row_id(digest, self.sizes[group]) in self.dismissed:
+        while self.dismissed and named is None and row_id(digest, self.sizes[group]) in self.dismissed:
             self.sizes[group] += 1
-        return (row_id(digest, self.sizes[group]) if key is None else key_id(key)), group
+        return named or row_id(digest, self.sizes[group]), group
 
-    def _has(self, key: str | None) -> bool:
-        return key is not None and bool(self.others) and key_id(key) in self.others
+    def _keep(self, key: str, named: str, line: int, taken: bool) -> None:
+        """Takes a key, which no other row may have then."""
+        number = -1 if taken else self.keys.add(_mark_of_id(named))
+        if number == len(self.lines):
+            self.lines.append(line)
+            return
+        where = "in the dataset" if taken else f"at {self.lines[number]:,}"
+        raise BadRow(f"its key “{key[:60]}” stands {where} already")
+
+    def _has(self, row: str) -> bool:
+        return len(self.others) > 0 and self.others.find(_mark_of_id(row)) >= 0
+
+
+def _mark_of_id(row: str) -> bytes:
+    return blake2b(row.encode(), digest_size=HASH_BYTES).digest()
 
 
 class Writer(Protocol):
@@ -184,7 +198,7 @@ class Intake:
         self.writer.add(row, draft, record.line, record.file or self.file)
         label = draft.label if draft.kind == "label" else None
         self.belonging.add(group, record.document, record.part, label)
-        if self.belonging.fixed_marks:
+        if len(self.belonging.fixed_marks):
             self.belonging.tie(_mark(draft))
         if side is not None:
             self.own_sides.append(PLACES[side])
@@ -246,8 +260,8 @@ class Intake:
     def sides(self, fractions: dict[Side, float], seed: int) -> array[int]:
         """Of each row the place of its side in SIDES: as its own column says, else drawn; but where an equal row is
         that was there before."""
-        sides = self.own_sides or self.belonging.draw(list(self.ids.groups), self.ids.sizes, fractions, seed)
-        for row, place in self.belonging.equal.items():
+        sides = self.own_sides or self.belonging.draw(self.ids.groups, self.ids.sizes, fractions, seed)
+        for row, place in zip(self.belonging.tied, self.belonging.tied_sides, strict=True):
             self.moved += bool(self.own_sides) and sides[row] != place
             sides[row] = place
         return sides
@@ -267,6 +281,6 @@ class Intake:
         return notes
 
 
-def _mark(draft: Draft) -> int:
+def _mark(draft: Draft) -> bytes:
     turns = (draft.messages, draft.tools, draft.chosen, draft.rejected)
     return mark_of([*(compact(value) if value else None for value in turns), draft.label, draft.text])

@@ -300,7 +300,7 @@ def _fill(
         intake.refuse(label, settings.skip_bad)
         watch(reader.size, reader.size, "drawing the split and writing")
         sides = intake.sides(read_fractions(settings.split) if settings.split else dict(DEFAULT), settings.seed)
-        sides = carried.sides + sides
+        sides = carried.sides() + sides
         writer.finish(path, sides)
     finally:
         writer.close()

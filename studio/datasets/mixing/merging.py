@@ -31,9 +31,9 @@ def merge(
 ) -> Imported:
     """Merges the latest versions.
 
-    A row that several datasets have, whatever its ids there are, is taken once, from the first of them, and is on the
-    side it has there; so no row stands on two sides. Another row with the same id gets a further one. Reviews that
-    were not frozen yet stay behind, and a note says so.
+    A row that several datasets have, whatever its ids there are, is taken once, from the first of them. No row stands
+    on two sides: where one of them holds it out, it is held out. Another row with the same id gets a further one.
+    Reviews that were not frozen yet stay behind, and a note says so.
 
     Args:
         progress: called now and then with rows done, rows in all, and what is being done.
@@ -65,7 +65,8 @@ def merge(
             for dataset in datasets:
                 taken.append(carried.take(dataset, watch, done, total))
                 done += int(dataset.version_info()["rows"])
-            writer.finish(scratch / "versions" / "0001.parquet", carried.sides)
+            sides = carried.sides()
+            writer.finish(scratch / "versions" / "0001.parquet", sides)
         finally:
             writer.close()
         first = datasets[0].version_info()
@@ -74,7 +75,7 @@ def merge(
             "version": 1,
             "made": round(time.time(), 3),
             "rows": sum(taken),
-            "counts": {side: carried.sides.count(place) for place, side in enumerate(SIDES)},
+            "counts": {side: sides.count(place) for place, side in enumerate(SIDES)},
             "format": first["format"],
             "kind": kind,
             "reasons": [f"merged from {', '.join(f'“{name}” ({rows:,} rows)' for name, rows in parts.items())}"],

@@ -16,7 +16,7 @@ from studio.datasets.additions import PARENTS, SYNTHETIC
 from studio.datasets.likeness import Likeness, common_pieces
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row, Turn, compact
-from studio.datasets.splitting.sides import SIDES
+from studio.datasets.splitting.sides import PLACES
 from studio.datasets.store import Dataset
 from studio.settings.splitting import SplitSettings
 
@@ -35,7 +35,6 @@ WORDS = {
 }
 SAMPLE = 1000
 BATCH = 2000
-PLACES = {side: place for place, side in enumerate(SIDES)}
 
 Watch = Callable[[int, int, str], None]
 

@@ -18,8 +18,8 @@ from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Side
 from studio.datasets.splitting import leaks
 from studio.datasets.splitting.dates import read_dates
-from studio.datasets.splitting.grouping import PLACES, WORDS, Groups, Watch, group
-from studio.datasets.splitting.sides import ORDER, SIDES, assign, read_fractions, side_of, targets
+from studio.datasets.splitting.grouping import WORDS, Groups, Watch, group
+from studio.datasets.splitting.sides import ORDER, PLACES, SIDES, assign, read_fractions, side_of, targets
 from studio.datasets.splitting.strata import Mix
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, Refused
@@ -132,9 +132,9 @@ def _draw(groups: Groups, settings: SplitSettings, notes: list[str]) -> array[in
         digests = [min(groups.ids[row] for row in rows).encode() for rows in free.values()]
         drawn = assign(digests, [len(rows) for rows in free.values()], fractions, settings.seed, strata)
     sides = array("b", bytes(len(groups.ids)))  # what is not drawn, rows that a model wrote, is trained on
-    for rows, side in zip(free.values(), drawn, strict=True):
+    for rows, place in zip(free.values(), drawn, strict=True):
         for row in rows:
-            sides[row] = PLACES[side]
+            sides[row] = place
     _note_sizes(groups, members, len(groups.ids), fractions, notes)
     return sides
 
@@ -195,7 +195,7 @@ def _newest_out(
     values: list[str | None],
     fractions: dict[Side, float],
     notes: list[str],
-) -> list[Side]:
+) -> array[int]:
     """The newest groups for the test, those before for validation, older ones for training.
 
     A group is as new as its newest row: so nothing trained on is newer than the oldest side's border.
@@ -217,7 +217,7 @@ def _newest_out(
     ids = [min(groups.ids[row] for row in rows) for rows in members.values()]
     sizes = [len(rows) for rows in members.values()]
     room = targets(sum(sizes), fractions, len(sizes))
-    sides: list[Side] = ["train"] * len(sizes)
+    sides = array("b", [PLACES["train"]]) * len(sizes)
     left, passed = [side for side in ORDER if room[side]], 0
     border = room[left[0]]
     for place in sorted(range(len(sizes)), key=lambda place: (-newest[place], ids[place])):
@@ -225,7 +225,7 @@ def _newest_out(
         while len(left) > 1 and passed + sizes[place] / 2 > border:
             left.pop(0)
             border += room[left[0]]
-        sides[place] = left[0]
+        sides[place] = PLACES[left[0]]
         passed += sizes[place]
     return sides
 

@@ -95,17 +95,22 @@ def merged(workspace: Workspace, *names: str, **given) -> Dataset:
     return Dataset.open(workspace, "all")
 
 
+def held_out(*found: str | None) -> str:
+    """The side of a row that stands on these."""
+    return next(side for side in ("test", "validation", "train") if side in found)
+
+
 def test_datasets_are_merged_with_their_ids_and_sides(workspace, tmp_path):
     one = bring(workspace, write(tmp_path / "a.jsonl", pairs(range(30))), "one")
     two = bring(workspace, write(tmp_path / "b.jsonl", pairs(range(20, 50))), "two", seed=5)
     both = merged(workspace, "one", "two")
-    assert sides(both) == sides(two) | sides(one)
+    assert sides(both) == {row: held_out(sides(one).get(row), sides(two).get(row)) for row in sides(both)}
     assert list(sides(both))[:30] == list(sides(one))
     about = both.version_info()
     assert (about["rows"], about["counts"], about["kind"]) == (50, both.counts(), "chat")
     assert about["reasons"] == ["merged from “one” (30 rows), “two” (20 rows)"]
     other = sum(sides(one)[row] != side for row, side in sides(two).items() if row in sides(one))
-    told = f"{other} equal rows had another side than the first of them, whose side holds"
+    told = f"{other} rows stood on several sides; where a row is held out once, it is held out"
     assert other and about["notes"] == ["10 equal rows were taken once", told]
     saved = json.loads((both.folder / "source" / "0001" / "merge.json").read_text())
     assert saved["versions"] == {"one": 1, "two": 1}
@@ -113,9 +118,11 @@ def test_datasets_are_merged_with_their_ids_and_sides(workspace, tmp_path):
 
 def test_equal_rows_are_kept_when_asked_under_ids_of_their_own(workspace, tmp_path):
     one = bring(workspace, write(tmp_path / "a.jsonl", pairs(range(30))), "one")
-    bring(workspace, write(tmp_path / "b.jsonl", pairs(range(30))), "two", seed=5)
+    two = bring(workspace, write(tmp_path / "b.jsonl", pairs(range(30))), "two", seed=5)
     both = sides(merged(workspace, "one", "two", keep_equal=True))
-    assert len(both) == 60 and all(both[f"{row}-2"] == side for row, side in sides(one).items())
+    assert len(both) == 60
+    for row, side in sides(one).items():
+        assert both[row] == both[f"{row}-2"] == held_out(side, sides(two)[row])
 
 
 def test_a_merge_that_makes_no_sense_is_refused_and_leaves_nothing(workspace, tmp_path):
@@ -163,14 +170,18 @@ def test_copies_in_one_dataset_stay_copies(workspace, tmp_path):
     assert "".join(found) == "111233" and len(sides(both)) == 6 and not on_two_sides(both)
 
 
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
 @pytest.mark.parametrize("keep_equal", [False, True])
-def test_equal_rows_under_other_keys_stand_on_one_side(workspace, tmp_path, keep_equal):
+def test_a_row_that_one_dataset_holds_out_is_held_out(workspace, tmp_path, keep_equal, order):
+    """Whichever comes first, and under whatever keys: else its answer would be learned and asked for."""
     bring(workspace, write(tmp_path / "a.jsonl", keyed(0, range(10), split="train")), "one", mapping=["key=id"])
-    bring(workspace, write(tmp_path / "b.jsonl", keyed(50, range(10), split="test")), "two", mapping=["key=id"])
-    both = merged(workspace, "one", "two", keep_equal=keep_equal)
-    assert both.counts()["train"] == (20 if keep_equal else 10) == both.version_info()["rows"]
-    told = "10 equal rows had another side than the first of them, whose side holds"
-    assert told in both.version_info()["notes"]
+    rows = keyed(50, range(4), split="test") + keyed(60, range(4, 8), split="validation")
+    bring(workspace, write(tmp_path / "b.jsonl", rows), "two", mapping=["key=id"])
+    both = merged(workspace, *order, keep_equal=keep_equal)
+    copies = 2 if keep_equal else 1
+    assert both.counts() == {"train": 2, "validation": 4 * copies, "test": 4 * copies}
+    assert both.counts() == both.version_info()["counts"] and not on_two_sides(both)
+    assert "8 rows stood on several sides" in " ".join(both.version_info()["notes"])
 
 
 def test_the_same_texts_under_new_keys_are_added_where_they_stand(workspace, tmp_path):

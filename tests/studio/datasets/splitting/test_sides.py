@@ -8,12 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.datasets.splitting.sides import DEFAULT, SIDES, assign, read_fractions, side_of, targets
+from studio.datasets.splitting import sides as drawing
+from studio.datasets.splitting.sides import DEFAULT, SIDES, read_fractions, side_of, targets
 from studio.errors import BadInput
 
 FRACTIONS = st.tuples(st.integers(0, 10), st.integers(0, 10)).map(
     lambda two: {"train": max(0, 20 - sum(two)) / 20, "validation": two[0] / 20, "test": two[1] / 20}
 )
+
+
+def assign(*given):
+    """The names of the sides drawn."""
+    return [SIDES[place] for place in drawing.assign(*given)]
 
 
 def digests(count):

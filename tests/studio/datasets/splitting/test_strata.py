@@ -8,9 +8,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.datasets.splitting.sides import DEFAULT, SIDES, assign, targets
+from studio.datasets.splitting.sides import DEFAULT, SIDES, targets
 from studio.datasets.splitting.strata import Table, rounded
-from tests.studio.datasets.splitting.test_sides import FRACTIONS, digests
+from tests.studio.datasets.splitting.test_sides import FRACTIONS, assign, digests
 
 MIXES = st.lists(st.dictionaries(st.sampled_from("abcd"), st.integers(1, 6), min_size=1), min_size=3, max_size=120)
 
