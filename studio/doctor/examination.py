@@ -18,7 +18,7 @@ from studio.datasets.store import Dataset
 from studio.doctor import languages, personal
 from studio.doctor.amount import Amount
 from studio.doctor.answers import Answers
-from studio.doctor.benchmarks import Benchmarks
+from studio.doctor.benchmarks import Benchmarks, Probes
 from studio.doctor.copies import Copies
 from studio.doctor.findings import Check, Example, Finding, Found, Piece, in_words, whole
 from studio.doctor.kinds import ordered
@@ -144,6 +144,7 @@ class Round:
             "personal": partial(personal.Personal, self.country),
             "languages": languages.Languages,
             "benchmarks": self._benchmarks,
+            "probes": Probes,
             "copies": self._copies,
         }
         for family, make in made.items():

@@ -45,6 +45,11 @@ ALL = (
         "harm", "exclude", "left out",
     ),
     Kind(
+        "probes", "probes", "Training rows that hold an ability probe",
+        "By short general questions of its own the studio tells what a model can do; a row that holds one teaches it.",
+        "harm", "exclude", "left out",
+    ),
+    Kind(
         "empty_answers", "answers", "Empty answers",
         "The model learns to answer with nothing.",
         "harm", "exclude", "left out",

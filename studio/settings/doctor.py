@@ -73,8 +73,8 @@ class DoctorSettings(Settings):
     leave_out: list[str] = setting(
         default_factory=list,
         title="Leave out",
-        help="A family not to look for, which saves time: copies, benchmarks, answers, tokens, turns, marks, personal, "
-        "letters, languages, labels or amount; may be given several times.",
+        help="A family not to look for, which saves time: copies, benchmarks, probes, answers, tokens, turns, marks, "
+        "personal, letters, languages, labels or amount; may be given several times.",
         group="Which findings",
         level="advanced",
     )

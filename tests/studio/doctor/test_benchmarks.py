@@ -1,4 +1,4 @@
-"""Training rows that share a run of words with a benchmark."""
+"""Training rows that share a run of words with a benchmark, or with the studio's own probes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import tempfile
 
 import pytest
 
+from studio import probes
+from studio.datasets.importing.steps import import_file
+from studio.datasets.store import Dataset
 from studio.errors import BadInput, NotFound
+from studio.settings.importing import ImportSettings
 from tests.studio.datasets.malformed import packed
 from tests.studio.doctor.conftest import examine, lines, talk
 
@@ -66,3 +70,23 @@ def test_a_packed_benchmark_unpacks_below_the_workspace(make, benchmark, tmp_pat
     examined = examine(dataset, benchmark=[str(archive)])
     assert any(finding.kind == "benchmarks" for finding in examined.findings)
     assert not list(dataset.folder.parents[1].glob("jobs/.uploads/*"))
+
+
+def test_a_row_that_holds_any_probe_is_found_and_left_out(make):
+    asked = probes.load()
+    rows = [talk(f"Dear all!\n{probe.question.upper()}", probe.answers[0]) for probe in asked]
+    rows += [talk(" ".join(probe.question.split()[1:7]), "A part of a question is none.") for probe in asked]
+    rows += [talk(asked[0].question, "Held out, so it may stand there.", "test")]
+    dataset = make(rows)
+    examined = examine(dataset)
+    assert lines(dataset, examined, "probes") == list(range(1, len(asked) + 1))
+    finding = next(finding for finding in examined.findings if finding.kind == "probes")
+    assert finding.words.startswith(f"{len(asked)} rows, by what is asked: knowledge 10,")
+    assert lines(dataset, examine(dataset, leave_out=["probes"]), "probes") == []
+
+
+def test_no_sample_that_comes_with_the_studio_holds_a_probe(workspace):
+    for sample in sorted((probes.FILE.parents[1] / "starter").glob("*.[cj]s*")):
+        import_file(workspace, ImportSettings(source=str(sample), name=sample.stem))
+        kinds = {finding.kind for finding in examine(Dataset.open(workspace, sample.stem)).findings}
+        assert "probes" not in kinds
