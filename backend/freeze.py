@@ -11,9 +11,9 @@ from backend.job import Job, StopRequested, run_job
 def main(job: Job) -> dict[str, Any]:
     """Makes the next version of `settings["dataset"]`; `finished` says its number and what is new in it."""
     from studio.datasets.browsing.index import start_if_large
-    from studio.datasets.importing.steps import Stopped
     from studio.datasets.store import Dataset
     from studio.datasets.versions.freezing import Frozen, freeze
+    from studio.datasets.versions.publishing import Stopped
 
     def progress(done: int, total: int, what: str) -> None:
         job.progress(done, total, "rows", what)

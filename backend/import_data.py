@@ -18,7 +18,8 @@ def main(job: Job) -> dict[str, Any]:
     The fields of `finished` are those of the import command's JSON.
     """
     from studio.datasets.browsing.index import start_if_large
-    from studio.datasets.importing.steps import Stopped, import_file
+    from studio.datasets.importing.steps import import_file
+    from studio.datasets.versions.publishing import Stopped
     from studio.settings.base import check
     from studio.settings.importing import ImportSettings
 

@@ -10,8 +10,8 @@ from backend.job import Job, StopRequested, run_job
 def main(job: Job) -> dict[str, Any]:
     """Merges the datasets that the settings name; the fields of `finished` are those of the command's JSON."""
     from studio.datasets.browsing.index import start_if_large
-    from studio.datasets.importing.steps import Stopped
     from studio.datasets.mixing.merging import merge
+    from studio.datasets.versions.publishing import Stopped
     from studio.settings.base import check
     from studio.settings.merging import MergeSettings
 

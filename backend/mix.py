@@ -9,8 +9,8 @@ from backend.job import Job, StopRequested, run_job
 
 def main(job: Job) -> dict[str, Any]:
     """Makes the mixture; `finished` has its name, version, rows and parts."""
-    from studio.datasets.importing.steps import Stopped
     from studio.datasets.mixing.making import mix
+    from studio.datasets.versions.publishing import Stopped
     from studio.settings.base import check
     from studio.settings.mixing import MixSettings
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from studio import wording
 from studio.campaign import campaign
-from studio.commands import models, train
+from studio.commands import models
 from studio.commands.frame import CommandFailed, Context
+from studio.commands.run_settings import add_settings, settings_from
 from studio.errors import BadInput, JobFailed
 
 TIMES = 20
@@ -24,13 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--times", type=int, default=TIMES, metavar="N", help=f"how often it is killed; default {TIMES}"
     )
     parser.add_argument("--moments", type=int, default=None, metavar="N", help="a number that fixes the moments")
-    train.add_settings(parser)
+    add_settings(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     if args.times < 1:
         raise BadInput("A campaign kills at least once.", f"--times is {args.times}.", "Give --times 1 or more.")
-    settings = train.settings_from(args)
+    settings = settings_from(args)
     models.ensure_starter(context, settings.model)
     outcome = campaign(context.workspace, settings, args.times, random.Random(args.moments), context.terminal.say)
     if outcome.different:

@@ -9,8 +9,9 @@ import argparse
 from typing import Any
 
 from studio import measurement, wording
-from studio.commands import models, train
+from studio.commands import models
 from studio.commands.frame import Context
+from studio.commands.run_settings import add_settings, settings_from
 from studio.errors import BadInput
 from studio.jobs import follow
 from studio.ladder import in_words
@@ -20,13 +21,13 @@ from studio.settings.train import TrainSettings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=float, metavar="GB", help="memory it may take; default: what is free")
-    train.add_settings(parser)
+    add_settings(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     if args.limit is not None and args.limit <= 0:
         raise BadInput("So little memory can't be.", f"--limit is {args.limit:g}.", "Give GB, such as --limit 8.")
-    settings = train.settings_from(args)
+    settings = settings_from(args)
     models.ensure_starter(context, settings.model)
     found = preflight(context.workspace, settings)
     found.refuse_errors()

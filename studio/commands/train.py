@@ -9,26 +9,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from studio import presets, runs, wording
-from studio.commands import models
+from studio import runs, wording
+from studio.commands import fit, models
 from studio.commands.frame import CommandFailed, Context
-from studio.errors import BadInput, NoMemory, StudioError
+from studio.commands.run_settings import add_settings, settings_from
+from studio.errors import NoMemory, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, queue
 from studio.ladder import in_words
 from studio.measurement import ran_out
 from studio.preflight import preflight
-from studio.settings.base import check
-from studio.settings.files import read_config
-from studio.settings.flags import add_flags, collect, merge
 from studio.settings.train import TrainSettings
-
-
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """What says which run is meant."""
-    parser.add_argument("--preset", choices=presets.names(), help="a set of settings to start from")
-    parser.add_argument("--config", metavar="FILE", help="a settings file (JSON) to start from; flags win over it")
-    add_flags(parser, TrainSettings)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +51,6 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 def refuse_too_big(context: Context, settings: TrainSettings) -> None:
     """Measures the run, and raises NoMemory with the ladder told when it does not fit."""
-    from studio.commands import fit
-
     result = fit.measure(context, settings)
     context.terminal.say(fit.show(result))
     if not result["fits"]:
@@ -77,27 +66,6 @@ def tell_ladder(context: Context, folder: Path) -> None:
     rungs = [rung.as_dict() for rung in preflight(context.workspace, runs.settings_of(folder)).ladder]
     if rungs:
         context.terminal.say("\n".join(["It would need less memory with:", *in_words(rungs)]))
-
-
-def settings_from(args: argparse.Namespace) -> TrainSettings:
-    """Preset, then file, then flags, each winning over the one before."""
-    layers = [presets.load(args.preset).settings] if args.preset else []
-    layers += [read_config(Path(args.config))] if args.config else []
-    layers.append(collect(args, TrainSettings))
-    return check(TrainSettings, merge_layers(layers))
-
-
-def merge_layers(layers: list[dict[str, Any]]) -> dict[str, Any]:
-    """`merge`; and steps given over a file's passes take their place, and the other way round."""
-    result: dict[str, Any] = {}
-    for layer in layers:
-        for one, other in (("epochs", "max_steps"), ("max_steps", "epochs")):
-            if layer.get(one) is not None and layer.get(other) is None:
-                result.pop(other, None)
-        result = merge(TrainSettings, result, layer)
-    if "dataset" not in result:
-        raise BadInput("No dataset is named.", "A run learns from one.", "Give --dataset NAME.", field="dataset")
-    return result
 
 
 def started(folder: Path) -> dict[str, Any]:

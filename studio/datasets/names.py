@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from studio import migrate
-from studio.datasets.importing.steps import hold
 from studio.datasets.store import INFO, Dataset
+from studio.datasets.versions.publishing import hold
 from studio.errors import Refused, StudioError
 from studio.files import check_name, flush, suggest_name
 from studio.workspace import Workspace

@@ -13,6 +13,7 @@ import pytest
 from studio import proposal, runs
 from studio.commands import train
 from studio.commands.frame import parser_for
+from studio.commands.run_settings import settings_from
 from studio.datasets.importing.steps import import_file
 from studio.errors import BadInput, NotFound, Refused
 from studio.jobs import folder as job_folder
@@ -52,7 +53,7 @@ def test_the_command_and_the_file_give_the_same_settings_again(ready, tmp_path):
     settings, _ = proposal.read({**GIVEN, "name": "it's “mine”", "keep_best": False})
     words = shlex.split(proposal.as_command(ready, settings))
     parsed = parser_for("train", train).parse_args(words[3:])
-    assert train.settings_from(parsed) == settings
+    assert settings_from(parsed) == settings
     (tmp_path / "s.json").write_text(proposal.as_file(settings), encoding="utf-8")
     assert TrainSettings.model_validate(proposal.of_file(tmp_path / "s.json")) == settings
     assert proposal.as_command(ready, settings, default=False).endswith(f"--workspace {shlex.quote(str(ready.root))}")

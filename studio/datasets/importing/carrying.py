@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from array import array
 from functools import reduce
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +15,8 @@ from studio.datasets.importing.intake import CONTENT_ID, Ids
 from studio.datasets.reviewing.reviews import Change, Reviews
 from studio.datasets.splitting.sides import PLACES
 from studio.datasets.store import Dataset
+from studio.datasets.versions.publishing import Watch
 from studio.datasets.versions.writer import BATCH_ROWS, VersionWriter
-
-if TYPE_CHECKING:
-    from studio.datasets.importing.steps import Watch
 
 
 class Carried:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from studio.datasets.importing.drafts import judgement
@@ -12,6 +11,7 @@ from studio.datasets.importing.mapping import (
     EXAMPLE,
     Format,
     Given,
+    Guess,
     Mapping,
     Role,
     Source,
@@ -40,15 +40,6 @@ TAGS = ("domain", "tone", "task")
 LONG_TEXT = 50
 # Fewer filled cells than this do not show whether the values come again.
 LABELLED_ROWS = 12
-
-
-@dataclass
-class Guess:
-    """What a file was taken for, the mapping that follows, and why, in words."""
-
-    format: Format
-    mapping: Mapping
-    reasons: list[str] = field(default_factory=list)
 
 
 class Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -72,6 +73,15 @@ class Mapping(BaseModel):
     def learned(self) -> set[str]:
         """The columns that are learned from; all others are metadata."""
         return {column for source in self.roles.values() for column in source.columns}
+
+
+@dataclass
+class Guess:
+    """What a file was taken for, the mapping that follows, and why, in words."""
+
+    format: Format
+    mapping: Mapping
+    reasons: list[str] = field(default_factory=list)
 
 
 def kind_of(roles: set[Role] | set[str]) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.datasets.importing.drafts import Draft, Drafter
-from studio.datasets.importing.formats import Guess, take_for
+from studio.datasets.importing.formats import take_for
 from studio.datasets.importing.intake import BadRecord, Intake
+from studio.datasets.importing.mapping import Guess
 from studio.datasets.importing.sources import Source
 from studio.datasets.reading.readers import columns_of, sample
 from studio.datasets.reading.records import Reading

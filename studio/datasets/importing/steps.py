@@ -1,50 +1,36 @@
-"""The import, step by step: a file becomes a frozen version of a dataset, or nothing is left of it.
-
-All is made in a hidden folder beside the datasets and takes its place by one rename (a first version) or when
-dataset.json names it (a further one). A killed import leaves that folder behind; the next import clears it away.
-"""
+"""The import, step by step: a file becomes a frozen version of a dataset, or nothing is left of it."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from studio import migrate
 from studio.datasets.importing.carrying import Carried, dismissed
 from studio.datasets.importing.drafts import Drafter
-from studio.datasets.importing.formats import Guess, take_for
+from studio.datasets.importing.formats import take_for
 from studio.datasets.importing.intake import Intake
+from studio.datasets.importing.mapping import Guess
 from studio.datasets.importing.sources import Source, find
 from studio.datasets.reading.readers import columns_of, sample
 from studio.datasets.reading.records import Reader
 from studio.datasets.splitting.sides import DEFAULT, SIDES, read_fractions
-from studio.datasets.store import INFO, Dataset, read_info
+from studio.datasets.store import Dataset, read_info
+from studio.datasets.versions.publishing import Progress, Watch, hold, publish
 from studio.datasets.versions.writer import VersionWriter
-from studio.errors import BadInput, Busy, NoRoom, NotFound, Refused
-from studio.files import check_name, flush
+from studio.errors import BadInput, NoRoom, NotFound
+from studio.files import check_name
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace
 
 COPY_BYTES = 4 << 20
 SPARE_BYTES = 64 << 20
 EVERY = 256
-SCRATCH = ".importing"
-
-Progress = Callable[[int, int, str], None]
-
-
-class Stopped(Exception):
-    """Somebody asked to stop; nothing of the import is left."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +45,6 @@ class Imported:
         """The fields of the command's JSON."""
         keys = ("format", "kind", "rows", "bad_rows", "counts", "reasons", "notes")
         return {"name": self.name, "version": self.version, **{key: self.info[key] for key in keys}}
-
-
-class Watch:
-    """Tells how far an import is, and ends it when asked to."""
-
-    def __init__(self, progress: Progress | None, should_stop: Callable[[], bool] | None) -> None:
-        self.progress = progress
-        self.should_stop = should_stop
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        if self.should_stop and self.should_stop():
-            raise Stopped
-        if self.progress:
-            self.progress(done, total, what)
 
 
 def import_file(
@@ -166,55 +138,6 @@ def _told(source: Source, kind: str, digest: str, settings: ImportSettings) -> d
     return told | ({"origin": settings.origin} if settings.origin else {})
 
 
-@contextmanager
-def hold(workspace: Workspace, name: str) -> Iterator[Path]:
-    """An empty hidden folder for the import of `name`, its lock held; gone at the end unless it was renamed."""
-    lock = _lock(workspace, name)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Busy(
-            f"Another import into “{name}” is under way.",
-            "Two at once would mix their versions.",
-            "Wait until it has ended, or choose another name.",
-            field="name",
-        ) from None
-    scratch = workspace.datasets / f".{name}{SCRATCH}"
-    try:
-        _clear(workspace, name)
-        scratch.mkdir()
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        lock.release()
-
-
-def _lock(workspace: Workspace, name: str) -> FileLock:
-    return FileLock(workspace.datasets / f".{name}.lock", is_singleton=False)
-
-
-def _clear(workspace: Workspace, name: str) -> None:
-    """Removes what killed imports left: their hidden folders where nobody is at work, and versions never published."""
-    for left in workspace.datasets.glob(f".*{SCRATCH}"):
-        owner = left.name[1 : -len(SCRATCH)]
-        if owner == name:
-            shutil.rmtree(left)
-            continue
-        other = _lock(workspace, owner)
-        try:
-            other.acquire(timeout=0)
-        except Timeout:
-            continue
-        shutil.rmtree(left, ignore_errors=True)
-        other.release()
-    folder = workspace.datasets / name
-    if folder.is_dir():
-        known = {f"{entry['version']:04}" for entry in read_info(folder)["versions"]}
-        for path in [*folder.glob("versions/[0-9]*.parquet"), *folder.glob("source/[0-9]*")]:
-            if path.stem.isdigit() and path.stem not in known:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
 def _check_room(source: Source, place: Path, older: Dataset | None) -> None:
     needed = 2 * source.size + SPARE_BYTES + (2 * older.path().stat().st_size if older else 0)
     free = shutil.disk_usage(place).free
@@ -305,34 +228,3 @@ def _fill(
     finally:
         writer.close()
     return Filled(intake, sides, carried.notes() + intake.notes())
-
-
-def publish(folder: Path, scratch: Path, entry: dict[str, Any], before: dict[str, Any] | None) -> None:
-    """Puts the version in its place, all at once."""
-    if before is None:
-        info = {"name": folder.name, "made": entry["made"], "versions": [entry]}
-        migrate.save(scratch / INFO, "dataset", info)
-        _flush_all(scratch)
-        try:
-            os.rename(scratch, folder)
-        except OSError:
-            if not folder.exists():
-                raise
-            raise Refused(
-                f"“{folder.name}” came into being meanwhile.",
-                "Somebody restored or copied a dataset of that name.",
-                "Import the file again: it becomes a further version, or choose another name.",
-                field="name",
-            ) from None
-        flush(folder.parent)
-        return
-    _flush_all(scratch)
-    number = f"{entry['version']:04}"
-    os.rename(scratch / "source" / number, folder / "source" / number)
-    os.rename(scratch / "versions" / f"{number}.parquet", folder / "versions" / f"{number}.parquet")
-    migrate.save(folder / INFO, "dataset", before | {"versions": [*before["versions"], entry]})
-
-
-def _flush_all(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        flush(path)

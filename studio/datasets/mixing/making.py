@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studio import migrate
-from studio.datasets.importing.steps import Progress, Watch, hold, publish
 from studio.datasets.mixing.mixture import Share, Stock, blend, preview, take_stock
 from studio.datasets.rows import SCHEMA, Row, to_columns
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import read_info
+from studio.datasets.versions.publishing import Progress, Watch, hold, publish
 from studio.datasets.versions.writer import BATCH_ROWS, REPEATED
 from studio.errors import Refused
 from studio.files import check_name

@@ -10,10 +10,11 @@ from typing import Any
 
 from studio import migrate
 from studio.datasets.importing.carrying import Carried
-from studio.datasets.importing.steps import Imported, Progress, Watch, hold, publish
+from studio.datasets.importing.steps import Imported
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset
+from studio.datasets.versions.publishing import Progress, Watch, hold, publish
 from studio.datasets.versions.writer import VersionWriter
 from studio.errors import BadInput, Refused
 from studio.settings.merging import MergeSettings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from studio.errors import BadInput
 
 if TYPE_CHECKING:
-    from studio.datasets.importing.formats import Guess
+    from studio.datasets.importing.mapping import Guess
 
 
 class Record(NamedTuple):

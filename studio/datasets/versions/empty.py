@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from array import array
 
-from studio.datasets.importing.steps import hold, publish
 from studio.datasets.store import Dataset
+from studio.datasets.versions.publishing import hold, publish
 from studio.datasets.versions.writer import VersionWriter
 from studio.files import check_name
 from studio.workspace import Workspace

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 
 from studio import migrate
 from studio.datasets.additions import PARENTS, SYNTHETIC
-from studio.datasets.importing.steps import Progress, Watch, hold
 from studio.datasets.reviewing.reviews import Change, Reviews
 from studio.datasets.rows import SCHEMA, Row, from_columns, to_columns
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import INFO, Dataset
+from studio.datasets.versions.publishing import Progress, Watch, hold
 from studio.datasets.versions.writer import BATCH_ROWS, REPEATED
 from studio.errors import Refused
 from studio.files import flush

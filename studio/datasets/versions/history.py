@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from studio import migrate, runs
-from studio.datasets.importing.steps import hold
 from studio.datasets.store import INFO, Dataset
+from studio.datasets.versions.publishing import hold
 from studio.errors import BadInput, Refused, StudioError
 from studio.files import flush
 from studio.jobs import folder as job_folder

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from studio.datasets.importing.steps import hold, import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.names import delete, free_name, rename
 from studio.datasets.store import Dataset, list_datasets
+from studio.datasets.versions.publishing import hold
 from studio.errors import BadInput, Busy, NotFound, Refused
 from studio.settings.importing import ImportSettings
 

@@ -12,8 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from studio.datasets.importing.drafts import Draft, Drafter
-from studio.datasets.importing.formats import Guess
-from studio.datasets.importing.mapping import Format, Mapping, Role, Source
+from studio.datasets.importing.mapping import Format, Guess, Mapping, Role, Source
 from studio.datasets.importing.turns import BadRow
 from studio.datasets.reading.readers import open_reader
 from studio.datasets.reading.records import FileReader, Reader, Reading, Record

@@ -7,8 +7,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from studio.datasets.importing.formats import Guess
-from studio.datasets.importing.mapping import Mapping, Source
+from studio.datasets.importing.mapping import Guess, Mapping, Source
 from studio.datasets.reading.documents.pieces import Section, pieces
 from studio.datasets.reading.records import FileReader, Reading, Record, from_disk, refuse
 from studio.errors import BadInput, Refused, StudioError

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from studio.datasets.importing import steps
 from studio.datasets.importing.intake import BadRows
-from studio.datasets.importing.steps import Stopped, hold, import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset, list_datasets
+from studio.datasets.versions.publishing import Stopped, hold
 from studio.errors import Broken, Busy, NoRoom, StudioError
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace

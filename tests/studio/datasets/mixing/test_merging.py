@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from studio.datasets.importing.steps import Stopped, import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.mixing.merging import merge
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.datasets.versions.freezing import freeze
+from studio.datasets.versions.publishing import Stopped
 from studio.errors import BadInput, NotFound, Refused
 from studio.settings.importing import ImportSettings
 from studio.settings.merging import MergeSettings

@@ -8,11 +8,12 @@ import threading
 
 import pytest
 
-from studio.datasets.importing.steps import hold, import_file
+from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.datasets.versions import freezing, history
 from studio.datasets.versions.freezing import freeze
+from studio.datasets.versions.publishing import hold
 from studio.errors import Busy, Refused
 from studio.settings.importing import ImportSettings
 
