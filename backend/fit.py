@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from backend.job import Job, StopRequested, run_job
-from backend.keeper import leashed
+from backend.leash import leashed
 from studio import costs, events, logs, measurement, migrate
 from studio.errors import StudioError
 from studio.jobs import local

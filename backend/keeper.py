@@ -11,14 +11,12 @@ train together, those that only lost another one say nothing: the end is that of
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import math
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -28,6 +26,7 @@ from typing import Any, NoReturn
 from filelock import FileLock, Timeout
 
 from backend.job import LOCK_SECONDS, Concluded, Job, conclude
+from backend.leash import leashed, tie_to_parent
 from backend.training.launching import forget_meetings
 from studio import events, logs
 from studio.errors import NoMemory, StudioError
@@ -36,7 +35,6 @@ from studio.machine import memory_kills
 
 # Held by the process that trains: a second life waits until the last process of the first one is gone.
 LOCK = "training.lock"
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 POLL_SECONDS = 0.1
 # When one has failed, the others get this long to end by themselves; NCCL's would wait for ever.
 GRACE_SECONDS = 5.0
@@ -180,34 +178,3 @@ class Mute(Companion):
 
     def progress(self, *_: Any, **__: Any) -> None:
         """The first process tells how far all are."""
-
-
-def leashed(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Starts a process that does not outlive this one; on systems other than Linux it calls `tie_to_parent` itself."""
-    return subprocess.Popen(command, preexec_fn=_leash() if sys.platform == "linux" else None, **options)
-
-
-def tie_to_parent() -> None:
-    """This process ends when the one that started it does."""
-    if sys.platform == "linux":
-        _leash()()
-    else:
-        threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
-
-
-def _leash() -> Callable[[], None]:
-    """What a new process does so that it is killed when the one that started it dies (Linux)."""
-    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
-
-    def tie() -> None:
-        prctl(DIE_WITH_PARENT, signal.SIGKILL)
-        if os.getpid() != parent and os.getppid() != parent:  # it died meanwhile
-            os._exit(1)
-
-    return tie
-
-
-def _watch_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)

@@ -6,11 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from backend.job import Job, StopRequested
@@ -137,13 +139,30 @@ class Stopping(Job):
         return super().should_stop()
 
 
-def start_worker(folder: Path) -> subprocess.Popen[bytes]:
-    """Starts the real worker of a run."""
+def start_worker(folder: Path, job: str = "train") -> subprocess.Popen[bytes]:
+    """Starts the real worker of a run, or of another job."""
     with open(folder / "output.log", "ab") as output:
-        command = [sys.executable, "-m", "backend.train", str(folder)]
+        command = [sys.executable, "-m", f"backend.{job}", str(folder)]
         return subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
 
 
 def told(folder: Path, kind: str) -> list[dict[str, Any]]:
     """The events of one kind."""
     return [line for line in logs.read(folder / events.EVENTS)[0] if line["type"] == kind]
+
+
+def wait(ready: Callable[[], bool], folder: Path | None = None) -> None:
+    """Until it is so; after a minute it fails, with what the job in `folder` said last."""
+    deadline = time.monotonic() + 60
+    while not ready():
+        said = folder and (logs.last(folder / events.EVENTS), (folder / "output.log").read_text())
+        assert time.monotonic() < deadline, said
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; its parent may not have looked yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -19,7 +19,8 @@ import torch
 import transformers
 
 from backend.job import Job, in_words
-from backend.keeper import quit_with, tie_to_parent
+from backend.keeper import quit_with
+from backend.leash import tie_to_parent
 from backend.training import calibrate, launching, load, prepare
 from backend.training.checkpoints import Checkpoints, Identity
 from backend.training.prepare import Update, Updates

@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,11 +15,11 @@ import pytest
 
 from backend import keeper
 from backend.job import Concluded, Job
-from studio import events, logs, machine
+from studio import events, machine
 from studio.errors import MEMORY, NoMemory, StudioError
 from studio.jobs import folder as job_folder
 from studio.workspace import Workspace
-from tests.worlds import World, start_worker, told, world
+from tests.worlds import World, gone, start_worker, told, wait, world
 
 __all__ = ["world"]
 
@@ -192,17 +191,10 @@ def test_nobody_outlives_the_other(world: World) -> None:
         (child,) = children(process.pid)
         os.kill(process.pid if victim == "keeper" else child, signal.SIGKILL)
         process.wait(timeout=30)
-        wait(lambda pid=child: not Path(f"/proc/{pid}").exists(), folder)
+        wait(lambda pid=child: gone(pid), folder)
         assert job_folder.status(folder) == "interrupted"
 
 
 def children(pid: int) -> list[int]:
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
     return [int(line) for line in found.stdout.split()]
-
-
-def wait(ready: Callable[[], bool], folder: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not ready():
-        assert time.monotonic() < deadline, (logs.last(folder / events.EVENTS), (folder / "output.log").read_text())
-        time.sleep(0.02)
