@@ -70,6 +70,12 @@ class Machine:
         ]
         return " · ".join(parts)
 
+    def lasting(self) -> str:
+        """The same without what changes from hour to hour, to stand beside figures measured on it."""
+        gpus = ", ".join(f"{gpu.name} with {gpu.memory / GB:.0f} GB" for gpu in self.gpus) or "no NVIDIA GPU"
+        flags = f" ({' '.join(self.flags)})" if self.flags else ""
+        return f"{self.cpu}{flags}, cores: {self.cores}, {self.memory / GB:.0f} GB memory, {gpus}"
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"device": self.device, "summary": self.summary()}
 

@@ -30,6 +30,7 @@ FORMATS = {
     "merge": 1,
     "mixture": 1,
     "calibration": 1,
+    "benchmark": 1,
 }
 
 # (kind, format it starts from) -> the function that makes the next format of it

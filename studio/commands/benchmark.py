@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from studio.benchmarks import BENCHMARKS
+from studio.benchmarks import BENCHMARKS, markdown
 from studio.commands.frame import Context, table
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, queue
@@ -40,22 +40,4 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 def show(result: dict[str, Any]) -> str:
     if "benchmarks" in result:
         return table(["Name", "What it measures"], [[name, words] for name, words in result["benchmarks"].items()])
-    lines = [f"{result['name']}, {result['date']}, {result['machine']}"]
-    if result["sides"]:
-        heads = list(dict.fromkeys(key for side in result["sides"] for key in side))
-        lines += ["", table(heads, [[_cell(side.get(key)) for key in heads] for side in result["sides"]])]
-    if result["facts"]:
-        lines += ["", *(f"{name.replace('_', ' ')}: {_cell(value)}" for name, value in result["facts"].items())]
-    if result["bars"]:
-        lines += ["", table(["Measured", "Wanted", "", "What"], [_bar(bar) for bar in result["bars"]])]
-    return "\n".join(lines)
-
-
-def _bar(bar: dict[str, Any]) -> list[str]:
-    sign = "at most" if bar["at_most"] else "at least"
-    reached = "reached" if bar["reached"] else "missed"
-    return [f"{bar['value']:.4g}", f"{sign} {bar['wanted']:g}", reached, bar["what"]]
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+    return markdown(result)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 
-from studio.benchmarks import BENCHMARKS
+from studio.benchmarks import BENCHMARKS, FEWER_ROWS, ROWS
 from studio.settings.base import Settings, setting
 
 
@@ -21,10 +21,24 @@ class BenchmarkSettings(Settings):
         max_length=1000,
     )
     model: str = setting("starter", title="Model", help="The model to measure with.", min_length=1, max_length=300)
-    rows: int = setting(64, title="Rows", help="How many rows of the data are taken.", unit="rows", ge=4, le=100_000)
-    rounds: int = setting(
-        3, title="Rounds", help="How often each side is measured, in turns; the median counts.", ge=1, le=50
+    rows: int = setting(
+        None,
+        title="Rows",
+        help="How many rows of the data are taken.",
+        unit="rows",
+        auto=f"{ROWS}; {', '.join(f'{rows} for {name}' for name, rows in FEWER_ROWS.items())}",
+        ge=4,
+        le=100_000,
+        validate_default=True,
     )
+    rounds: int = setting(
+        3, title="Rounds", help="How often each side is timed, in turns; the median counts.", ge=1, le=50
+    )
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _enough(cls, value: int | None, info: ValidationInfo) -> int:
+        return FEWER_ROWS.get(info.data.get("name", ""), ROWS) if value is None else value
 
     @field_validator("name")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from studio import benchmarks
 from studio.commands import COMMANDS
 from studio.settings.flags import Flag, describe_default, flags
 from studio.settings.train import TrainSettings
@@ -30,7 +31,12 @@ def _row(flag: Flag) -> str:
     return f"| {flag.field.title} | `--{flag.name}` | {text} | {default or '–'} |"
 
 
-TABLES = {"commands": commands, "settings": settings}
+def measured() -> str:
+    """What the benchmarks found whose results are kept."""
+    return "\n\n".join(benchmarks.markdown(result) for result in benchmarks.kept())
+
+
+TABLES = {"commands": commands, "settings": settings, "benchmarks": measured}
 
 
 def filled(text: str) -> str:

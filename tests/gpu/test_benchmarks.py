@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.timeout(1800)
 @pytest.mark.starter
-@pytest.mark.parametrize("name", ["speed", "trl"])
+@pytest.mark.parametrize("name", ["speed", "trl", "gradients"])
 def test_a_benchmark_runs(name: str, starter: Path, real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace = starter.parents[1]
     command = [sys.executable, "launch.py", "benchmark", name, "--json", "--workspace", str(workspace)]

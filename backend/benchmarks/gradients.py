@@ -1,0 +1,58 @@
+"""Whether a row among others in a packed line has the loss and gradients that TRL's SFTTrainer gives it.
+
+TRL pads (its own collator) and computes (its own `compute_loss`); both sides have the same tokens, labels and weights,
+in float32, with LoRA whose B is not zero and with all weights trained. Each row's own loss is taken, and the mean over
+all learned tokens of a batch, which is what an update learns from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from backend.benchmarks import environments, measured, ours
+from backend.benchmarks.bench import NAME, Bench
+from studio.batches.encode import encode_rows
+from studio.batches.tokenizer import load_tokenizer
+from studio.benchmarks import Bar, Result
+from studio.datasets.store import Dataset
+from studio.jobs.local import ROOT
+
+APART = 1e-5
+METHODS: dict[str, dict[str, Any]] = {"LoRA": ours.WORK["method"], "all weights": {"name": "full"}}
+
+
+def measure(bench: Bench) -> Result:
+    """The greatest differences over all rows, batches and trained tensors."""
+    dataset = Dataset.open(bench.scratch, bench.dataset(bench.conversations()))
+    rows = list(dataset.rows(dataset.latest, "train"))
+    work = {key: value for key, value in ours.WORK.items() if key != "method"}
+    encoded, _ = encode_rows(load_tokenizer(bench.model.path), rows, loss_on="all", cutoff=work["cutoff"])
+    place = environments.trl(bench)
+    sides = []
+    for name, method in METHODS.items():
+        given = work | {"method": method, "dataset": NAME, "model": bench.settings.model, "dtype": "float32"}
+        tokens = [{"ids": row.ids.tolist(), "labels": row.labels.tolist()} for row in encoded]
+        sides.append({"side": name, **_compare(bench, place, given, tokens)})
+        bench.say(f"{name}: losses at most {sides[-1]['loss_apart']:.1e} apart, {len(encoded)} rows.")
+    bars = [
+        Bar(f"{side['side']}: greatest difference of {words}", side[figure], APART, at_most=True)
+        for side in sides
+        for figure, words in (("loss_apart", "a loss"), ("gradient_apart", "a gradient"))
+    ]
+    return Result(sides, bars, {"tokens": sum(map(len, encoded))}, {"TRL": environments.TRL})
+
+
+def _compare(bench: Bench, place: Any, settings: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    folder = bench.folder("gradients")
+    given = {"workspace": str(bench.scratch.root), "settings": settings, "rows": rows, "output": str(folder / "out")}
+    (folder / "settings.json").write_text(json.dumps(given), encoding="utf-8")
+    took = bench.run(
+        [sys.executable, "-P", "-m", "backend.benchmarks.gradients_side", str(folder / "settings.json")],
+        folder / "output.log",
+        cwd=folder,
+        env=measured.of_another(folder, PYTHONPATH=os.pathsep.join([str(place), str(ROOT)])),
+    )
+    return dict(json.loads(took.output.strip().splitlines()[-1]))
