@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
-from backend.benchmarks import ours
+from backend.benchmarks import ours, peak
 from backend.benchmarks.bench import Bench
 from backend.benchmarks.contest import Contest
 from backend.benchmarks.ours import Ran
-from backend.training import calibrate
 from backend.training.report import WHOLE, RowLosses, merge_rows
 from studio import runs
 from studio.benchmarks import Bar, Result
-from studio.estimate import Shape, operations
-from studio.files import read_json
 
 
 def measure(bench: Bench) -> Result:
-    """Fast and lean against each other, and their parts."""
+    """Fast and lean against each other, each beside the peak that was measured around it."""
     dataset = bench.dataset(bench.conversations())
     folders: dict[str, Path] = {}
+    shares: dict[str, list[Share]] = {"fast": [], "lean": []}
 
     def train(memory: str) -> Ran:
+        before = peak.peak(runs.settings_of(folders[memory])) if memory in folders else 0.0
         ran, folders[memory] = ours.train(bench, dataset, memory=memory)
+        settings = runs.settings_of(folders[memory])  # the number format that was chosen stands in them now
+        most = max(before, peak.peak(settings))
+        shares[memory].append(Share(settings.dtype, most, peak.reached(bench, folders[memory])))
         return ran
 
     contest = Contest(bench, {"fast": lambda: train("fast"), "lean": lambda: train("lean")})
-    facts: dict[str, float | str] = {"tokens": contest.tokens}
-    lines = contest.lines()
-    if not torch.cuda.is_available():
-        facts |= _peak(bench, folders["fast"], lines[0]["tokens_per_second"])
+    lines = [line | _middle(shares[line["side"]]) for line in contest.lines()]
     logging = _logging_seconds(bench, folders["fast"]) / lines[0]["seconds"]
     return Result(
         lines,
@@ -43,32 +42,28 @@ def measure(bench: Bench) -> Result:
             Bar("share of the time that the losses of the rows take", logging, 0.02, at_most=True),
             Bar("lean: times the memory of fast", contest.ratio("peak", "lean", "fast"), 1.0, at_most=True),
         ],
-        facts,
+        {"tokens": contest.tokens},
     )
 
 
-def _peak(bench: Bench, run: Path, pace: float) -> dict[str, float | str]:
-    """The products that training makes in a second, against those that this CPU makes when it makes nothing else."""
-    settings = runs.settings_of(run)
-    torch.set_num_threads(settings.threads or 1)
-    peak = calibrate.measure().speed(settings.dtype)
-    losses = pq.read_table(run / WHOLE)
-    share = pa.compute.sum(losses["tokens"]).as_py() / max(1.0, _tokens(run))
-    shape = Shape.read(read_json(bench.model.path / "config.json"), bench.model.parameters)
-    reached = pace * operations(settings, shape, share)
+@dataclass(frozen=True)
+class Share:
+    """What one run reached of the peak measured around it, in operations a second."""
+
+    number_format: str
+    peak: float
+    reached: float
+
+
+def _middle(shares: list[Share]) -> dict[str, float | str]:
+    """Of the rounds the one with the middle share: its two speeds belong together."""
+    middle = sorted(shares, key=lambda share: share.reached / share.peak)[len(shares) // 2]
     return {
-        "number_format": settings.dtype,
-        "peak_gflops": peak / 1e9,
-        "reached_gflops": reached / 1e9,
-        "share_of_the_peak": reached / peak,
+        "number_format": middle.number_format,
+        "peak_gflops": middle.peak / 1e9,
+        "reached_gflops": middle.reached / 1e9,
+        "share_of_the_peak": middle.reached / middle.peak,
     }
-
-
-def _tokens(run: Path) -> float:
-    from studio import events
-
-    result = events.read_state(run).result
-    return float(result["train_seconds"] * result["tokens_per_second"])
 
 
 def _logging_seconds(bench: Bench, run: Path) -> float:
