@@ -1,93 +1,105 @@
 """Whether a token costs the same in a large set as in a small one, and late in a run as early.
 
-The model's part is the same by its nature, so what is timed is everything around it: finding the rows of an update,
-packing them, and writing the logs.
+Measured in real runs of the trainer as anybody starts it, with its logs, row losses and resume points. The model is a
+random one, so small that what is around it makes up most of a step and can't hide behind it; short rows are made up.
+Each round is one run among few rows, one among many and one of many steps: about four minutes on two quiet cores.
 """
 
 from __future__ import annotations
 
-import time
+import json
+import shutil
 from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
 
-import datasets
-import numpy as np
-from datasets.arrow_writer import ArrowWriter
+import transformers
 
+from backend.benchmarks import ours
 from backend.benchmarks.bench import Bench
-from backend.training.prepare import FEATURES, Rows, Updates
-from backend.training.ranks import Ranks
-from backend.training.report import Figures, Meter, RowLosses
-from studio.batches.encode import Encoded, Report, encode_rows
-from studio.batches.plan import Plan
-from studio.batches.tokenizer import load_tokenizer
+from studio import events
 from studio.benchmarks import Bar, Result
-from studio.datasets.store import Dataset
-from studio.logs import Log
 
 FEW, MANY = 100, 100_000
 EARLY, LATE = 10, 10_000
-LOOKS = 200
-BATCH, TOKENS = 8, 1024
+WINDOW = 200  # steps looked at, from the one named on
+MODEL = "small"
+SHAPE = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 512,
+    "tie_word_embeddings": True,
+}
+WORK = {"model": MODEL, "cutoff": 128, "epochs": None, "save_steps": 1000, "memory": "fast"}
 
 
 def measure(bench: Bench) -> Result:
-    """Microseconds a token around the model, and how they grow."""
-    dataset = Dataset.open(bench.scratch, bench.dataset(bench.conversations()))
-    rows = list(dataset.rows(dataset.latest, "train"))
-    encoded, _ = encode_rows(load_tokenizer(bench.model.path), rows, loss_on="all", cutoff=512)
-    sets = {count: _rows(bench.folder("rows"), encoded, count) for count in (FEW, MANY)}
-    costs = {count: min(_updates(sets[count]) for _ in range(bench.settings.rounds)) for count in (FEW, MANY, FEW)}
-    logs = _logs(bench, encoded)
+    """Microseconds a token, and how they grow."""
+    return across(bench, (FEW, MANY), (EARLY, LATE))
+
+
+def across(bench: Bench, sizes: tuple[int, int], steps: tuple[int, int]) -> Result:
+    """The same for other numbers of rows and steps."""
+    _small_model(bench)
+    for rows in sizes:
+        _made_up(bench, rows)
+    names = [*(f"{rows:,} rows" for rows in sizes), *(f"step {step:,}" for step in steps)]
+    rounds: list[list[float]] = []
+    for number in range(1, bench.settings.rounds + 1):
+        among = [_train(bench, rows, steps[0])[steps[0]] for rows in sizes]
+        along = _train(bench, sizes[0], *steps)
+        rounds.append([*among, *along.values()])
+        told = ", ".join(f"{name}: {cost:.1f}" for name, cost in zip(names, rounds[-1], strict=True))
+        bench.say(f"Round {number} of {bench.settings.rounds}, microseconds a token: {told}.")
+    costs = [median(column) for column in zip(*rounds, strict=True)]
     return Result(
+        [{"side": name, "microseconds_per_token": cost} for name, cost in zip(names, costs, strict=True)],
         [
-            *({"side": f"{count:,} rows", "microseconds_per_token": cost * 1e6} for count, cost in costs.items()),
-            *({"side": f"step {step:,}", "microseconds_per_token": cost * 1e6} for step, cost in logs.items()),
-        ],
-        [
-            Bar(f"times the cost of a token among {MANY:,} rows", costs[MANY] / costs[FEW], 1.5, at_most=True),
-            Bar(f"times the cost of its logs at step {LATE:,}", logs[LATE] / logs[EARLY], 1.5, at_most=True),
+            Bar(f"times the cost of a token among {names[1]}", _growth(rounds, 0), 1.5, at_most=True),
+            Bar(f"times the cost of a token at {names[3]}", _growth(rounds, 2), 1.5, at_most=True),
         ],
     )
 
 
-def _rows(folder: Path, encoded: list[Encoded], count: int) -> Rows:
-    """So many rows in a file as a run keeps them."""
-    with ArrowWriter(path=str(folder / "train.arrow"), features=FEATURES) as writer:
-        for number in range(count):
-            row = encoded[number % len(encoded)]
-            writer.write(
-                {"row_id": str(number), "ids": row.ids, "labels": row.labels, "cut": 0, "special": row.special}
-            )
-        writer.finalize()
-    return Rows(datasets.Dataset.from_file(str(folder / "train.arrow")), Report())
+def _growth(rounds: list[list[float]], column: int) -> float:
+    return median(costs[column + 1] / costs[column] for costs in rounds)
 
 
-def _updates(rows: Rows) -> float:
-    """Processor seconds a token of making updates from all over an epoch."""
-    plan = Plan(rows.lengths, BATCH, TOKENS, epochs=1.0, seed=1)
-    updates = Updates(rows, plan, Ranks())
-    steps = np.linspace(0, len(plan) - 2, LOOKS).astype(int).tolist()
-    updates[0]  # the order of an epoch is made once
-    start, tokens = time.process_time(), 0
-    for step in steps:
-        tokens += updates[step].tokens
-    return (time.process_time() - start) / tokens
+def _train(bench: Bench, rows: int, *steps: int) -> dict[int, float]:
+    """Microseconds a token from each of these steps on, in one run."""
+    _, folder = ours.train(bench, f"rows-{rows}", max_steps=max(steps) + WINDOW, **WORK)
+    lines, _ = events.steps(folder)
+    found = {step: _quick(lines[step : step + WINDOW]) for step in steps}
+    shutil.rmtree(folder)
+    return found
 
 
-def _logs(bench: Bench, encoded: list[Encoded]) -> dict[int, float]:
-    """Processor seconds a token of the lines and row losses of one update, around an early and a late step."""
-    folder = bench.folder("logs")
-    losses = RowLosses(folder, lambda numbers: np.array(numbers, dtype=str), 0)
-    taken = np.zeros(LATE + LOOKS + 1)
-    owners = np.repeat(np.arange(BATCH), TOKENS // BATCH)
-    known = np.ones(len(owners), np.float32)
-    with Log(folder / "metrics.jsonl") as log:
-        meter = Meter(log, Figures())
-        for step in range(1, LATE + LOOKS + 1):
-            start = time.process_time()
-            meter.step(step, 1.0, TOKENS, TOKENS, learning_rate=1e-4, grad_norm=1.0, rows=BATCH)
-            losses.add(step, 1.0, list(range(BATCH)), owners, known)
-            taken[step] = time.process_time() - start
-            if step % 1000 == 0:
-                losses.save(step)
-    return {step: float(np.median(taken[step : step + LOOKS])) / TOKENS for step in (EARLY, LATE)}
+def _quick(lines: list[dict[str, Any]]) -> float:
+    """The first quartile: the slower steps are those in which the machine did something else."""
+    return quantiles([1e6 * line["seconds"] / line["tokens"] for line in lines], n=4)[0]
+
+
+def _made_up(bench: Bench, rows: int) -> None:
+    path = bench.folder("source") / f"{rows}.jsonl"
+    with open(path, "w", encoding="utf-8") as file:
+        for number in range(rows):
+            file.write(json.dumps({"question": f"What follows {number}?", "answer": f"It is {number + 1}."}) + "\n")
+    bench.bring(path, f"rows-{rows}")
+
+
+def _small_model(bench: Bench) -> Path:
+    """A random Llama of the model's vocabulary, with its tokenizer."""
+    folder = bench.scratch.models / MODEL
+    given = transformers.AutoConfig.from_pretrained(bench.model.path, local_files_only=True)
+    ends = {name: getattr(given, name, None) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    transformers.set_seed(1)
+    config = transformers.LlamaConfig(vocab_size=bench.model.vocabulary, **SHAPE, **ends)
+    transformers.LlamaForCausalLM(config).save_pretrained(folder)
+    for file in bench.model.path.iterdir():
+        if file.is_file() and "safetensors" not in file.name and not (folder / file.name).exists():
+            shutil.copy2(file, folder / file.name)
+    return folder
