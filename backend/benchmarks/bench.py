@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from backend.benchmarks import measured
+from backend.benchmarks.measured import Measured
 from backend.job import Job
 from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
@@ -24,6 +26,7 @@ from studio.workspace import Workspace
 
 REAL_DATA = "FLEXTUNE_REAL_DATA"
 USUAL = "alpaca_en_demo.json"
+SCRATCH = ".benchmark-"
 NAME = "rows"  # the dataset in the workspace that is thrown away
 
 
@@ -48,6 +51,10 @@ class Bench:
         """Tells how it goes, and ends it when somebody asked to stop."""
         self.job.stop_if_asked()
         self.job.message(text)
+
+    def run(self, command: list[str], output: Path, *, cwd: Path, env: dict[str, str]) -> Measured:
+        """Runs a program, measured, until it ends or somebody asks to stop; see `measured.run`."""
+        return measured.run(command, output, cwd=cwd, env=env, should_stop=self.job.should_stop)
 
     def conversations(self) -> list[list[dict[str, Any]]]:
         """The first rows that are a question and its answer, as lists of messages."""
@@ -110,7 +117,9 @@ class Bench:
 @contextmanager
 def bench(job: Job, settings: BenchmarkSettings) -> Iterator[Bench]:
     """A benchmark with its scratch workspace, in which the model, if there is one, appears under its own name."""
-    with TemporaryDirectory(prefix=".benchmark-", dir=job.folder) as folder:
+    for left in job.workspace.jobs.glob(f"*/{SCRATCH}*"):  # of those that were killed: only one runs at a time
+        shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=SCRATCH, dir=job.folder) as folder:
         scratch = Workspace.open(Path(folder))
         found = Bench(job, settings, scratch)
         if settings.model in job.workspace.names("models"):

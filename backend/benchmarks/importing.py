@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from backend.benchmarks import measured
 from backend.benchmarks.bench import Bench
 from backend.benchmarks.measured import Measured
 from studio.benchmarks import Bar, Result
@@ -48,25 +47,31 @@ def across(bench: Bench, sizes: tuple[int, ...]) -> Result:
         source = write_rows(bench.folder("source") / f"{rows}.jsonl", rows)
         imports.append(_worker(bench, "import_data", _settings(source, f"rows-{rows}")))
         dataset = Dataset.open(bench.scratch, f"rows-{rows}")
-        side = {"rows": rows, "megabytes": source.stat().st_size / 1e6, **_figures("import", imports[-1])}
+        side = {
+            "side": f"{rows:,} rows",
+            "file_megabytes": source.stat().st_size / 1e6,
+            **_figures("import", imports[-1]),
+        }
         if rows >= LARGE:
             index = _unindexed(bench, dataset)
             made = _worker(bench, "index_data", {"dataset": dataset.name, "version": 1})
-            side |= _figures("index", made) | {"index megabytes": index.size() / 1e6}
+            side |= _figures("index", made) | {"index_megabytes": index.size() / 1e6}
         sides.append(side)
         waits = _waits(dataset)
         source.unlink()
     growth = (imports[-1].seconds / sizes[-1]) / (imports[-2].seconds / sizes[-2])
     return Result(
-        sides, _bars(sides[-1], waits, growth), {f"ms {name}": round(1000 * took) for name, took in waits.items()}
+        sides,
+        _bars(sides[-1], waits, growth),
+        {f"{name}, milliseconds": round(1000 * took) for name, took in waits.items()},
     )
 
 
-def _bars(largest: dict[str, float], waits: dict[str, float], growth: float) -> list[Bar]:
-    peak = max(value for name, value in largest.items() if name.endswith("peak megabytes"))
+def _bars(largest: dict[str, Any], waits: dict[str, float], growth: float) -> list[Bar]:
+    peak = max(value for name, value in largest.items() if name.endswith("peak_megabytes"))
     slowest = max(waits, key=lambda name: waits[name])
     return [
-        Bar(f"seconds to import {largest['rows']:,} rows", largest["import seconds"], 90, at_most=True),
+        Bar(f"seconds to import {largest['side']}", largest["import_seconds"], 90, at_most=True),
         Bar("GB of memory in any process", peak * 1e6 / GIGABYTE, 1, at_most=True),
         Bar("times the seconds a row took in the size before", growth, 1.5, at_most=True),
         Bar(f"milliseconds at most for a page of it: {slowest}", 1000 * waits[slowest], 300, at_most=True),
@@ -92,15 +97,8 @@ def _settings(source: Path, name: str) -> dict[str, object]:
 
 def _worker(bench: Bench, job: str, settings: dict[str, object]) -> Measured:
     folder = job_folder.create(bench.scratch, job, settings, job)
-    found = measured.run(
-        [sys.executable, "-m", f"backend.{job}", str(folder)],
-        folder / job_folder.OUTPUT,
-        cwd=local.ROOT,
-        env=dict(os.environ),
-        should_stop=bench.job.should_stop,
-    )
-    bench.job.stop_if_asked()
-    return found
+    command = [sys.executable, "-m", f"backend.{job}", str(folder)]
+    return bench.run(command, folder / job_folder.OUTPUT, cwd=local.ROOT, env=dict(os.environ))
 
 
 def _unindexed(bench: Bench, dataset: Dataset) -> Index:
@@ -115,9 +113,9 @@ def _unindexed(bench: Bench, dataset: Dataset) -> Index:
 
 def _figures(what: str, one: Measured) -> dict[str, float]:
     return {
-        f"{what} seconds": round(one.seconds, 1),
-        f"{what} processor seconds": round(one.processor, 1),
-        f"{what} peak megabytes": one.peak / 1e6,
+        f"{what}_seconds": round(one.seconds, 1),
+        f"{what}_processor_seconds": round(one.processor, 1),
+        f"{what}_peak_megabytes": one.peak / 1e6,
     }
 
 

@@ -43,6 +43,7 @@ def measure(bench: Bench) -> Result:
             Bar("lean: mean loss apart", contest.apart("lean", NAME), 0.02, at_most=True),
         ],
         {"tokens": contest.tokens},
+        {"LLaMA-Factory": environments.LLAMA_FACTORY},
     )
 
 
@@ -54,15 +55,9 @@ def _train(bench: Bench, python: Path, conversations: list[list[dict[str, Any]]]
     (folder / "dataset_info.json").write_text(json.dumps({"rows": about | {"tags": tags}}), encoding="utf-8")
     # Its reader of .json files is broken in 0.9.5, and JSON is YAML.
     (folder / "train.yaml").write_text(json.dumps(_settings(bench, folder)), encoding="utf-8")
-    env = measured.environment(
-        HF_HUB_OFFLINE="1", HF_HOME=str(folder / "cache"), DISABLE_VERSION_CHECK="1", OMP_WAIT_POLICY="PASSIVE"
-    )
-    took = measured.run(
-        [str(python), "-c", MAIN, "train", str(folder / "train.yaml")],
-        folder / "output.log",
-        cwd=folder,
-        env=env,
-        should_stop=bench.job.should_stop,
+    env = measured.of_another(folder, DISABLE_VERSION_CHECK="1")
+    took = bench.run(
+        [str(python), "-c", MAIN, "train", str(folder / "train.yaml")], folder / "output.log", cwd=folder, env=env
     )
     found = json.loads((folder / "out" / "train_results.json").read_text(encoding="utf-8"))
     return Ran(found["train_runtime"], took.seconds, took.processor, took.peak, found["train_loss"])

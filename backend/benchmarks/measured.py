@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from backend import leash
+from backend.job import StopRequested
 from studio.errors import StudioError
 
 LOOK_SECONDS = 0.1
@@ -42,32 +44,42 @@ def run(
     env: dict[str, str],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Measured:
-    """Runs `command`, its output into a file.
+    """Runs `command`, its output into a file. Nothing that it has started outlives it, or this process.
 
     Raises:
-        StudioError: it ended with another code than 0, or somebody asked to stop.
+        StopRequested: somebody asked to stop; it was ended.
+        StudioError: it ended with another code than 0.
     """
     start = time.perf_counter()
     with open(output, "wb") as out:
-        child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        guard = leash.guarded(command, cwd=cwd, env=env, stdout=out, stderr=out)
     peaks: dict[int, int] = {}
     times: dict[int, float] = {}
-    while child.poll() is None:
-        _look(child.pid, peaks, times)
-        if should_stop():
-            child.terminate()
-            child.wait()
-        time.sleep(LOOK_SECONDS)
+    try:
+        while guard.poll() is None:
+            _look(guard.pid, peaks, times)
+            if should_stop():
+                raise StopRequested
+            time.sleep(LOOK_SECONDS)
+    finally:
+        code = leash.end(guard)
     seconds = time.perf_counter() - start
     text = output.read_text(encoding="utf-8", errors="replace")
-    if child.returncode:
+    if code:
         print(text, flush=True)  # what it printed lies in a folder that goes
         raise StudioError(
-            f"{Path(command[0]).name} ended with code {child.returncode}.",
+            f"{Path(command[0]).name} ended with {_named(code)}.",
             " ".join(text.strip().splitlines()[-3:])[-600:],
             "All that it printed is in the benchmark's output.log.",
         )
     return Measured(seconds, sum(times.values()), max(peaks.values(), default=0), text)
+
+
+def _named(code: int) -> str:
+    try:
+        return signal.Signals(code - leash.KILLED).name
+    except ValueError:
+        return f"code {code}"
 
 
 def _look(pid: int, peaks: dict[int, int], times: dict[int, float]) -> None:
@@ -99,3 +111,9 @@ def environment(**more: str) -> dict[str, str]:
     """Ours, without what would lead another Python astray."""
     kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     return kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"} | more
+
+
+def of_another(folder: Path, **more: str) -> dict[str, str]:
+    """For another trainer at work in `folder`: asks nothing of the network, and its caches stay there."""
+    caches = {name: str(folder / "cache") for name in ("HF_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME")}
+    return environment(HF_HUB_OFFLINE="1", OMP_WAIT_POLICY="PASSIVE", **caches, **more)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.benchmarks import measured
 from backend.benchmarks.bench import Bench
 from studio import events, runs
 from studio.jobs.local import ROOT, environment
@@ -56,9 +55,7 @@ def train(bench: Bench, dataset: str, **given: Any) -> tuple[Ran, Path]:
     settings = check(TrainSettings, {**WORK, "dataset": dataset, "model": bench.settings.model, **given})
     folder = runs.create(bench.scratch, settings)
     command = [sys.executable, "-m", "backend.train", str(folder)]
-    took = measured.run(
-        command, folder / "output.log", cwd=ROOT, env=environment(folder), should_stop=bench.job.should_stop
-    )
+    took = bench.run(command, folder / "output.log", cwd=ROOT, env=environment(folder))
     state = events.read_state(folder)
     result = state.result
     ran = Ran(

@@ -40,20 +40,18 @@ def measure(bench: Bench) -> Result:
             Bar(f"mean loss apart from {NAME} at its defaults", contest.apart("fast", NAME), 0.02, at_most=True),
         ],
         {"tokens": contest.tokens},
+        {"TRL": environments.TRL},
     )
 
 
 def _train(bench: Bench, place: Path, conversations: list[list[dict[str, Any]]], packing: bool) -> Ran:
     folder = bench.folder("trl")
     (folder / "settings.json").write_text(json.dumps(_settings(bench, folder, conversations, packing)))
-    took = measured.run(
+    took = bench.run(
         [sys.executable, "-P", trl_side.__file__, str(folder / "settings.json")],  # -P: not our trl
         folder / "output.log",
         cwd=folder,
-        env=measured.environment(
-            PYTHONPATH=str(place), HF_HUB_OFFLINE="1", HF_HOME=str(folder / "cache"), OMP_WAIT_POLICY="PASSIVE"
-        ),
-        should_stop=bench.job.should_stop,
+        env=measured.of_another(folder, PYTHONPATH=str(place)),
     )
     found = json.loads(took.output.strip().splitlines()[-1])
     return Ran(found["seconds"], took.seconds, took.processor, took.peak, found["loss"])

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from backend.benchmarks import measured, ours
+from backend.benchmarks import environments, measured, ours
+from backend.benchmarks.bench import SCRATCH
 from backend.benchmarks.contest import Contest
 from backend.benchmarks.ours import Ran
 from studio.benchmarks import BENCHMARKS, Bar, module
 from studio.commands import benchmark, run
 from studio.errors import StudioError
+from studio.jobs import folder as job_folder
+from studio.jobs import local
+from studio.settings.benchmark import BenchmarkSettings
 from studio.settings.train import TrainSettings
+from studio.workspace import Workspace
 from tests.tiny import tiny_model
+from tests.worlds import gone, start_worker, wait
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_each_is_a_module_that_measures() -> None:
@@ -83,13 +91,16 @@ def test_the_command_measures_and_tells(tmp_path: Path, capsys: pytest.CaptureFi
     rows = [{"question": f"What is {n}?", "answer": f"It is {n}."} for n in range(8)]
     data.write_text("\n".join(json.dumps(row) for row in rows))
     place = ["--workspace", str(workspace), "--json"]
-    given = ["flat", "--data", str(data), "--model", "tiny", "--rows", "8", "--rounds", "1"]
+    given = ["speed", "--data", str(data), "--model", "tiny", "--rows", "8", "--rounds", "1"]
     assert run("benchmark", [*given, *place]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert [side["side"] for side in result["sides"]] == ["100 rows", "100,000 rows", "step 10", "step 10,000"]
-    assert len(result["bars"]) == 2 and result["machine"]
+    assert [side["side"] for side in result["sides"]] == ["fast", "lean"]
+    for side in result["sides"]:
+        assert side["number_format"] in ("float32", "bfloat16")
+        assert 0 < side["reached_gflops"] < side["peak_gflops"] and 0 < side["share_of_the_peak"] < 1
+    assert len(result["bars"]) == 2 and result["machine"] and result["settings"]["data"] == "rows.jsonl"
     assert not list((workspace / "jobs" / result["id"]).glob(".benchmark-*"))  # its own workspace is gone
-    assert "at most 1.5" in benchmark.show(result)
+    assert "| at most 0.02 |" in benchmark.show(result)
 
 
 def test_what_it_cannot_measure_with_is_said(
@@ -101,8 +112,54 @@ def test_what_it_cannot_measure_with_is_said(
     assert run("benchmark", ["fastest", *place]) == 1
     assert "llama-factory" in json.loads(capsys.readouterr().out)["error"]["why"]
     tiny_model(workspace / "models" / "tiny")
-    assert run("benchmark", ["flat", "--model", "tiny", *place]) == 1
+    assert run("benchmark", ["speed", "--model", "tiny", *place]) == 1
     assert "--data" in json.loads(capsys.readouterr().out)["error"]["next"]
     assert run("benchmark", place) == 0
     assert set(json.loads(capsys.readouterr().out)["benchmarks"]) == set(BENCHMARKS)
     assert os.environ.get("FLEXTUNE_REAL_DATA") is None
+
+
+HANGS = """
+import os, pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
+pathlib.Path({pids!r}).write_text(f"{{os.getpid()}} {{child.pid}}")
+time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def under_way(workspace: Workspace, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path, list[int]]]:
+    """A benchmark against TRL in the middle of TRL's training, which never ends; its folder and TRL's processes."""
+    tiny_model(workspace.models / "tiny")
+    data = tmp_path / "rows.jsonl"
+    data.write_text("\n".join(json.dumps({"question": f"What is {n}?", "answer": f"It is {n}."}) for n in range(8)))
+    place = workspace.root / environments.HOME / f"trl-{environments.TRL}"
+    place.mkdir(parents=True)
+    (place / environments.READY).touch()
+    (place / "datasets.py").write_text(HANGS.format(pids=str(tmp_path / "pids")))  # the first thing it imports
+    left = workspace.root / "jobs" / "killed-before" / f"{SCRATCH}abc"
+    left.mkdir(parents=True)
+    given = BenchmarkSettings(name="trl", data=str(data), model="tiny", rows=8, rounds=1)
+    folder = job_folder.create(workspace, "benchmark", given.model_dump(mode="json"))
+    worker = start_worker(folder, "benchmark")
+    wait(lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split()) == 2, folder)
+    yield worker, folder, [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    worker.kill()
+    assert not left.exists()
+
+
+def test_stopped_it_is_stopped_and_nothing_goes_on(under_way: Any) -> None:
+    worker, folder, pids = under_way
+    local.stop(folder)
+    assert worker.wait(timeout=60) == 0
+    assert job_folder.status(folder) == "stopped"
+    assert all(gone(pid) for pid in pids)
+    assert not list(folder.glob(f"{SCRATCH}*"))
+
+
+def test_killed_it_takes_the_other_trainer_along(under_way: Any) -> None:
+    worker, folder, pids = under_way
+    worker.kill()
+    worker.wait()
+    assert job_folder.status(folder) == "interrupted"
+    wait(lambda: all(gone(pid) for pid in pids), folder)

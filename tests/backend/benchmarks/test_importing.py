@@ -21,10 +21,14 @@ def test_it_measures_every_size_and_says_whether_the_bars_are_reached(workspace,
     job.log.close()
     job.metrics.close()
     small, large = found["sides"]
-    assert (small["rows"], large["rows"]) == (200, 400) and large["import seconds"] > 0
-    assert "index seconds" not in small and large["index peak megabytes"] > 20 and large["index megabytes"] > 0.1
+    assert (small["side"], large["side"]) == ("200 rows", "400 rows") and large["import_seconds"] > 0
+    assert "index_seconds" not in small and large["index_peak_megabytes"] > 20 and large["index_megabytes"] > 0.1
     assert len(found["bars"]) == 4 and all(bar["value"] > 0 for bar in found["bars"])
-    assert set(found["facts"]) >= {"ms any page", "ms three words", "ms a row and its neighbours"}
+    assert set(found["facts"]) >= {
+        "any page, milliseconds",
+        "three words, milliseconds",
+        "a row and its neighbours, milliseconds",
+    }
 
 
 def test_its_rows_are_a_kilobyte_and_always_the_same(tmp_path):
