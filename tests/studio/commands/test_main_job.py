@@ -189,7 +189,7 @@ def test_killing_the_command_leaves_the_run_going(studio):
     command = studio.start(
         "train", "--dataset", "letters", "--model", "tiny", "--max-steps", 40, "--name", "killed", *FAST, "--wait"
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     run = None
     while run is None:
         assert time.monotonic() < deadline
@@ -203,7 +203,7 @@ def test_killing_the_command_leaves_the_run_going(studio):
 
 def test_stop_and_resume_by_command(studio):
     run = studio("train", "--dataset", "letters", "--model", "tiny", "--max-steps", 70, *FAST)["id"]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not next(item["step"] for item in studio("runs")["runs"] if item["id"] == run):
         assert time.monotonic() < deadline
         time.sleep(0.05)
