@@ -187,6 +187,8 @@ class Train extends Part {
 
   soon(wait = WAIT) {
     clearTimeout(this.later);
+    this.pending = true;
+    this.looked = (this.looked ?? 0) + 1; // a look under way answers for what was there before
     this.busy(true);
     if (wait) this.refused = false; // something was changed since
     this.later = setTimeout(() => this.look(), wait);
@@ -194,6 +196,7 @@ class Train extends Part {
   busy(working) { this.querySelector(".pf-state").textContent = working ? "Checking …" : ""; }
   async look() {
     const mine = (this.looked = (this.looked ?? 0) + 1);
+    clearTimeout(this.later);
     try {
       const found = await tell("/studio/train/look", { settings: this.settings() });
       if (mine !== this.looked) return;
@@ -205,6 +208,7 @@ class Train extends Part {
       this.stale = true;
       this.say(error);
     }
+    this.pending = false;
     this.busy(false);
   }
   panel() {
@@ -219,6 +223,7 @@ class Train extends Part {
         <button type="button" class="ft-button" data-pick>Load from a file</button><input type="file" accept=".json,application/json" data-load hidden>
         <label class="pf-reuse">Take over from a run<select class="ft-input" data-reuse></select></label></div></details>`);
     this.fit = new Fit(this, this.querySelector("[data-slot=fit]"));
+    this.drawStart();
   }
   showFound(found) {
     this.fit.show(found);
@@ -237,8 +242,8 @@ class Train extends Part {
   }
   drawStart() {
     const button = this.querySelector(".pf-start"), coming = Boolean(this.after), measuring = Boolean(this.fit.job && this.fit.start);
-    button.disabled = this.errors > 0 || coming || measuring;
-    button.textContent = measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.fit.found && this.fit.facts().too_big && !this.fit.doubtful ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
+    button.disabled = !this.found || this.errors > 0 || coming || measuring;
+    button.textContent = !this.found ? "Checking …" : measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.fit.found && this.fit.facts().too_big && !this.fit.doubtful ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
     this.querySelector(".pf-hint").textContent = this.errors ? "Correct what stops the run first."
       : coming || this.missing ? "The run starts by itself when the model is here, as long as this page is open. From then on you can close it."
       : "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
@@ -273,6 +278,12 @@ class Train extends Part {
     this.refused = false;
     this.drawStart();
     try {
+      // What was changed a moment ago is looked at first: the button is pressed before the answer is here.
+      while (this.pending || this.stale) {
+        await this.look();
+        if (this.stale) return;
+      }
+      if (this.errors) return;
       if (this.missing) await this.fetchFirst(this.missing);
       else if (this.fit.doubtful) await this.fit.measure(true);
       else {

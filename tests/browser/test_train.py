@@ -163,6 +163,29 @@ def test_start_makes_the_run_and_shows_it(train, studio):
     assert kinds[:2] == ["created", "starting"]
 
 
+def test_start_waits_until_the_page_knows_what_it_starts(ready, studio, page):
+    """Pressed before the choices were here, it was refused: no dataset was chosen yet."""
+    held, free = [], []
+    page.route("**/studio/train/choices", lambda route: route.continue_() if free else held.append(route))
+    studio.open(page, tab="train", dataset="questions")
+    expect(page.locator(".pf-start")).to_have_text("Checking …")
+    expect(page.locator(".pf-start")).to_be_disabled()
+    free.append(True)
+    for route in held:
+        route.continue_()
+    expect(page.locator(".pf-start")).to_be_enabled()
+
+
+def test_start_looks_at_what_was_changed_a_moment_ago(train, studio):
+    """A press right after a key says beside the field what is wrong; the studio has nothing to refuse."""
+    before = studio.workspace.names("runs")
+    typed(train, "learning_rate").fill("abc")
+    train.locator(".pf-start").dispatch_event("click")
+    expect(field(train, "learning_rate").get_by_role("alert")).to_contain_text("“abc” is not a number")
+    expect(train.locator(".pf-start")).to_be_disabled()
+    assert studio.workspace.names("runs") == before
+
+
 def test_an_old_run_fills_the_form(ready, studio, page):
     settings = TrainSettings(dataset="questions", model="tiny", learning_rate=0.02, name="old", batch_size=3)
     run = runs.create(studio.workspace, settings)
