@@ -223,7 +223,10 @@ def usual_speed(workspace: Workspace, settings: TrainSettings) -> float | None:
         speed = run.result.get("tokens_per_second")
         if run.status != "finished" or not speed or (run.model, run.method) != (settings.model, settings.method.name):
             continue
-        then = job_folder.read_settings(workspace.runs / run.id)
+        try:
+            then = job_folder.read_settings(workspace.runs / run.id)
+        except (StudioError, OSError):
+            continue  # deleted since it was listed
         if (then.get("recompute"), then.get("dtype")) == (settings.recompute, settings.dtype):
             return float(speed)
     return None

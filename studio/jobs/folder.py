@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,11 @@ LOCK = "lock"
 STOP = "stop"
 SETTINGS = "settings.json"
 OUTPUT = "output.log"
+
+# To look at a lock is to hold it for a moment, so another look at that moment finds it taken. Looks of this process
+# wait for each other; one of another process is over when it is looked at again.
+LOOK_AGAIN_SECONDS = 0.002
+_looking = threading.Lock()
 
 # Where a job's folder lives, by the module of `backend` that runs it.
 HOMES = {"train": "runs", "rehearsal": "runs", "evaluate": "evaluations", "export": "exports"}
@@ -77,6 +84,14 @@ def alive(folder: Path) -> bool:
 
 def held(path: Path) -> bool:
     """Whether another process (or another FileLock of this one) holds the lock file at `path`."""
+    with _looking:
+        if not _taken(path):
+            return False
+        time.sleep(LOOK_AGAIN_SECONDS)
+        return _taken(path)
+
+
+def _taken(path: Path) -> bool:
     lock = FileLock(path, is_singleton=False)
     try:
         lock.acquire(timeout=0)
