@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from studio import runs
-from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
+from studio.batches.kept_tokenizers import kept_tokenizer
+from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.importing.prompts import Question, question
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
@@ -34,7 +34,7 @@ def prompts_of(workspace: Workspace, run: Path, find: str = "", start: int = 0, 
     if not split:
         return about | {"prompts": [], "total": 0}
     found = dataset.page(version, start, limit, find or None, split)
-    tokenizer = _tokenizer(workspace.models / settings.model, settings.template)
+    tokenizer = kept_tokenizer(workspace.models / settings.model, settings.template)
     prompts = [
         _shown(start + number, asked) for number, row in enumerate(found.rows) if (asked := _asked(row, tokenizer))
     ]
@@ -57,13 +57,3 @@ def _shown(number: int, asked: Question) -> dict[str, Any]:
         "tools": asked.tools,
         "expected": asked.expected,
     }
-
-
-def _tokenizer(model: Path, template: str | None) -> ModelTokenizer:
-    path = model / "tokenizer.json"
-    return _loaded(model, template, path.stat().st_mtime_ns if path.exists() else 0)
-
-
-@lru_cache(maxsize=4)
-def _loaded(model: Path, template: str | None, changed: int) -> ModelTokenizer:
-    return load_tokenizer(model, template)

@@ -24,6 +24,7 @@ from studio.files import read_json, write_json
 from studio.workspace import Workspace
 from ui.password import PASSWORD_VARIABLE, Password, is_loopback
 from ui.splash import READY, Splash
+from ui.thrift import be_thrifty, plain_arrow
 
 PORT = 7860
 PORTS_TRIED = 50
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
 def run(argv: list[str]) -> int:
     """Serves the studio until Ctrl+C or SIGTERM; returns the exit code."""
     args = parser().parse_args(argv)
+    be_thrifty()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         workspace = Workspace.open(Path(args.workspace) if args.workspace else default_workspace())
@@ -92,6 +94,7 @@ def serve(workspace: Workspace, host: str, port: int | None, browser: bool) -> N
     from ui.page import build
 
     app = build(workspace, host, LARGEST_UPLOAD)
+    plain_arrow()
     splash.stop()
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=2

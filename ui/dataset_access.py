@@ -53,12 +53,9 @@ def models(workspace: Workspace) -> list[str]:
 
 
 def tokenizer(workspace: Workspace, model: str, template: str = "") -> ModelTokenizer:
-    from studio.batches.tokenizer import ModelTokenizer
+    from studio.batches.kept_tokenizers import kept_tokenizer
 
-    folder = workspace.folder("models", model)
-    key = ("tokenizer", str(folder), changed(folder / "tokenizer.json"), template)
-    found: ModelTokenizer = KEPT.get(key, lambda: ModelTokenizer.load(folder, template or None))
-    return found
+    return kept_tokenizer(workspace.folder("models", model), template or None)
 
 
 def changed(path: Path) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, Body
 
+from studio.aside import aside
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import local
@@ -22,6 +23,7 @@ from studio.workspace import Workspace
 Words = dict[str, Any]
 KEPT: Kept[Any] = Kept(6)
 JOB = "map_rows"
+PICTURES = "studio.datasets.browsing.pictures"
 
 
 def router(workspace: Workspace) -> APIRouter:
@@ -35,13 +37,12 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}")
     def figures(name: str, version: int | None = None) -> Words:
-        from studio.datasets.browsing.pictures import pictures
-
         dataset = opened(name)
         number = dataset.version_info(version)["version"]
         path = dataset.path(number)
-        found = KEPT.get(("figures", str(path), path.stat().st_mtime_ns), lambda: pictures(dataset, number))
-        return asdict(found) | {"models": workspace.names("models")}
+        asked = (PICTURES, "drawn", str(workspace.root), dataset.name, number)
+        found = KEPT.get(("figures", str(path), path.stat().st_mtime_ns), lambda: aside(*asked))
+        return found | {"models": workspace.names("models")}
 
     @api.get("/{name}/map")
     def newest(name: str, version: int | None = None) -> Words:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from studio.batches.encode import IGNORED, Report, Whole, account, whole_rows
+from studio.batches.kept_tokenizers import kept_tokenizer, stamp, tokenizer_stamp
 from studio.batches.labels import LossOn
-from studio.batches.tokenizer import load_tokenizer
 from studio.errors import StudioError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def survey(
     dataset: Dataset, version: int, model: Path, template: str | None, loss_on: LossOn, sample: int = SAMPLE
 ) -> Survey:
     """Reads and tokenises the rows; of a set larger than `sample` every second, third … row."""
-    tokenizer = load_tokenizer(model, template)
+    tokenizer = kept_tokenizer(model, template)
     total = dataset.counts(version).get("train", 0)
     every = max(1, round(total / sample))
     rows: Iterator[Row] = islice(dataset.rows(version, split="train"), 0, None, every)
@@ -97,15 +97,3 @@ def _slim(found: Whole) -> Whole:
     whole, unclosed = found
     marks: Any = whole.labels.clip(IGNORED, 0).astype(np.int8)
     return replace(whole, ids=marks, labels=marks, special=np.broadcast_to(np.False_, len(marks))), unclosed
-
-
-def stamp(path: Path) -> tuple[str, int, int]:
-    """What changes when a file does."""
-    about = path.stat()
-    return str(path), about.st_mtime_ns, about.st_size
-
-
-def tokenizer_stamp(model: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes when any file does that a tokenizer is read from."""
-    files = [*model.glob("*.json"), *model.glob("*.jinja"), *model.glob("additional_chat_templates/*.jinja")]
-    return tuple(sorted(stamp(path) for path in files))

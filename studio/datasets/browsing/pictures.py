@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,11 @@ def pictures(dataset: Dataset, version: int, most: int = SAMPLE) -> Pictures:
         clusters=[len(group) for group in groups],
         likest=rows[groups[0][0]].row_id if groups else "",
     )
+
+
+def drawn(root: str, name: str, version: int) -> dict[str, Any]:
+    """The same, for `studio.aside`: of the dataset of that name in the workspace at `root`."""
+    return asdict(pictures(Dataset.open(Workspace(Path(root)), name), version))
 
 
 def alike(texts: list[str]) -> list[list[int]]:
