@@ -10,19 +10,19 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets" / "page"
+from ui.edition import Edition
+
 HEAD = """
 <meta name="color-scheme" content="light dark">
 <meta name="description" content="Fine-tune language models on this machine: from a file to a side-by-side chat.">
-<link rel="icon" href="/studio/assets/logo.svg" type="image/svg+xml">
+<link rel="icon" href="{address}/logo.svg" type="image/svg+xml">
 <style>{style}</style>
 <script>{script}</script>
-<script type="module" src="/studio/assets/studio.js"></script>
+<script type="module" src="{address}/studio.js"></script>
 """
 BODY = "<script>document.body.classList.toggle('dark', document.documentElement.dataset.theme === 'dark')</script>"
 # The tags for social networks name an outside image; the studio is no public site.
@@ -49,11 +49,11 @@ POLICY = (
 class Doorway:
     """ASGI middleware that amends the HTML pages and sets their content security policy."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, edition: Edition) -> None:
         self.app = app
-        style = (ASSETS / "first.css").read_text(encoding="utf-8")
-        script = (ASSETS / "first.js").read_text(encoding="utf-8")
-        self.head = HEAD.replace("{style}", style).replace("{script}", script).encode()
+        head = HEAD.replace("{address}", edition.address)
+        head = head.replace("{style}", edition.text("first.css")).replace("{script}", edition.text("first.js"))
+        self.head = head.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":

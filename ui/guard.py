@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.edition import HEADER
 from ui.password import LOOPBACK, Password, is_loopback
 
 # What any request may carry that is no upload: the longest pasted text and the largest form are far below.
@@ -64,10 +65,12 @@ class Guard:
         host: the address the studio listens on.
         password: asked for (HTTP basic, any user name) when that address is not loopback.
         largest: bytes an upload may have.
+        edition: the studio's own; what a page of another one asks for is refused.
     """
 
-    def __init__(self, app: ASGIApp, host: str, password: Password, largest: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, password: Password, largest: int, edition: str) -> None:
         self.app = app
+        self.edition = edition
         self.host = host.lower()
         self.open = is_loopback(host)
         self.password = password
@@ -111,6 +114,8 @@ class Guard:
         if not self.open and not await self.allowed(headers.get("authorization", "")):
             ask = 'Basic realm="FlexTune Studio", charset="UTF-8"'
             return Refusal(401, "A password is needed.", next="Reload the page and enter it.", WWW_Authenticate=ask)
+        if headers.get(HEADER, self.edition) != self.edition:
+            return Refusal(412, "The studio was updated since this page was opened.", next="Load the page again.")
         if not DOORS.fullmatch(scope["path"]):
             return Refusal(404, "There is nothing here.", next="Go back to the studio’s first page.")
         return None

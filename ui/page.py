@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import StaticFiles
 
 from studio import __version__
 from studio.errors import StudioError
@@ -40,12 +39,13 @@ from ui import (
     versions_feeds,
 )
 from ui.doorway import Doorway
+from ui.edition import Edition
 from ui.guard import Guard
 from ui.password import Password
 from ui.telling import words
 from ui.theme import theme
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets" / "page"
+STYLES = ("studio.css", "doctor.css", "review.css", "split.css")
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 # Gradio looks at its queue a thousand times a second, which costs a tenth of a core; this is often enough.
 QUEUE_SLEEP = 0.05
@@ -56,6 +56,7 @@ SESSIONS = 200
 def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     """The ASGI app of one workspace."""
     password = Password(workspace.root)
+    edition = Edition()
     app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(feeds.router(workspace))
     app.include_router(run_feeds.router(workspace))
@@ -76,7 +77,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     app.include_router(home_feeds.router(workspace))
     app.include_router(train_feeds.router(workspace))
     app.include_router(settings_feeds.router(workspace, host, password))
-    app.mount("/studio/assets", Assets(directory=ASSETS), name="assets")
+    app.add_api_route("/studio/assets/{edition}/{name:path}", edition.serve, methods=["GET"])
     app.add_api_route("/studio/plotly.js", _plotly, methods=["GET"])
     app.add_exception_handler(StudioError, _in_words)
     app.add_exception_handler(OSError, _in_words)
@@ -87,7 +88,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
         demo,
         path="/",
         theme=theme(),
-        css_paths=[ASSETS / "studio.css", ASSETS / "doctor.css", ASSETS / "review.css", ASSETS / "split.css"],
+        css="\n".join(map(edition.text, STYLES)),
         show_error=False,
         run_history=False,
         enable_monitoring=False,
@@ -97,9 +98,9 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
         mcp_server=False,
     )
     calm(demo)
-    app.add_middleware(Doorway)
+    app.add_middleware(Doorway, edition=edition)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
-    app.add_middleware(Guard, host=host, password=password, largest=largest_upload)
+    app.add_middleware(Guard, host=host, password=password, largest=largest_upload, edition=edition.name)
     return app
 
 
@@ -137,15 +138,6 @@ def blocks(workspace: Workspace) -> gr.Blocks:
 
         demo.load(named, None, shown, show_progress="hidden", queue=False)
     return demo
-
-
-class Assets(StaticFiles):
-    """Our own script and style: asked for again at each load, so that an updated studio is never half of the old."""
-
-    def file_response(self, *args: Any, **named: Any) -> Response:
-        answer = super().file_response(*args, **named)
-        answer.headers["Cache-Control"] = "no-cache"
-        return answer
 
 
 def _plotly(request: Request) -> Response:

@@ -26,10 +26,14 @@ export class Told extends Error {
   }
 }
 
+// The page's own files, in the edition that this script is of.
+export const asset = (name) => new URL(name, import.meta.url).pathname;
+const EDITION = asset("").split("/").at(-2);
+
 export async function ask(path, options = {}) {
   let answer;
   try {
-    answer = await fetch(path, { cache: "no-store", ...options });
+    answer = await fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, "X-FlexTune-Edition": EDITION } });
   } catch {
     throw new Told({
       what: "The studio does not answer.",
@@ -38,6 +42,7 @@ export async function ask(path, options = {}) {
     });
   }
   const data = await answer.json().catch(() => ({}));
+  if (answer.status === 412) window.dispatchEvent(new CustomEvent("ft-outdated"));
   if (!answer.ok) throw new Told(data.error ?? { what: `The studio refused this (${answer.status}).`, why: "", next: "Reload the page." });
   return data;
 }

@@ -2,7 +2,7 @@
 //
 //   <ft-endings></ft-endings> is the choice of the two.
 
-import { Part, address, go, html } from "./base.js";
+import { Part, address, asset, go, html } from "./base.js";
 import { keep, recall } from "./remember.js";
 import { LIVE, lastAsked, refresh, runs } from "./run-store.js";
 import { STATES, nameOf } from "./run-words.js";
@@ -20,7 +20,7 @@ window.addEventListener("ft-run-ended", ({ detail: { run } }) => {
   document.title = words;
   if (recall("sound", false)) beep(run.status === "finished");
   if (recall("notify", false) && globalThis.Notification?.permission === "granted") {
-    const told = new Notification(words, { body: "FlexTune Studio", tag: run.id, icon: "/studio/assets/logo.svg" });
+    const told = new Notification(words, { body: "FlexTune Studio", tag: run.id, icon: asset("logo.svg") });
     told.onclick = () => { window.focus(); go({ tab: "runs", run: run.id }); };
   }
   const here = address();

@@ -1,12 +1,12 @@
 // The header: what this is, on which machine, and who has the device now.
 
-import { Part, ask, html } from "./base.js";
+import { Part, asset, ask, html } from "./base.js";
 
 class Header extends Part {
   every = 5000;
 
   start() {
-    this.draw(null, html`<div class="ft-head"><img src="/studio/assets/logo.svg" alt=""><strong>FlexTune Studio</strong>
+    this.draw(null, html`<div class="ft-head"><img src="${asset("logo.svg")}" alt=""><strong>FlexTune Studio</strong>
       <span class="where" role="status"></span></div>`);
     this.loop();
   }

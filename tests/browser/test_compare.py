@@ -219,7 +219,8 @@ def test_differing_words_are_marked_on_demand_and_answers_copied(runs, studio, o
 def test_words_that_differ(runs, studio, page):
     """The comparison itself: words, punctuation, scripts without spaces, long texts."""
     opened(studio, page, run=runs[0])
-    own = """([one, other]) => import('/studio/assets/differences.js').then(({ differences }) =>
+    own = """([one, other]) => import(document.querySelector('script[src$="/studio.js"]').src.replace(
+        'studio.js', 'differences.js')).then(({ differences }) =>
       differences(one, other).map((side) => side.filter(([, own]) => own).map(([text]) => text)))"""
     assert page.evaluate(own, ["the quick brown fox", "the slow brown fox!"]) == [["quick"], ["slow", "!"]]
     assert page.evaluate(own, ["same  words", "same\nwords"]) == [[], []]

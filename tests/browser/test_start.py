@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, Studio
+from tests.browser.conftest import ROOT, START_SECONDS, Studio
+from ui.app import wait_until_ready
 
 
 @pytest.fixture
@@ -56,3 +59,42 @@ def test_a_page_left_open_goes_on_after_a_restart(start_studio, page, page_fault
     expect(page.get_by_role("textbox", name="Password")).to_have_value("half typed")
     page.get_by_role("tab", name="Runs").click()  # and every tab that was not open before
     expect(page.locator("ft-runs h1")).to_have_text("Runs")
+
+
+def test_a_page_from_before_an_update_says_so_and_loads_itself_anew(closed, page, page_faults, tmp_path):
+    """The studio is started again from files of which one is newer; nothing old and new is mixed."""
+    page_faults.allow("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "Failed to fetch", "status of (412|503)")
+    for part in ("launch.py", "studio", "ui", "assets"):
+        source = ROOT / part
+        shutil.copytree(source, tmp_path / part) if source.is_dir() else shutil.copy(source, tmp_path / part)
+    serve(closed, tmp_path)
+    closed.open(page, tab="settings")
+    expect(page.locator("#settings-versions")).to_contain_text("gradio")
+    script = tmp_path / "assets" / "page" / "home.js"
+    script.write_text(script.read_text(encoding="utf-8").replace("See it work", "See it working"), encoding="utf-8")
+    page.reload()  # the files are newer than the studio that runs: it goes on with those of its start
+    page.get_by_role("tab", name="Home").click()
+    expect(page.locator("ft-home")).to_contain_text("See it work")
+    expect(page.locator("ft-home")).not_to_contain_text("See it working")
+    page.get_by_role("tab", name="Settings").click()
+    page.get_by_role("textbox", name="Password").fill("half typed")
+    closed.kill()
+    serve(closed, tmp_path)
+    page.evaluate("document.querySelector('ft-settings').loop()")
+    expect(page.locator(".ft-outdated")).to_contain_text("The studio was updated.")
+    expect(page.get_by_role("textbox", name="Password")).to_have_value("half typed")
+    page.get_by_role("button", name="Load it now").click()
+    page.get_by_role("tab", name="Home").click()
+    expect(page.locator("ft-home")).to_contain_text("See it working")
+    expect(page.locator(".ft-outdated")).to_have_count(0)
+
+
+def serve(studio: Studio, root: Path) -> None:
+    """Starts the studio from the files in another folder."""
+    code = "import sys; from ui.app import run; sys.exit(run(sys.argv[1:]))"
+    where = ["--no-browser", "--port", str(studio.port), "--workspace", str(studio.workspace.root)]
+    with open(studio.output, "ab") as output:
+        studio.process = subprocess.Popen(
+            [sys.executable, "-c", code, *where], cwd=root, stdout=output, stderr=subprocess.STDOUT
+        )
+    wait_until_ready(studio.address, START_SECONDS)

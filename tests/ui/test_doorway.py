@@ -9,6 +9,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from ui.doorway import Doorway
+from ui.edition import Edition
 
 PAGE = """<!doctype html><html><head>
 <meta property="og:image"
@@ -30,7 +31,7 @@ def client() -> TestClient:
             Route("/json", lambda _: JSONResponse({"html": "<head><script>"})),
         ]
     )
-    app.add_middleware(Doorway)
+    app.add_middleware(Doorway, edition=Edition())
     return TestClient(app)
 
 

@@ -85,7 +85,7 @@ def behind() -> Behind:
 
 @pytest.fixture
 def guard(behind: Behind, tmp_path: Path) -> Guard:
-    return Guard(behind, "127.0.0.1", Password(tmp_path), 10**9)
+    return Guard(behind, "127.0.0.1", Password(tmp_path), 10**9, "now")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_foreign_host_is_refused(guard: Guard, behind: Behind, host: str) -> N
 )
 def test_only_known_names_pass_whatever_is_sent(parts: list[str]) -> None:
     text = "".join(parts)
-    guard = Guard(Behind(), "127.0.0.1", Password(Path("/nowhere")), 10**9)
+    guard = Guard(Behind(), "127.0.0.1", Password(Path("/nowhere")), 10**9, "now")
     if guard.known_host(text):
         name, _, port = text.lower().rpartition(":")
         known = ("localhost", "127.0.0.1", "[::1]")
@@ -176,7 +176,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(guard: Guard, behind
 
 def test_a_body_in_chunks_is_counted(behind: Behind, tmp_path: Path) -> None:
     """Without a length there is nothing to refuse beforehand; what the app makes of the break is not sent."""
-    guard = Guard(behind, "127.0.0.1", Password(tmp_path), 1000)
+    guard = Guard(behind, "127.0.0.1", Password(tmp_path), 1000, "now")
     assert ask(guard, GOOD, "/studio/imports/upload", "POST", [b"x" * 100] * 10).body == b"in"
     answer = ask(guard, GOOD, "/studio/imports/upload", "POST", [b"x" * 100] * 11)
     assert answer.status == 413 and "too large" in json.loads(answer.body)["error"]["what"]
@@ -198,7 +198,7 @@ def wide(behind: Behind, tmp_path: Path) -> Guard:
     """A guard of an address that other machines reach."""
     password = Password(tmp_path)
     password.set("correct horse")
-    return Guard(behind, "0.0.0.0", password, 10**9)
+    return Guard(behind, "0.0.0.0", password, 10**9, "now")
 
 
 def test_beyond_loopback_a_password_is_needed(wide: Guard, behind: Behind) -> None:
@@ -234,3 +234,8 @@ def test_a_changed_password_ends_what_the_old_one_opened(wide: Guard, tmp_path: 
     Password(tmp_path).set("battery staple")  # by another process, so that this one remembers the old one
     assert ask(wide, there | basic("correct horse")).status == 401
     assert ask(wide, there | basic("battery staple")).status == 200
+
+
+def test_a_page_of_another_edition_is_refused(guard: Guard, behind: Behind) -> None:
+    assert ask(guard, GOOD | {"x-flextune-edition": "now"}).status == 200
+    assert ask(guard, GOOD | {"x-flextune-edition": "before"}).status == 412 and behind.calls == 1
