@@ -1,5 +1,7 @@
 // What every part uses: text made safe, requests, polling, the address.
 
+import { working } from "./busy.js";
+
 export function escape(text) {
   return String(text ?? "").replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
@@ -31,6 +33,7 @@ export const asset = (name) => new URL(name, import.meta.url).pathname;
 const EDITION = asset("").split("/").at(-2);
 
 export async function ask(path, options = {}) {
+  const done = working();
   let answer;
   try {
     answer = await fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, "X-FlexTune-Edition": EDITION } });
@@ -40,6 +43,8 @@ export async function ask(path, options = {}) {
       why: "It was closed, or is being restarted. Runs go on without it.",
       next: "Start it again: python3 launch.py. This page goes on by itself then.",
     });
+  } finally {
+    done();
   }
   const data = await answer.json().catch(() => ({}));
   if (answer.status === 412) window.dispatchEvent(new CustomEvent("ft-outdated"));

@@ -4,6 +4,7 @@
 import "./theme.js";
 import "./header.js";
 import "./keys.js";
+import "./focus.js";
 import "./outdated.js";
 import "./address.js";
 import "./job.js";
