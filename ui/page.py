@@ -58,6 +58,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
     password = Password(workspace.root)
     edition = Edition()
     app = FastAPI(title="FlexTune Studio", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.edition = edition
     app.include_router(feeds.router(workspace))
     app.include_router(run_feeds.router(workspace))
     app.include_router(row_feeds.router(workspace))
@@ -158,10 +159,15 @@ async def _in_words(request: Request, error: Exception) -> JSONResponse:
 
 
 async def our_fault(request: Request, error: Exception) -> JSONResponse:
-    """A fault in the studio's own code: told to the page, and with its traceback by the server to its terminal."""
+    """A fault in the studio's own code: told to the page, and with its traceback by the server to its terminal.
+
+    What is imported only when it is first needed may be of a newer version than what runs.
+    """
+    running = getattr(request.app.state, "edition", None)
+    updated = running is not None and Edition().name != running.name
     told = {
-        "what": "The studio itself failed at this.",
-        "why": f"{type(error).__name__}: {error}. It happens when the studio’s files were updated under it.",
+        "what": "The studio was updated while it was open." if updated else "The studio itself failed at this.",
+        "why": f"{type(error).__name__}: {error}.",
         "next": "Close the studio, start it again and reload the page. Its terminal shows what failed.",
     }
     return JSONResponse({"error": told}, status_code=500)

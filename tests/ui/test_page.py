@@ -26,3 +26,14 @@ def test_a_fault_of_the_studio_is_told_and_not_hidden(workspace: Workspace, monk
     told = answer.json()["error"]
     assert told["what"] == "The studio itself failed at this." and "cannot import name" in told["why"]
     assert "start it again" in told["next"]
+
+
+def test_a_fault_after_an_update_says_what_it_comes_from() -> None:
+    app = FastAPI()
+    app.add_exception_handler(Exception, page.our_fault)
+    app.add_api_route("/", lambda: 1 // 0)
+    app.state.edition = page.Edition()
+    with TestClient(app, raise_server_exceptions=False) as client:
+        assert client.get("/").json()["error"]["what"] == "The studio itself failed at this."
+        app.state.edition.name = "before"
+        assert client.get("/").json()["error"]["what"] == "The studio was updated while it was open."
