@@ -76,6 +76,11 @@ class Job:
             self._last_progress = now
             self.metrics.append("progress", done=done, total=total, unit=unit, message=message)
 
+    def watch(self, done: int, total: int, what: str) -> None:
+        """Says how far rows are, and raises StopRequested when it was asked to stop: what long work of studio calls."""
+        self.stop_if_asked()
+        self.progress(done, total, "rows", what)
+
     def should_stop(self) -> bool:
         """Whether a person asked it to end (the stop file), or the system did (SIGTERM)."""
         if not (self._terminated or (self.folder / job_folder.STOP).exists()):

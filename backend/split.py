@@ -18,11 +18,7 @@ def main(job: Job) -> dict[str, Any]:
     settings = plans.settings_of(job.folder)
     dataset = Dataset.open(job.workspace, settings.dataset)
 
-    def watch(done: int, total: int, what: str) -> None:
-        job.stop_if_asked()
-        job.progress(done, total, "rows", what)
-
-    found = plans.plan(dataset, settings, watch)
+    found = plans.plan(dataset, settings, job.watch)
     plans.save(found, job.folder)
     about = found.about
     if settings.check:

@@ -46,6 +46,23 @@ def listing(dataset: Dataset, version: int | None) -> Listing:
     return dataset.listing(version, pending(dataset, version))
 
 
+def large(*datasets: Dataset) -> bool:
+    """Whether work on all rows of these takes so long that it is done by a job, which shows its progress."""
+    from studio.datasets.browsing.index import LARGE
+
+    return sum(int(dataset.version_info()["rows"]) for dataset in datasets) >= LARGE
+
+
+def started(workspace: Workspace, job: str, settings: dict[str, Any], hint: str) -> dict[str, str]:
+    """Starts a job; its id, as the pages are told it."""
+    from studio.jobs import folder as job_folder
+    from studio.jobs import local
+
+    folder = job_folder.create(workspace, job, settings, hint)
+    local.start(folder)
+    return {"job": folder.name}
+
+
 def models(workspace: Workspace) -> list[str]:
     """The models whose tokens can be shown, the starter first."""
     found = [name for name in workspace.names("models") if (workspace.models / name / "tokenizer.json").is_file()]

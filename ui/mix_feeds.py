@@ -1,7 +1,8 @@
 """What the mixing of datasets reads and asks for.
 
 GET  /studio/mixes             the datasets that can be parts, with their rows and tags; the models to count tokens in
-POST /studio/mixes/look        what would come of a recipe: rows and tokens of each part and side
+POST /studio/mixes/look        what would come of a recipe: rows and tokens of each part and side; of large parts how
+                               many rows they have, and if the body is patient the job that counts
 POST /studio/mixes/start       makes the mixture, in a job
 GET  /studio/mixes/NAME        the recipe that a dataset was made by
 """
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Body
 
 from studio.errors import NotFound, StudioError
 from studio.workspace import Workspace
-from ui.dataset_access import models, opened
+from ui.dataset_access import large, models, opened, started
 from ui.telling import words
 
 Words = dict[str, Any]
@@ -57,19 +58,20 @@ def router(workspace: Workspace) -> APIRouter:
         from studio.datasets.mixing.mixture import look
 
         try:
-            return look(workspace, _settings(body), body.get("model") or None)
+            settings, model = _settings(body), body.get("model") or None
+            parts = [opened(workspace, name) for name in settings.datasets()]
+            if not large(*parts):
+                return look(workspace, settings, model)
+            if not body.get("patient"):
+                return {"large": sum(int(part.version_info()["rows"]) for part in parts)}
+            return started(workspace, "look_at_mix", settings.model_dump(mode="json") | {"model": model}, settings.name)
         except StudioError as error:
             return {"error": words(error, ADVICE)}
 
     @api.post("/start")
     def start(body: Words = Body(...)) -> Words:  # noqa: B008
-        from studio.jobs import folder as job_folder
-        from studio.jobs import local
-
         settings = _settings(body)
-        folder = job_folder.create(workspace, "mix", settings.model_dump(mode="json"), settings.name)
-        local.start(folder)
-        return {"job": folder.name, "name": settings.name}
+        return started(workspace, "mix", settings.model_dump(mode="json"), settings.name) | {"name": settings.name}
 
     return api
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Body
 
 from studio.errors import BadInput
 from studio.workspace import Workspace
-from ui.dataset_access import KEPT, changed, opened, reviews
+from ui.dataset_access import KEPT, changed, opened, reviews, started
 
 Words = dict[str, Any]
 SAMPLE = 500  # rows that are looked at for the columns there are
@@ -44,16 +44,12 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.post("/{name}/plan")
     def plan(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
-        from studio.jobs import folder as job_folder
-        from studio.jobs import local
         from studio.settings.base import check
         from studio.settings.splitting import SplitSettings
 
         dataset = opened(workspace, name)
         settings = check(SplitSettings, body | {"dataset": dataset.name}, "This split can't be made.")
-        folder = job_folder.create(workspace, "split", settings.model_dump(mode="json"), dataset.name)
-        local.start(folder)
-        return {"job": folder.name}
+        return started(workspace, "split", settings.model_dump(mode="json"), dataset.name)
 
     @api.get("/{name}/plans/{job}")
     def planned(name: str, job: str) -> Words:

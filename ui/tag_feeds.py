@@ -3,8 +3,8 @@
 GET  /studio/datasets-tags/NAME/bulk?find=&side=&…   how many rows match the words of the list's address
 POST /studio/datasets-tags/NAME/bulk?find=&side=&…   moves, tags, leaves out or takes in all of them, or only
                                                      those that the body names (rows)
-POST /studio/datasets-tags/NAME/look                 which rows a rule would tag
-POST /studio/datasets-tags/NAME/apply                tags them
+POST /studio/datasets-tags/NAME/look                 which rows a rule would tag; of a large dataset the job that looks
+POST /studio/datasets-tags/NAME/apply                tags them, or says the job that does
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import APIRouter, Body
 
 from studio.workspace import Workspace
-from ui.dataset_access import listing, opened
+from ui.dataset_access import large, listing, opened, started
 from ui.row_feeds import Chosen
 
 Words = dict[str, Any]
@@ -45,7 +45,10 @@ def router(workspace: Workspace) -> APIRouter:
         from studio.datasets.reviewing import tagging
 
         dataset = opened(workspace, name)
-        return tagging.look(dataset, _settings(dataset.name, body)).as_dict()
+        settings = _settings(dataset.name, body)
+        if large(dataset):
+            return _job(workspace, settings, apply=False)
+        return tagging.look(dataset, settings).as_dict()
 
     @api.post("/{name}/apply")
     def apply(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
@@ -53,11 +56,17 @@ def router(workspace: Workspace) -> APIRouter:
 
         dataset = opened(workspace, name)
         settings = _settings(dataset.name, body)
+        if large(dataset):
+            return _job(workspace, settings, apply=True)
         hits = tagging.look(dataset, settings)
         number = tagging.apply(dataset, settings.tag, dict(hits.tags))
         return {"tagged": len(hits.tags), "number": number}
 
     return api
+
+
+def _job(workspace: Workspace, settings: Any, apply: bool) -> Words:
+    return started(workspace, "tag_rows", settings.model_dump(mode="json") | {"apply": apply}, settings.dataset)
 
 
 def _settings(name: str, body: Words) -> Any:

@@ -17,6 +17,7 @@ from studio.errors import NotFound
 from studio.kept import Kept
 from studio.workspace import Workspace
 from ui import row_pictures
+from ui.dataset_access import started
 
 PAGE = 10
 Words = dict[str, Any]
@@ -103,14 +104,10 @@ def router(workspace: Workspace) -> APIRouter:
 
 def _publish(workspace: Workspace, name: str, body: Words) -> Words:
     from studio import preferences
-    from studio.jobs import folder as job_folder
-    from studio.jobs import local
     from studio.settings.base import check
     from studio.settings.publishing import PublishSettings
 
     given: Words = {key: body[key] for key in ("version", "repo", "public", "replace", "licence") if key in body}
     settings = check(PublishSettings, {"dataset": name, **given}, "This can't be published.")
     preferences.check_online(workspace, f"“{name}” can't be published.")
-    folder = job_folder.create(workspace, "publish", settings.model_dump(mode="json"), name)
-    local.start(folder)
-    return {"job": folder.name}
+    return started(workspace, "publish", settings.model_dump(mode="json"), name)

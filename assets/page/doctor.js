@@ -22,7 +22,7 @@ class Doctor extends Part {
     this.addEventListener("toggle", ({ target }) => { if (target.matches(".dr-ignored")) this.ignoredOpen = target.open; }, true);
     this.name = address().dataset;
     this.mask = this.mask ?? "labels";
-    this.draw(null, html`<div class="ft-doctor stack"><div class="dr-head"></div><div class="dr-told"></div><div class="dr-body stack"></div></div>`);
+    this.draw(null, html`<div class="ft-doctor stack"><div class="dr-head"></div><div class="dr-told"></div><div class="dr-fixing"></div><div class="dr-body stack"></div></div>`);
     this.onclick = (event) => {
       const button = event.target.closest("[data-deed]");
       if (button) this.act(button);
@@ -33,7 +33,7 @@ class Doctor extends Part {
       this.mask = event.target.value;
       for (const select of this.querySelectorAll("select[name=mask]")) select.value = this.mask;
     };
-    this.addEventListener("ft-job-done", () => this.load());
+    this.addEventListener("ft-job-done", (event) => (event.target.closest(".dr-fixing") ? this.fixed(event.detail) : this.load()));
     this.load();
   }
   addressChanged() {
@@ -78,6 +78,7 @@ class Doctor extends Part {
       return;
     }
     const working = visit && LIVE.includes(visit.status);
+    if (visit?.report?.fixing) this.fixing(visit.report.fixing);
     this.draw(".dr-head", visit?.report && !working ? this.head(visit) : html``);
     this.draw(".dr-body", working ? this.working(visit) : visit?.report ? this.report(visit.report) : visit ? this.ended(visit) : this.first());
   }
@@ -149,7 +150,7 @@ class Doctor extends Part {
       this.visit = visit;
       this.draw(".dr-told", html``);
       this.render();
-      this.tellDone(deed, kind, done);
+      if (done.job) this.fixing(done.job); else this.tellDone(deed, kind, done);
     } catch (error) {
       clearTimeout(slow);
       button.disabled = false;
@@ -159,6 +160,18 @@ class Doctor extends Part {
     this.busy = false;
     this.dispatchEvent(new CustomEvent("ft-changed", { bubbles: true }));
     this.querySelector(`[data-kind="${kind}"] button`)?.focus({ preventScroll: true });
+  }
+  // In a large dataset a job does it; who comes later sees it at work, too.
+  fixing(job) {
+    this.draw(".dr-fixing", html`<div class="card"><ft-job data-kind="jobs" data-id="${job}" data-title="Fixing the rows" data-stopped="Nothing was changed."></ft-job></div>`);
+    this.querySelector(".dr-fixing").scrollIntoView({ block: "nearest" });
+  }
+  async fixed({ status, result }) {
+    if (status !== "finished") return; // its notice stays
+    this.draw(".dr-fixing", html``);
+    await this.load();
+    this.tellDone("fix", result.kind, result);
+    this.dispatchEvent(new CustomEvent("ft-changed", { bubbles: true }));
   }
   tellDone(deed, kind, done) {
     const rows = done.rows === 1 ? "1 row" : `${number(done.rows)} rows`;

@@ -23,7 +23,7 @@ class Mix extends Part {
     this.oninput = (event) => this.typed(event.target);
     this.onclick = (event) => this.clicked(event);
     this.onsubmit = (event) => { event.preventDefault(); this.make(); };
-    this.addEventListener("ft-job-done", (event) => this.done(event.detail));
+    this.addEventListener("ft-job-done", (event) => (event.target.closest(".look") ? this.counted(event.detail) : this.done(event.detail)));
     this.loop();
     this.job();
   }
@@ -98,6 +98,7 @@ class Mix extends Part {
     const remove = event.target.closest("[data-remove]");
     if (remove) this.choices.parts.splice(Number(remove.dataset.remove), 1);
     else if (event.target.closest("[data-do=add]")) this.choices.parts.push(blank());
+    else if (event.target.closest("[data-do=count]")) return this.look(true);
     else return;
     this.form();
     this.look();
@@ -114,19 +115,30 @@ class Mix extends Part {
 
   // ---- What comes of it ----
 
-  async look() {
+  // Large parts are counted when that is asked for, by a job: it takes a while, and a recipe is typed letter by letter.
+  async look(patient = false) {
     const recipe = this.recipe;
     if (!recipe.parts.length) { this.draw(".look", html``); return; }
     const mine = (this.asked = (this.asked ?? 0) + 1);
     const slow = setTimeout(() => { if (mine === this.asked && !this.querySelector(".mx-found")) this.draw(".look", html`<p class="soft" role="status">Counting rows and tokens…</p><div class="bar unknown"><i></i></div>`); }, 200);
     try {
-      const told = await tell("/studio/mixes/look", { ...recipe, name: recipe.name || "mixture", model: address().model });
-      if (mine === this.asked) this.draw(".look", told.error ? notice(told.error) : found(told));
+      const told = await tell("/studio/mixes/look", { ...recipe, name: recipe.name || "mixture", model: address().model, patient });
+      if (mine === this.asked) this.draw(".look", told.error ? notice(told.error) : told.job ? this.counting(told.job) : told.large ? this.uncounted(told.large) : found(told));
     } catch (error) {
       if (mine === this.asked) this.draw(".look", notice(error));
     } finally {
       clearTimeout(slow);
     }
+  }
+  uncounted(rows) {
+    return html`<section class="card spread" aria-label="What comes of it"><p class="soft">These parts have ${number(rows)} rows, so counting what comes of it takes a moment.</p>
+      <button type="button" class="ft-button" data-do="count">Count rows and tokens</button></section>`;
+  }
+  counting(job) {
+    return html`<div class="card"><ft-job data-kind="jobs" data-id="${job}" data-title="Counting rows and tokens" data-stopped="Nothing was changed."></ft-job></div>`;
+  }
+  counted({ status, result }) {
+    if (status === "finished") this.draw(".look", found(result.found));
   }
   async make() {
     this.draw(".told", html``);

@@ -1,6 +1,9 @@
-// Tags by rule: the words or the column, then how many rows and which ones, then the tags.
+// Tags by rule: the words or the column, then how many rows and which ones, then the tags. In a large dataset jobs look
+// for the rows and tag them; the one at work stands in the address (&job=ID).
 
-import { Part, address, ask, html, notice, number, tell } from "./base.js";
+import "./job.js";
+
+import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { link } from "./dataset-links.js";
 import { toast } from "./toast.js";
 
@@ -13,11 +16,31 @@ class Tag extends Part {
   start() {
     this.name = address().dataset;
     this.choices = { by: "words", tag: "domain", value: "", find: "", pattern: false, where: "anywhere", column: "", from_column: "" };
-    this.draw(null, html`<div class="tg stack"><div class="card there" hidden></div><form class="card form" novalidate></form><div class="bar unknown busy" hidden><i></i></div><div class="told"></div><div class="found"></div></div>`);
+    this.draw(null, html`<div class="tg stack"><div class="card there" hidden></div><form class="card form" novalidate></form><div class="bar unknown busy" hidden><i></i></div><div class="told"></div><div class="job"></div><div class="found"></div></div>`);
     this.onsubmit = (event) => { event.preventDefault(); this.look(); };
     this.oninput = (event) => this.typed(event.target);
     this.onclick = (event) => event.target.closest("[data-do=apply]") && this.apply();
+    this.addEventListener("ft-job-done", (event) => this.done(event.detail));
     this.loop();
+    this.addressChanged();
+  }
+  addressChanged() {
+    const { tab, part, dataset, job } = address();
+    if (tab !== "data" || part !== "tag" || dataset !== this.name) return;
+    this.draw(".job", job ? html`<div class="card"><ft-job data-kind="jobs" data-id="${job}" data-title="Looking through the rows" data-stopped="Nothing was tagged."></ft-job></div>` : html``);
+  }
+  // What a job found, or did.
+  done({ status, result }) {
+    if (status !== "finished") return; // its notice stays
+    go({ job: null }, { replace: true });
+    if (!result.found) { this.tagged(result); return; }
+    this.take(result.rule);
+    this.showFound(result.found);
+  }
+  // The form as the rule says: after a reload it is known from the job only.
+  take(rule) {
+    Object.assign(this.choices, { by: rule.from_column ? "column" : "words", tag: rule.tag, value: rule.value ?? "", find: rule.find.join("\n"), pattern: rule.pattern, where: rule.where, column: rule.column ?? "", from_column: rule.from_column ?? "" });
+    if (this.columns) this.form();
   }
   // The tags that rows have: each value opens the rows that have it.
   show(info) {
@@ -68,8 +91,7 @@ class Tag extends Part {
     this.draw(".told", html``);
     try {
       const found = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/look`, rule);
-      this.draw(".found", this.found(found));
-      this.querySelector(".found").scrollIntoView({ block: "nearest" });
+      if (found.job) { this.draw(".found", html``); go({ job: found.job }); } else this.showFound(found);
     } catch (error) {
       this.draw(".found", html``);
       this.draw(".told", notice(error));
@@ -77,6 +99,10 @@ class Tag extends Part {
       clearTimeout(slow);
       this.querySelector(".busy").hidden = true;
     }
+  }
+  showFound(found) {
+    this.draw(".found", this.found(found));
+    this.querySelector(".found").scrollIntoView({ block: "nearest" });
   }
   found({ count, already, values, examples }) {
     const before = already ? html`<p class="soft">${rows(already)} ${already === 1 ? "has" : "have"} the tag already.</p>` : "";
@@ -90,15 +116,18 @@ class Tag extends Part {
     const button = this.querySelector("[data-do=apply]");
     button.disabled = true;
     try {
-      const { tagged, number: made } = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/apply`, this.rule);
+      const done = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/apply`, this.rule);
       this.draw(".found", html``);
-      this.draw(".told", html`<div class="notice" role="status"><strong>${rows(tagged)} tagged.</strong> The next frozen version has it. ${link("part=&side=changed", "See the rows")}</div>`);
-      toast(`${rows(tagged)} tagged.`, { run: () => this.undo(made) });
-      this.changed();
+      if (done.job) go({ job: done.job }); else this.tagged(done);
     } catch (error) {
       button.disabled = false;
       this.draw(".told", notice(error));
     }
+  }
+  tagged({ tagged, number: made }) {
+    this.draw(".told", html`<div class="notice" role="status"><strong>${rows(tagged)} tagged.</strong> The next frozen version has it. ${link("part=&side=changed", "See the rows")}</div>`);
+    toast(`${rows(tagged)} tagged.`, { run: () => this.undo(made) });
+    this.changed();
   }
   async undo(made) {
     try {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.reviewing.reviews import Change, Conflict, Reviews
 from studio.datasets.rows import Row
+from studio.datasets.splitting.grouping import Watch
 from studio.datasets.store import Dataset
 from studio.doctor import marks
 from studio.doctor.answers import without_echo
@@ -20,6 +21,7 @@ from studio.errors import BadInput, Refused
 from studio.settings.doctor import Mask
 
 FEW = 200  # rows that are looked up one by one; more are quicker found by reading all
+OFTEN = 2000  # rows between two words on how far it is
 Content = dict[str, Any]
 Pair = tuple[str, str | None]
 Mender = Callable[[Row], Content]
@@ -32,12 +34,15 @@ def fix(
     mask: Mask = "labels",
     tokenizer: ModelTokenizer | None = None,
     by: str = "",
+    watch: Watch = lambda *_: None,
 ) -> dict[str, Any]:
     """Fixes one finding as one batch of reviews, which one undo takes back.
 
     Args:
         mask: what stands for personal data.
         tokenizer: of the model whose marks were looked for.
+        watch: called now and then with rows done, rows in all, and what is being done; may raise to stop, and then
+            nothing was changed.
 
     Returns:
         `kind`, `number` of the batch, `rows` changed, `passed_over`: rows somebody changed since they were looked at.
@@ -60,7 +65,8 @@ def fix(
     pairs = report.row_ids(kind)
     seen = reviews.numbers_of(row for pair in pairs for row in pair if row)
     rows = Untouched(report, reviews).of(pairs)
-    deeds = list(_deeds(dataset, report, finding, reviews, rows, mask, tokenizer))
+    deeds = list(_deeds(dataset, report, finding, reviews, rows, mask, tokenizer, watch))
+    watch(len(deeds), len(deeds), "writing the changes down")
     number, deeds = _applied(reviews, deeds, pairs, seen, by, f"doctor: {kind}")
     report.note_fix(kind, number, len(deeds), deed=about.deed)
     return {"kind": kind, "number": number, "rows": len(deeds), "passed_over": finding["count"] - len(deeds)}
@@ -115,6 +121,7 @@ def _deeds(
     rows: list[str],
     mask: Mask,
     tokenizer: ModelTokenizer | None,
+    watch: Watch,
 ) -> Iterator[Content]:
     kind = finding["kind"]
     about = KINDS[kind]
@@ -124,7 +131,7 @@ def _deeds(
         yield from ({"type": "judge", "row": row, "status": "pending", "reason": about.title} for row in rows)
     else:
         mend = mender(dataset, report, finding, mask, tokenizer)
-        yield from (deed for row in current(dataset, reviews, rows) if (deed := _mended(row, mend)))
+        yield from (deed for row in current(dataset, reviews, rows, watch) if (deed := _mended(row, mend)))
 
 
 def _mended(row: Row, mend: Mender) -> Content | None:
@@ -179,14 +186,19 @@ def unechoed(row: Row) -> Content:
     return content
 
 
-def current(dataset: Dataset, reviews: Reviews, rows: Collection[str]) -> Iterator[Row]:
+def current(dataset: Dataset, reviews: Reviews, rows: Collection[str], watch: Watch) -> Iterator[Row]:
     """Rows by their ids as they shall be, in the version's order."""
     pending = reviews.pending()
-    wanted = set(rows)
-    found: Iterable[Row] = (
-        dataset.find(None, list(rows)).values()
-        if len(rows) <= FEW
-        else (row for row in dataset.rows(None) if row.row_id in wanted)
-    )
+    found = dataset.find(None, list(rows)).values() if len(rows) <= FEW else _sought(dataset, set(rows), watch)
     for row in found:
         yield pending.get(row.row_id, Change(row.row_id, 0)).applied(row)
+
+
+def _sought(dataset: Dataset, wanted: set[str], watch: Watch) -> Iterator[Row]:
+    """These rows, found by reading all."""
+    total = int(dataset.version_info()["rows"])
+    for number, row in enumerate(dataset.rows(None)):
+        if number % OFTEN == 0:
+            watch(number, total, "reading rows")
+        if row.row_id in wanted:
+            yield row

@@ -2,7 +2,8 @@
 
     findings.json      the findings in words with their examples, what was looked at and when
     findings.parquet   kind, row_id, other_id: which rows each finding has
-    fixes.jsonl        which findings were fixed, and the number of the batch of reviews that did it
+    fixes.jsonl        which findings were fixed, and the number of the batch of reviews that did it; which job did it,
+                       where it took one
 
 and in the dataset's folder
 
@@ -96,6 +97,16 @@ class Report:
     def fixes(self) -> list[dict[str, Any]]:
         """Every fix that was made from this report, also those that were taken back."""
         return [line for line in logs.read(self.folder / FIXES)[0] if line["type"] == "fix"]
+
+    def note_job(self, job: str) -> None:
+        """Keeps which job fixes one of the findings."""
+        with logs.Log(self.folder / FIXES) as log:
+            log.append("job", job=job)
+
+    def last_job(self) -> str | None:
+        """The job that was the last to fix one of the findings."""
+        jobs = [str(line["job"]) for line in logs.read(self.folder / FIXES)[0] if line["type"] == "job"]
+        return jobs[-1] if jobs else None
 
     def fixed(self, reviews: Reviews) -> dict[str, dict[str, Any]]:
         """Of each kind the last fix that stands; `last` says whether the next undo would take it back, `frozen` whether

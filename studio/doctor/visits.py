@@ -8,6 +8,7 @@ from typing import Any
 from studio import events
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
 from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.splitting.grouping import Watch
 from studio.datasets.store import Dataset
 from studio.doctor import remedies, reports
 from studio.doctor.kinds import SEVERITIES
@@ -20,6 +21,7 @@ from studio.settings.doctor import DoctorSettings, Mask
 from studio.workspace import Workspace
 
 LIVE = ("running", "stopping", "queued")
+FIX = "fix_finding"
 
 
 def create(workspace: Workspace, given: dict[str, Any]) -> Path:
@@ -53,13 +55,18 @@ def _alive(job: Path) -> bool:
     return job_folder.status(job) in LIVE
 
 
+def model_of(workspace: Workspace, settings: DoctorSettings) -> str | None:
+    """The model that was chosen, else the starter or any other; None when there is none."""
+    if settings.model is not None:
+        return settings.model
+    names = workspace.names("models")
+    usable = [one for one in names if (workspace.models / one / "tokenizer.json").is_file()]
+    return next(iter(sorted(usable, key=lambda one: (one != "starter", one))), None)
+
+
 def tokenizer_of(workspace: Workspace, settings: DoctorSettings) -> ModelTokenizer | None:
-    """The tokenizer of the model that was chosen, else of the starter or any other; None when there is no model."""
-    name = settings.model
-    if name is None:
-        names = workspace.names("models")
-        usable = [one for one in names if (workspace.models / one / "tokenizer.json").is_file()]
-        name = next(iter(sorted(usable, key=lambda one: (one != "starter", one))), None)
+    """The tokenizer of that model; None when there is no model."""
+    name = model_of(workspace, settings)
     return load_tokenizer(workspace.folder("models", name), settings.template) if name else None
 
 
@@ -74,7 +81,8 @@ def open_visit(workspace: Workspace, job: str) -> Path:
 def told(workspace: Workspace, job: str) -> dict[str, Any]:
     """A visit for the page: its status, its settings, and when it came to its end its report as it stands now.
 
-    Each finding has `fixed`, the fix that stands, and `ignored`; `stale` says why it is to be looked at again.
+    Each finding has `fixed`, the fix that stands, and `ignored`; `stale` says why it is to be looked at again, and
+    `fixing` names the job that fixes one of them right now.
     """
     folder = open_visit(workspace, job)
     settings = job_folder.read_settings(folder)
@@ -98,16 +106,47 @@ def told(workspace: Workspace, job: str) -> dict[str, Any]:
             "notes": report.notes,
             "stale": report.stale(dataset, reviews),
             "outdated": dataset.latest != report.version,
+            "fixing": fixing(workspace, report),
             "severities": list(SEVERITIES),
             "findings": findings,
         }
     }
 
 
-def fix(workspace: Workspace, job: str, kind: str, mask: Mask = "labels", by: str = "") -> dict[str, Any]:
+def start_fix(workspace: Workspace, job: str, kind: str, mask: Mask = "labels") -> Path:
+    """Begins a job that fixes one finding of a visit, as large datasets need it; returns its folder.
+
+    Raises:
+        NotFound: nothing of this kind was found.
+        Busy: another finding of the visit is being fixed.
+    """
+    report = Report.read(open_visit(workspace, job))
+    report.finding(kind)
+    if at_work := fixing(workspace, report):
+        raise Busy("Another finding is being fixed.", f"{at_work} is at work.", "Wait for it, or stop it.")
+    folder = job_folder.create(workspace, FIX, {"visit": job, "finding": kind, "mask": mask}, report.dataset)
+    report.note_job(folder.name)
+    local.start(folder)
+    return folder
+
+
+def fixing(workspace: Workspace, report: Report) -> str | None:
+    """The job that fixes a finding of a report right now."""
+    job = report.last_job()
+    return job if job and (workspace.jobs / job).is_dir() and _alive(workspace.jobs / job) else None
+
+
+def fix(
+    workspace: Workspace,
+    job: str,
+    kind: str,
+    mask: Mask = "labels",
+    by: str = "",
+    watch: Watch = lambda *_: None,
+) -> dict[str, Any]:
     """Fixes one finding of a visit; see `remedies.fix`."""
     folder = open_visit(workspace, job)
     report = Report.read(folder)
     given = {key: value for key, value in job_folder.read_settings(folder).items() if key != "job"}
     tokenizer = tokenizer_of(workspace, check(DoctorSettings, given)) if kind == "special_tokens" else None
-    return remedies.fix(Dataset.open(workspace, report.dataset), report, kind, mask, tokenizer, by)
+    return remedies.fix(Dataset.open(workspace, report.dataset), report, kind, mask, tokenizer, by, watch)

@@ -146,3 +146,8 @@ class MixSettings(Settings):
     def ingredients(self) -> list[Part]:
         """The parts, read; without the general one."""
         return [read_part(text) for text in self.parts]
+
+    def datasets(self) -> list[str]:
+        """The names of all datasets that are mixed."""
+        parts = [*self.ingredients(), *([read_part(self.general)] if self.general else [])]
+        return list(dict.fromkeys(part.dataset for part in parts))

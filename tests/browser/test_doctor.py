@@ -13,6 +13,9 @@ from playwright.sync_api import Page, expect
 from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
+from studio.doctor import visits
+from studio.doctor.kinds import FAMILIES
+from studio.jobs import follow
 from studio.settings.importing import ImportSettings
 from tests.studio.doctor.planted import grow
 
@@ -123,3 +126,19 @@ def test_it_is_accessible(studio, open_page, tmp_path, dark):
     found = page.evaluate("axe.run('ft-doctor', { resultTypes: ['violations'] }).then((found) => found.violations)")
     assert not [one["help"] for one in found if one["impact"] in ("serious", "critical")]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_fix_of_a_large_dataset_is_a_job_that_a_reload_still_shows(studio, page, tmp_path):
+    rows = [talk(f"Who is number {n}?", f"Ask ann{n}@firma.de.") for n in range(20_000)]
+    dataset = put(studio, tmp_path, "large", rows)
+    others = [family for family in FAMILIES if family != "personal"]
+    visit = visits.create(studio.workspace, {"dataset": "large", "leave_out": others})
+    follow.start_and_follow(studio.workspace, visit)
+    studio.open(page, tab="data", dataset="large", part="doctor")
+    emails = finding(page, "emails")
+    emails.get_by_role("button", name="Mask in 20,000 rows").click()
+    expect(page.locator(".dr-fixing")).to_contain_text("Fixing the rows")
+    page.reload()
+    expect(emails).to_contain_text("Fixed: 20,000 rows")
+    expect(page.locator(".dr-fixing")).to_be_empty()
+    assert len(Reviews(dataset).pending()) == 20_000

@@ -162,3 +162,32 @@ def test_a_mixture_is_shown_then_made(studio, page, page_faults):
     expect(page.get_by_role("heading", name="both", exact=True)).to_be_visible()
     page.get_by_role("link", name="Mix", exact=True).click()
     expect(page.get_by_label("Weight of part 1")).to_have_value("2")
+
+
+def test_in_large_datasets_rules_and_recipes_are_worked_out_by_jobs(studio, page):
+    make_set(
+        studio.workspace, "large", (talk(f"Call {n} about a {'refund' if n % 4 else 'lamp'}") for n in range(20_000))
+    )
+    studio.open(page, tab="data", dataset="large", part="tag")
+    page.get_by_label("Tag", exact=True).fill("task")
+    page.get_by_label("Value", exact=True).fill("money")
+    page.get_by_label("Words, one a line").fill("refund")
+    page.get_by_role("button", name="Show the rows").click()
+    page.wait_for_url(re.compile("job="))
+    page.reload()  # the job goes on, and knows the rule
+    found = page.get_by_role("region", name="What would be tagged")
+    expect(found).to_contain_text("15,000 rows would be tagged")
+    expect(page.get_by_label("Words, one a line")).to_have_value("refund")
+    found.get_by_role("button", name="Tag 15,000 rows").click()
+    expect(page.locator(".tg > .told")).to_contain_text("15,000 rows tagged.")
+    assert len(Reviews(Dataset.open(studio.workspace, "large")).pending()) == 15_000
+    page.locator(".ft-toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".tg > .told")).to_be_empty()
+
+    studio.open(page, tab="data", mix="1")
+    page.get_by_label("Part 1", exact=True).select_option("large")
+    expect(page.get_by_role("region", name="What comes of it")).to_contain_text("These parts have 20,000 rows")
+    page.get_by_role("button", name="Count rows and tokens").click()
+    found = page.get_by_role("region", name="What comes of it")
+    expect(found.locator("tbody tr").first).to_contain_text("once")
+    expect(found.locator("tfoot")).to_contain_text("20,000")

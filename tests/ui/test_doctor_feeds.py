@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.responses import JSONResponse
 
+from studio.datasets.browsing import index
 from studio.datasets.importing.steps import import_file
 from studio.datasets.names import rename
 from studio.datasets.reviewing.reviews import Reviews
@@ -16,6 +17,7 @@ from studio.datasets.store import Dataset
 from studio.doctor.reports import Report
 from studio.errors import StudioError
 from studio.jobs import follow, local
+from studio.logs import Log
 from studio.settings.importing import ImportSettings
 from ui import doctor_feeds
 from ui.telling import words
@@ -79,6 +81,27 @@ def test_fix_undo_ignore_and_what_is_no_deed(page, job, mails):
     assert tell("ignore").json()["visit"]["report"]["findings"][0]["ignored"]
     assert not tell("heed").json()["visit"]["report"]["findings"][0]["ignored"]
     assert tell("sing").status_code == 409
+
+
+def test_a_finding_of_a_large_dataset_is_fixed_by_a_job(page, job, mails, workspace, monkeypatch):
+    monkeypatch.setattr(index, "LARGE", 25)
+    started = page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails"}).json()
+    fixing = started["done"]["job"]
+    assert follow.follow(workspace, workspace.jobs / fixing).result["rows"] == 25
+    visit = page.get(f"/studio/doctor/{job}").json()["visit"]
+    assert visit["report"]["findings"][0]["fixed"]["rows"] == 25 and visit["report"]["fixing"] is None
+    assert len(Reviews(mails).pending()) == 25
+
+
+def test_while_a_job_fixes_one_finding_it_is_shown_and_no_other_is_started(page, job, workspace, monkeypatch):
+    monkeypatch.setattr(index, "LARGE", 25)
+    monkeypatch.setattr(local, "start", lambda folder: None)  # it waits, as for a worker that is slow to start
+    fixing = page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails"}).json()["done"]["job"]
+    assert page.get(f"/studio/doctor/{job}").json()["visit"]["report"]["fixing"] == fixing
+    assert "at work" in page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails"}).json()["error"]["why"]
+    with Log(workspace.jobs / fixing / "events.jsonl") as log:
+        log.append("stopped")
+    assert page.get(f"/studio/doctor/{job}").json()["visit"]["report"]["fixing"] is None
 
 
 def test_an_undo_takes_back_the_fix_and_not_what_came_a_moment_later(page, job, mails, monkeypatch):

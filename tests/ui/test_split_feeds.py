@@ -6,11 +6,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from studio.datasets.browsing import index
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting import plans
 from studio.datasets.store import Dataset
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
+from studio.jobs import follow
 from studio.settings.splitting import SplitSettings
 from tests.sets import make_set
 from tests.studio.datasets.splitting.test_grouping import talk
@@ -74,3 +76,28 @@ def test_a_recipe_is_looked_at_and_what_is_wrong_with_it_is_said(page):
     wrong = page.post("/studio/mixes/look", json={"name": "m", "parts": ["nobody"]}).json()
     assert "no dataset" in wrong["error"]["what"]
     assert page.get("/studio/mixes/letters").status_code == 409
+
+
+def test_work_on_all_rows_of_a_large_dataset_is_done_by_jobs_and_gives_the_same(page, workspace, monkeypatch):
+    def worked(path, **body):
+        job = page.post(path, json=body).json()["job"]
+        state = follow.follow(workspace, workspace.jobs / job)
+        assert state.phase == "finished", state.error
+        return state.result
+
+    rule = {"tag": "who", "from_column": "patient"}
+    recipe = {"name": "m", "parts": ["letters=2"], "by": "weights"}
+    small = [page.post(f"/studio/{path}/look", json=body).json() for path, body in (
+        ("datasets-tags/letters", rule), ("mixes", recipe),
+    )]  # fmt: skip
+    monkeypatch.setattr(index, "LARGE", 12)
+    looked = worked("/studio/datasets-tags/letters/look", **rule)
+    assert looked["found"] == small[0] and looked["rule"]["from_column"] == "patient"
+    assert Reviews(Dataset.open(workspace, "letters")).pending() == {}
+    assert page.post("/studio/mixes/look", json=recipe).json() == {"large": 12}
+    assert worked("/studio/mixes/look", **recipe, patient=True)["found"] == small[1]
+    done = worked("/studio/datasets-tags/letters/apply", **rule)
+    assert (done["tagged"], done["number"]) == (12, 1)
+    assert {change.tags["who"] for change in Reviews(Dataset.open(workspace, "letters")).pending().values()} == {
+        "P0", "P1", "P2",
+    }  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 from studio.batches.encode import whole_rows
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
 from studio.datasets.additions import PARENTS
+from studio.datasets.splitting.grouping import Watch
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, Refused, StudioError
@@ -80,8 +81,11 @@ class Share:
         return {row: count for row, count in found.items() if count}
 
 
-def take_stock(workspace: Workspace, settings: MixSettings) -> list[Stock]:
+def take_stock(workspace: Workspace, settings: MixSettings, watch: Watch = lambda *_: None) -> list[Stock]:
     """What there is of each part, the general one last.
+
+    Args:
+        watch: called before each part with parts done, parts in all, and what is being done; may raise to stop.
 
     Raises:
         NotFound: there is no such dataset or version.
@@ -91,7 +95,8 @@ def take_stock(workspace: Workspace, settings: MixSettings) -> list[Stock]:
     if settings.general:
         parts.append((read_part(settings.general), True))
     stocks, sums = [], []
-    for part, general in parts:
+    for place, (part, general) in enumerate(parts):
+        watch(place, len(parts), f"reading “{part.dataset}”")
         dataset = Dataset.open(workspace, part.dataset)
         version = part.version or dataset.latest
         found = _rows_of(dataset, version, part)
@@ -233,24 +238,28 @@ def preview(shares: Sequence[Share]) -> dict[str, Any]:
     return {"parts": parts, "counts": counts, "rows": sum(counts.values())}
 
 
-def look(workspace: Workspace, settings: MixSettings, model: str | None = None) -> dict[str, Any]:
+def look(
+    workspace: Workspace, settings: MixSettings, model: str | None = None, watch: Watch = lambda *_: None
+) -> dict[str, Any]:
     """What would come of a recipe, with tokens; nothing is made.
 
     Args:
         model: in whose tokens; the first of the workspace when none is named, and no tokens when there is none.
+        watch: as of `take_stock`.
 
     Returns:
         `preview`'s fields; with a model its name, and of each part, and in all, about how many `tokens` there are to
         train on.
     """
-    shares = blend(take_stock(workspace, settings), settings)
+    shares = blend(take_stock(workspace, settings, watch), settings)
     told = preview(shares)
     there = [name for name in workspace.names("models") if (workspace.models / name / "tokenizer.json").is_file()]
     name = model or next(iter(there), None)
     if name is None:
         return told | {"model": None}
     tokenizer = load_tokenizer(workspace.folder("models", name))
-    for part, share in zip(told["parts"], shares, strict=True):
+    for place, (part, share) in enumerate(zip(told["parts"], shares, strict=True)):
+        watch(place, len(shares), f"counting tokens of “{part['dataset']}”")
         part["tokens"] = round(share.rows * _tokens_a_row(share.stock, tokenizer))
     return told | {"model": name, "tokens": sum(part["tokens"] for part in told["parts"])}
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from studio.datasets.additions import SYNTHETIC
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row
-from studio.datasets.splitting.grouping import current_rows, value_of
+from studio.datasets.splitting.grouping import Watch, current_rows, value_of
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, Refused
 from studio.settings.tagging import LONGEST, TagSettings
@@ -63,28 +63,32 @@ class Hits:
         }
 
 
-def look(dataset: Dataset, settings: TagSettings) -> Hits:
+def look(dataset: Dataset, settings: TagSettings, watch: Watch = lambda *_: None) -> Hits:
     """The rows that a rule would tag, with pending changes made.
+
+    Args:
+        watch: called now and then with rows done, rows in all, and what is being done; may raise to stop.
 
     Raises:
         BadInput: a pattern that can't be read, a column that no row has, or one with too many values for a tag.
     """
     hits = Hits()
+    read = _watched(dataset, watch)
     if settings.rows:
         wanted = set(settings.rows)
-        for row in current_rows(dataset):
+        for row in read:
             if row.row_id in wanted:
                 hits.take(row, settings.tag, settings.value or "", _text(row, settings), None)
         return hits
     if settings.from_column:
-        for row in current_rows(dataset):
+        for row in read:
             if value := value_of(row, settings.from_column):
                 hits.take(row, settings.tag, value[:LONGEST], f"{settings.from_column}: {value}", None)
         _check_values(hits, settings.from_column)
         return hits
     words = None if settings.pattern else _words(settings.find)
     matches = _patterns(settings.find) if words is None else _searcher(words)
-    for rows in _batches(current_rows(dataset)):
+    for rows in _batches(read):
         texts = [_text(row, settings) for row in rows]
         for row, text, found in zip(rows, texts, matches(texts), strict=True):
             if found:
@@ -178,6 +182,14 @@ def _patterns(patterns: list[str]) -> Finder:
             field="find",
         ) from None
     return find
+
+
+def _watched(dataset: Dataset, watch: Watch) -> Iterator[Row]:
+    total = int(dataset.version_info()["rows"])
+    for number, row in enumerate(current_rows(dataset)):
+        if number % BATCH == 0:
+            watch(number, total, "reading rows")
+        yield row
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

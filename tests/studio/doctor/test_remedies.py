@@ -177,3 +177,19 @@ def test_rows_in_tokens(make, tiny):
     notes = examine(dataset).notes
     assert notes == ["No model is here yet, so rows were not measured in tokens."]
     assert examine(dataset, leave_out=["tokens", "copies", "amount"]).notes == []
+
+
+@pytest.mark.parametrize("when", ["reading rows", "writing the changes down"])
+def test_a_fix_that_is_stopped_changes_nothing(visited, monkeypatch, when):
+    class Stopped(Exception):
+        pass
+
+    def watch(done: int, total: int, what: str) -> None:
+        if what == when:
+            raise Stopped
+
+    dataset, report = visited
+    monkeypatch.setattr(remedies, "FEW", 0)  # rows are read one after the other, as where many are meant
+    with pytest.raises(Stopped):
+        remedies.fix(dataset, report, "emails", watch=watch)
+    assert Reviews(dataset).pending() == {} and report.fixes() == []
