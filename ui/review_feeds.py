@@ -4,6 +4,7 @@ GET  /studio/datasets-review/NAME               guidelines, counts, reviewers, w
                                                 review's number, the rows that changed since
 GET  /studio/datasets-review/NAME/rows          the next rows of an order: show= order= run= source= stamp= from= limit=
 GET  /studio/datasets-review/NAME/rows/ROW      one row
+GET  /studio/datasets-review/NAME/rows/ROW/question?run=   what it asks the model of a run
 GET  /studio/datasets-review/NAME/alike         rows like one row (row=), or that hold some words (find=)
 GET  /studio/datasets-review/NAME/judgements.jsonl   everything reviewers said, to take away
 GET  /studio/datasets-review/NAME/last          the reviewer's last judgement that stands, to be taken back
@@ -101,6 +102,15 @@ def router(workspace: Workspace) -> APIRouter:
     def one_row(name: str, row_id: str, asked: Annotated[Asked, Depends()]) -> Words:
         return _card(_queue(workspace, name).card(asked.ask(), row_id))
 
+    @api.get("/{name}/rows/{row_id}/question")
+    def question(name: str, row_id: str, run: str, asked: Annotated[Asked, Depends()]) -> Words:
+        from studio import runs
+        from studio.heldout import asked_of
+
+        row = _queue(workspace, name).card(asked.ask(), row_id).row
+        found = asked_of(workspace, runs.open_run(workspace, run), row)
+        return {"messages": found and found.messages, "tools": found and found.tools}
+
     @api.get("/{name}/alike")
     def alike(name: str, asked: Annotated[Asked, Depends()], row: str = "", find: str = "") -> Words:
         from studio.datasets.browsing.similar import similar
@@ -188,13 +198,21 @@ def _judged(queue: Queue, eye: Eye, item: Words) -> Words:
 
 
 def _card(card: Card) -> Words:
+    from studio.datasets.spans import MARKED, spans_of
+
+    spans = spans_of(card.row)
     return {
         "id": card.row.row_id,
         "place": card.place,
         "status": card.status,
         "seen": card.seen,
         "row": row_pictures.picture(card.row, card.change if card.change.number else None),
-        "extra": {name: row_pictures.cut(str(value), 400) for name, value in card.row.extra.items()},
+        "marked": spans,
+        "extra": {
+            name: row_pictures.cut(str(value), 400)
+            for name, value in card.row.extra.items()
+            if not (spans and name == MARKED)
+        },
         "judgement": card.judgement and _told(card.judgement, card.row),
         "history": [_told(deed, card.row) for deed in card.history],
         "suggestion": card.suggestion,

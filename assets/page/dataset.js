@@ -8,7 +8,7 @@ import { OUT, at, link } from "./dataset-links.js";
 import { PARTS } from "./parts.js";
 import { toast } from "./toast.js";
 
-const DONE = { edited: "edited", excluded: "left out", moved: "moved", tagged: "tagged", added: "added", orphaned: "left out as written after a held-out row" };
+const DONE = { edited: "edited", excluded: "left out", moved: "moved", tagged: "tagged", marked: "with words marked", added: "added", orphaned: "left out as written after a held-out row" };
 const made = (version) => Object.entries(DONE).filter(([key]) => version[key]).map(([key, words]) => `${number(version[key])} ${words}`).join(", ") || "nothing changed";
 
 class Dataset extends Part {

@@ -18,10 +18,10 @@ export class Form {
   // What the last judgement says, where it is the reviewer's to go on with.
   standing() {
     const last = this.card.judgement;
-    if (!last || last.status === "pending") return {};
+    if (!last || last.status === "pending") return { spans: structuredClone(this.card.marked) };
     const choice = last.choice === "tie" ? "tie" : last.choice ? (last.status === "discarded" ? last.choice : "chosen") : null;
     const tags = last.status === "draft" ? last.tags ?? {} : {};
-    return { label: last.label ?? null, choice, ratings: { ...last.ratings }, spans: structuredClone(last.spans ?? []), note: last.note ?? "", tags };
+    return { label: last.label ?? null, choice, ratings: { ...last.ratings }, spans: structuredClone(last.spans ?? this.card.marked), note: last.note ?? "", tags };
   }
   // Labels go into the form at once; an answer stands beside the row until it is taken.
   suggest() {
@@ -87,7 +87,7 @@ export class Form {
     if (choice) item.choice = choice;
     if (Object.keys(ratings).length) item.ratings = ratings;
     if (Object.keys(tags).length) item.tags = tags;
-    if (spans.length) item.spans = spans;
+    if (spans.length || this.standing().spans.length) item.spans = spans; // none any more, where there were some
     if (note.trim()) item.note = note.trim();
     return item;
   }

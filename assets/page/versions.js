@@ -8,7 +8,7 @@ import { differences, marked } from "./differences.js";
 import { toast } from "./toast.js";
 import { SIDES, chips, rowBody } from "./turns.js";
 
-const DONE = [["edited", "edited"], ["excluded", "left out"], ["moved", "moved"], ["tagged", "tagged"], ["added", "added"], ["orphaned", "left out as written after a held-out row"]];
+const DONE = [["edited", "edited"], ["excluded", "left out"], ["moved", "moved"], ["tagged", "tagged"], ["marked", "with words marked"], ["added", "added"], ["orphaned", "left out as written after a held-out row"]];
 const WHATS = { changed: "Changed", added: "Added", removed: "Gone" };
 const FIELDS = { messages: "the turns", chosen: "the better answer", rejected: "the worse answer", label: "the label", text: "the text", split: "its side", tags: "its tags", tools: "its tools", kind: "its kind" };
 const FORMS = [["messages", "JSONL, OpenAI messages"], ["alpaca", "JSONL, Alpaca"], ["sharegpt", "JSONL, ShareGPT"], ["csv", "CSV, for a spreadsheet"], ["parquet", "Parquet, as stored"]];

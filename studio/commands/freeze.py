@@ -15,6 +15,7 @@ TOLD = {
     "excluded": "left out",
     "moved": "moved to another side",
     "tagged": "tagged",
+    "marked": "with words marked",
     "added": "added",
     "orphaned": "written by a model after a row that is held out now, and so left out",
 }

@@ -59,6 +59,7 @@ class Said(Strict):
     Args:
         choice: which of two answers is the better one.
         tags: tag → text, None for one that is taken away.
+        spans: the words that are marked now; left out, those stay that were.
     """
 
     status: Literal["pending", "draft", "accepted", "discarded"]
@@ -207,7 +208,12 @@ def _needs_row(queue: Queue, eye: Eye, judgement: Judgement, row_id: str) -> boo
     """Whether it changes what the row says, or takes up the edits of a draft."""
     last = last_judgement(queue.deeds(row_id, eye)) or {}
     drafted = last.get("status") == DRAFT and last.get("content")
-    return bool(drafted or judgement.texts or judgement.spans or judgement.label or judgement.choice)
+    return bool(drafted or judgement.texts or _says_spans(judgement) or judgement.label or judgement.choice)
+
+
+def _says_spans(judgement: Judgement) -> bool:
+    """Whether it says which words are marked; an empty list takes off those there were."""
+    return "spans" in judgement.model_fields_set
 
 
 def _judge(queue: Queue, eye: Eye, judgement: Judgement, row_id: str, row: Row | None) -> Line:
@@ -254,7 +260,7 @@ def _content(queue: Queue, eye: Eye, judgement: Judgement, row: Row) -> Line:
             raise BadInput("This row has no two answers.", "So neither can be the better one.", "Reload the page.")
         if judgement.choice == "rejected":
             content["chosen"], content["rejected"] = content["rejected"], content["chosen"]
-    if judgement.spans:
+    if _says_spans(judgement):
         made["spans"] = [_span(content, span) for span in judgement.spans]
     same = all(getattr(row, name) == value for name, value in content.items())
     return made | {"content": None if same else content}

@@ -8,7 +8,7 @@ reviews.jsonl, read by log.py; each line has its number, from 1, and may say who
     move      the row's side: {split}
     tag       {tags: {name: text, or null to take it away}}
     judge     {status: pending | draft | accepted | discarded, …}: a decision of the review queue; a discarded row is
-              left out, the content of an accepted one holds, that of a draft does not yet
+              left out, the content and the marked words of an accepted one hold, those of a draft do not yet
     batch     many of these at once: {deeds, why}
     undo      the line `of` that number counts no more (with `only`: for that row)
 
@@ -29,6 +29,7 @@ from studio import logs
 from studio.datasets.additions import SYNTHETIC, Additions
 from studio.datasets.reviewing.log import ReviewLog, review_log
 from studio.datasets.rows import Row
+from studio.datasets.spans import Span, marked
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset, read_info
 from studio.errors import BadInput, Refused
@@ -63,6 +64,7 @@ class Change:
         excluded: the row is left out.
         split: the side it moves to.
         tags: tags it gets, None for one that is taken away.
+        spans: the words that are marked in it (spans.py), None where that stays as it is.
     """
 
     row_id: str
@@ -71,6 +73,7 @@ class Change:
     excluded: bool = False
     split: str | None = None
     tags: dict[str, str | None] = field(default_factory=dict)
+    spans: list[Span] | None = None
 
     def applied(self, row: Row) -> Row:
         """The row as it shall be."""
@@ -79,7 +82,8 @@ class Change:
             changed["split"] = self.split
         if self.tags:
             changed["tags"] = {name: text for name, text in (row.tags | self.tags).items() if text is not None}
-        return replace(row, **changed) if changed else row
+        made = replace(row, **changed) if changed else row
+        return marked(made, self.spans) if self.spans is not None or self.content else made
 
     def with_deed(self, deed: Line) -> Change:
         """The change after one more review."""
@@ -93,8 +97,8 @@ class Change:
                 return replace(change, tags=self.tags | deed["tags"])
             case "judge":
                 change = replace(change, excluded=deed["status"] == "discarded")
-                holds = deed["status"] == "accepted" and "content" in deed
-                return replace(change, content=deed["content"]) if holds else change
+                held = ("content", "spans") if deed["status"] == "accepted" else ()
+                return replace(change, **{name: deed[name] for name in held if name in deed})
         return replace(change, excluded=deed["type"] == "exclude")
 
 
@@ -302,7 +306,8 @@ class Reviews:
             for deed in deeds:
                 if deed["number"] > known:
                     made = made.with_deed(deed)
-            return made if made.content or made.excluded or made.split or made.tags else None
+            changed = made.content or made.excluded or made.split or made.tags or made.spans is not None
+            return made if changed else None
 
         return self.log().fold(("changes", known), change)
 

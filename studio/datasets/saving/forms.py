@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from studio.datasets.rows import Row, Turn
+from studio.datasets.spans import MARKED, spans_of
 
 Record = dict[str, Any]
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
@@ -20,7 +21,8 @@ class Unfit(Exception):
 
 
 def messages(row: Row) -> Record:
-    """OpenAI's form: `messages` (and `chosen`, `rejected` or `label`), or `text`; with `tools` where there are some."""
+    """OpenAI's form: `messages` (and `chosen`, `rejected` or `label`), or `text`; with `tools`, and `marked` words
+    (spans.py), where there are some."""
     made: Record
     if row.kind == "text":
         made = {"text": row.text}
@@ -32,6 +34,8 @@ def messages(row: Row) -> Record:
         made = {"messages": row.conversation()}
     if row.tools:
         made["tools"] = row.tools
+    if spans := spans_of(row):
+        made[MARKED] = spans
     return made
 
 

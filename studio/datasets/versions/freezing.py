@@ -41,6 +41,7 @@ class Frozen:
     excluded: int = 0
     moved: int = 0
     tagged: int = 0
+    marked: int = 0
     added: int = 0
     orphaned: int = 0  # written by a model after a row that is held out now: left out
 
@@ -51,6 +52,7 @@ class Frozen:
             self.edited += bool(change.content)
             self.moved += bool(change.split)
             self.tagged += bool(change.tags)
+            self.marked += change.spans is not None
 
 
 def freeze(

@@ -15,6 +15,7 @@ from studio.datasets.reviewing.judging import judge, read, take_back
 from studio.datasets.reviewing.queue import Ask, Queue
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row
+from studio.datasets.saving import downloads
 from studio.datasets.store import Dataset
 from studio.datasets.versions.freezing import freeze
 from studio.errors import BadInput, NotFound, Refused
@@ -108,6 +109,45 @@ def test_spans_keep_their_words_and_must_lie_in_the_text(made):
     assert [each["text"] for each in card(queue, ANN, a).judgement["spans"]] == ["Anna"]
     with pytest.raises(BadInput, match="outside"):
         say(queue, ANN, queue.ids[1], spans=[span | {"end": 99}])
+
+
+def test_a_version_and_its_export_have_the_marked_words(made, workspace, tmp_path):
+    queue = made("chats")
+    a, b, c, d = queue.ids[:4]
+    span = {"of": "messages", "at": 0, "start": 9, "end": 13, "label": "Person"}
+    for row in (a, b, c):
+        say(queue, ANN, row, spans=[span])
+    say(queue, ANN, d, "draft", spans=[span])
+    edited = [{"of": "messages", "at": 0, "text": "Where is 🙂 Bob?"}]
+    say(queue, ANN, b, texts=edited, spans=[span | {"start": 11, "end": 14}])
+    Reviews(queue.dataset).edit(c, [{"of": "messages", "at": 0, "text": "Where is Hanna?"}])
+    rows = frozen(queue)
+    anna = [{**span, "text": "Anna"}]
+    assert rows[a].extra["marked"] == anna
+    assert rows[b].extra["marked"] == [{**span, "start": 11, "end": 14, "text": "Bob"}]
+    assert [name for name in (c, d) if "marked" in rows[name].extra] == []  # other words stand there; only a draft
+    info = Dataset.open(workspace, "chats").version_info()
+    assert (info["marked"], info["edited"]) == (3, 2)
+
+    out = tmp_path / "out.jsonl"
+    out.write_bytes(b"".join(downloads.jsonl(Dataset.open(workspace, "chats"))))
+    import_file(workspace, ImportSettings(source=str(out), name="again", split="train=1"))
+    assert next(Dataset.open(workspace, "again").rows()).extra["marked"] == anna
+    again = Queue(workspace, "again")
+    say(again, ANN, again.ids[0])  # accepted, and nothing said of marks
+    say(again, ANN, again.ids[1], spans=[])  # taken off
+    after = frozen(again)
+    assert after[again.ids[0]].extra["marked"] == anna and "marked" not in after[again.ids[1]].extra
+
+
+def test_a_column_of_the_file_by_that_name_is_left_alone(made, workspace, tmp_path):
+    source = tmp_path / "own.jsonl"
+    source.write_text(json.dumps({"prompt": "Where?", "completion": "Here.", "marked": [1, "x"]}))
+    import_file(workspace, ImportSettings(source=str(source), name="own", split="train=1"))
+    queue = Queue(workspace, "own")
+    say(queue, ANN, queue.ids[0], texts=[{"of": "messages", "at": 1, "text": "There."}])
+    row = frozen(queue)[queue.ids[0]]
+    assert row.extra["marked"] == [1, "x"] and row.messages[1]["content"] == "There."
 
 
 def test_the_same_key_counts_once_and_one_undo_takes_a_batch_back(made):

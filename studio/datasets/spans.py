@@ -1,0 +1,51 @@
+"""Words that reviewers marked in a row as names, places or whatever the guidelines list, as a version keeps them.
+
+In `extra["marked"]` stands a list of
+
+    {"of": "messages", "at": 1, "start": 0, "end": 4, "label": "Person", "text": "Anna"}
+
+`of` is messages, chosen, rejected or text, `at` the turn's place there, from 0 (null for text); `start` and `end` count
+its characters (Unicode's code points), `end` being the first one behind the marked ones, which `text` repeats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from studio.datasets.rows import Row
+
+MARKED = "marked"
+Span = dict[str, Any]
+
+
+def marked(row: Row, spans: list[Span] | None) -> Row:
+    """The row with these words marked; None keeps the marks it has. Marks whose words are no longer there go."""
+    held = row.extra.get(MARKED)
+    if spans is None and not _are_spans(held):
+        return row
+    standing = [span for span in (spans_of(row) if spans is None else spans) if _stands(row, span)]
+    if standing == (held or []):
+        return row
+    extra = {name: value for name, value in row.extra.items() if name != MARKED}
+    return replace(row, extra=extra | ({MARKED: standing} if standing else {}))
+
+
+def spans_of(row: Row) -> list[Span]:
+    """The marks of a row; none where a file had something else under that name."""
+    held = row.extra.get(MARKED)
+    return held if isinstance(held, list) and _are_spans(held) else []
+
+
+def _are_spans(held: Any) -> bool:
+    wanted = {"of", "at", "start", "end", "label", "text"}
+    return isinstance(held, list) and all(isinstance(span, dict) and wanted <= set(span) for span in held)
+
+
+def _stands(row: Row, span: Span) -> bool:
+    """Whether the marked words are where the mark says."""
+    content = getattr(row, str(span["of"]), None) if span["of"] in ("messages", "chosen", "rejected", "text") else None
+    if isinstance(content, list):
+        at = span["at"]
+        content = content[at].get("content") if isinstance(at, int) and 0 <= at < len(content) else None
+    return bool(content) and str(content)[int(span["start"]) : int(span["end"])] == span["text"]
