@@ -1,6 +1,6 @@
 """The data doctor as a job: `python -m backend.doctor FOLDER`, where FOLDER/settings.json holds DoctorSettings.
 
-Writes findings.json and findings.parquet beside them; nothing in the dataset is changed.
+Writes findings.json and findings.parquet beside them, and keeps how long rows are in tokens; no row is changed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from backend.job import Job, StopRequested, run_job
 
 def main(job: Job) -> dict[str, Any]:
     """Looks through the dataset that the settings name; `finished` has the rows and the findings with their counts."""
+    from studio.datasets.browsing.lengths import keep
     from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
     from studio.doctor import reports, visits
@@ -34,6 +35,9 @@ def main(job: Job) -> dict[str, Any]:
         raise StopRequested from None
     for note in examined.notes:
         job.message(note)
+    model = visits.model_of(job.workspace, settings)
+    if model and examined.counts is not None and not settings.template:
+        keep(dataset, version, model, examined.counts)
     counts = reports.write(job.folder, dataset, version, reviews, examined)
     return {"dataset": dataset.name, "version": version, "rows": examined.rows, "findings": counts}
 

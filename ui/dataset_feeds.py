@@ -165,7 +165,7 @@ def _lengths(workspace: Workspace, dataset: Any, version: int, model: str) -> Wo
     path = dataset.path(version)
 
     def count() -> Words:
-        found = lengths(dataset, version, tokenizer(workspace, model))
+        found = lengths(dataset, version, tokenizer(workspace, model), model=model)
         return {"tokens": found.tokens, "rows": found.rows, "left_out": found.left_out}
 
     counted: Words = KEPT.get(("lengths", str(path), changed(path), model), count)

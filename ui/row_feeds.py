@@ -142,13 +142,21 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/choices")
     def choices(name: str, version: int | None = None) -> Words:
+        from studio.datasets.browsing.lengths import counted
+
         found = listing(opened(workspace, name), version)
         if not found.quick(workspace):
-            return {"label": [], "tags": {}, "file": [], "ready": False}
+            return {"label": [], "tags": {}, "file": [], "tokens": [], "ready": False}
         columns = found.now()
         groups = columns.groups(MOST_CHOICES)
         label = groups.pop("label", [])
-        return {"label": label, "tags": groups, "file": columns.frequent("file")[:MOST_CHOICES], "ready": True}
+        return {
+            "label": label,
+            "tags": groups,
+            "file": columns.frequent("file")[:MOST_CHOICES],
+            "tokens": counted(found.dataset, found.version),
+            "ready": True,
+        }
 
     @api.post("/{name}/index")
     def index(name: str, version: int | None = None) -> Words:

@@ -57,6 +57,7 @@ class Overview extends Part {
       if (this.measured !== key) return;
       this.tokens = found.error ? null : found;
       if (found.error) this.draw(".lengths .words", notice(found.error, "warning"));
+      this.closest("ft-dataset")?.querySelector("ft-rows")?.choose(); // rows that were all counted can be sorted by it
       await this.histogram();
     } catch (error) {
       this.measured = null;

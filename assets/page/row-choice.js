@@ -34,7 +34,7 @@ export function bar(choices, at, changes) {
     ...named.map((name) => field(`tag:${name}`, title(name), choices.tags[name], now.get(name))),
     (choices.file.length > 1 || at.file) && field("file", "Source file", choices.file, at.file),
   ].filter(Boolean);
-  const sorts = [...SORTS, ...(choices.label.length ? [["label", "By label"]] : []), ...named.map((name) => [`tag:${name}`, `By ${name}`]),
+  const sorts = [...SORTS, ...choices.tokens.flatMap((model) => [[`-tokens:${model}`, `Most tokens of ${model} first`], [`tokens:${model}`, `Fewest tokens of ${model} first`]]), ...(choices.label.length ? [["label", "By label"]] : []), ...named.map((name) => [`tag:${name}`, `By ${name}`]),
     ...(choices.file.length > 1 ? [["file", "By source file"]] : []), ...(changes || at.sorted === "changed" ? [["changed", "Changed last first"]] : [])];
   return html`${fields}${select("sorted", "Order", sorts, at.sorted ?? "")}${isChosen(at)
     ? html`<button type="button" class="ft-button quiet" data-do="all">Show all rows</button>` : ""}`;

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -51,6 +53,7 @@ class Examination:
         table: kind, row id and the id it belongs with, a line for each row of each finding.
         country: whose phone numbers were looked for.
         notes: what was not looked for, and why.
+        counts: of each row of the version how many tokens it has, -1 where that was not counted; None for none.
     """
 
     findings: list[Finding]
@@ -58,6 +61,7 @@ class Examination:
     table: pa.Table
     country: str
     notes: list[str] = field(default_factory=list)
+    counts: npt.NDArray[np.int32] | None = None
 
 
 TABLE = pa.schema([("kind", pa.string()), ("row_id", pa.string()), ("other_id", pa.string())])
@@ -91,6 +95,7 @@ class Round:
         self.changes = self.reviews.pending()
         self.notes: list[str] = []
         self.rows = 0
+        self.counts: npt.NDArray[np.int32] | None = None
 
     def examine(self) -> Examination:
         """Looks at every row.
@@ -173,13 +178,14 @@ class Round:
         if self.tokenizer is None:
             self.notes.append("No model is here yet, so rows were not measured in tokens.")
             return []
-        tokens = Tokens(self.tokenizer, self.settings.cutoff)
+        tokens = Tokens(self.tokenizer, self.settings.cutoff, self.total)
         try:
             for _ in tokens.look_at(self.readings("Counting tokens")):
                 continue
         except StudioError as error:
             self.notes.append(f"Rows were not measured in tokens: {error.what} {error.why}")
             return []
+        self.counts = tokens.counts
         return tokens.found()
 
     # ---- What is told ----
@@ -201,7 +207,7 @@ class Round:
             )
             for kind in kinds
         ]
-        return Examination(findings, self.rows, table, self.country, self.notes)
+        return Examination(findings, self.rows, table, self.country, self.notes, self.counts)
 
     def _read(self, numbers: set[int], ids: Sequence[pa.StringScalar]) -> dict[int, Reading]:
         """The rows in these places."""

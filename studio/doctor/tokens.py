@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from studio.batches.encode import Report, account, whole_rows
 from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.rows import Row
 from studio.doctor.findings import Found, shown, whole
 from studio.doctor.reading import Reading, learned
+from studio.errors import StudioError
 from studio.wording import count, number
 
 
@@ -18,13 +21,18 @@ class Tokens:
 
     Args:
         cutoff: tokens after which a row is cut off.
+        rows: how many the version has.
+
+    Attributes:
+        counts: of each of them how many tokens it has, -1 where it was not counted.
     """
 
-    def __init__(self, tokenizer: ModelTokenizer, cutoff: int) -> None:
+    def __init__(self, tokenizer: ModelTokenizer, cutoff: int, rows: int) -> None:
         self.tokenizer = tokenizer
         self.cutoff = cutoff
         self.cut, self.nothing = Found("cut"), Found("nothing")
         self.lost = 0
+        self.counts = np.full(rows, -1, np.int32)
 
     def look_at(self, readings: Iterable[Reading]) -> Iterator[None]:
         """Looks at all of them; gives a sign after each.
@@ -42,6 +50,8 @@ class Tokens:
 
         for row, found in whole_rows(self.tokenizer, rows(), "all"):
             reading = waiting.popleft()
+            if not isinstance(found, StudioError):
+                self.counts[reading.number] = len(found[0])
             report = Report()
             account(row.row_id, row.kind, found, report, self.cutoff)
             if report.nothing:

@@ -46,6 +46,7 @@ def test_what_rows_can_be_chosen_by(page):
         "label": [["a", 30], ["b", 30]],
         "tags": {"tone": [["calm", 40], ["dry", 20]]},
         "file": [["rows.csv", ROWS]],
+        "tokens": [],
         "ready": True,
     }
 

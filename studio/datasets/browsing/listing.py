@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.06  # seconds of looking for somebody who waits at a page
 FOREVER = float("inf")
+TOKENS = "tokens:"
 STEP = 128  # rows looked at in one go, at least
 LOOK = 0.015  # seconds that one go may well take
 MOST_INLINE = 4_000_000
@@ -56,8 +57,8 @@ class Wanted:
         tags: only rows with these tags.
         file: only rows that come from this source file.
         among: only rows with these ids.
-        sort: "" as in the file; "characters", "turns", or either with "-" before it for the greatest first; "label",
-            "file", "tag:NAME" by the alphabet; "changed" with the rows changed last first.
+        sort: "" as in the file; "characters", "turns", "tokens:MODEL", or either with "-" before it for the greatest
+            first; "label", "file", "tag:NAME" by the alphabet; "changed" with the rows changed last first.
     """
 
     search: str = ""
@@ -311,5 +312,17 @@ class Listing:
             for number, change in self.changed().items():
                 keys[number] = -change.number
             return keys[numbers]
-        keys = self.now().keys(sort.removeprefix("-"))[numbers].astype(np.int64)
+        name = sort.removeprefix("-")
+        counted = name.startswith(TOKENS)
+        found = self._tokens(name.removeprefix(TOKENS), sort != name) if counted else self.now().keys(name)
+        keys = found[numbers].astype(np.int64)
         return -keys if sort.startswith("-") else keys
+
+    def _tokens(self, model: str, descending: bool) -> npt.NDArray[np.int32]:
+        """The lengths of all rows in tokens; those that nobody could count stand last either way."""
+        from studio.datasets.browsing.lengths import counts_of
+
+        counts = counts_of(self.dataset, self.version, model)
+        if counts is None:
+            return np.zeros(self.rows, np.int32)
+        return counts if descending else np.where(counts < 0, np.iinfo(np.int32).max, counts)
