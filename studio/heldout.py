@@ -1,4 +1,4 @@
-"""Held-out rows of a run's dataset as questions for a chat: the conversation to answer and the answer expected."""
+"""Rows as questions for a run's model, the held-out ones first of all: the conversation, and the answer expected."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ def prompts_of(workspace: Workspace, run: Path, find: str = "", start: int = 0, 
         _shown(start + number, asked) for number, row in enumerate(found.rows) if (asked := _asked(row, tokenizer))
     ]
     return about | {"prompts": prompts, "total": found.total}
+
+
+def asked_of(workspace: Workspace, run: Path, row: Row) -> Question | None:
+    """What a run's model is asked by a row; None when it asks nothing, or when its template refuses it."""
+    settings = runs.settings_of(run)
+    return _asked(row, kept_tokenizer(workspace.models / settings.model, settings.template))
 
 
 def _asked(row: Row, tokenizer: ModelTokenizer) -> Question | None:

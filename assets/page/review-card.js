@@ -2,6 +2,7 @@
 
 import { html, number, when } from "./base.js";
 import { GOOD } from "./review-form.js";
+import { writing } from "./review-live.js";
 import { rowBody, turns } from "./turns.js";
 
 export const STATES = { pending: "Pending", draft: "Draft", accepted: "Accepted", discarded: "Discarded" };
@@ -33,6 +34,7 @@ export function decisions(form, guidelines, swapped) {
   const labels = row.kind === "feedback" ? Object.keys(GOOD) : guidelines.labels;
   if (labels.length && row.kind !== "preference") parts.push(labelSet(form, labels));
   if (suggestion && !form.card.suggested_label) parts.push(suggested(form));
+  parts.push(html`<div class="rv-live">${writing(form.card.live)}</div>`);
   if (guidelines.entities.length) parts.push(spans(form, guidelines.entities));
   parts.push(ratings(form, guidelines.requirements));
   return html`${parts}`;

@@ -6,6 +6,7 @@ import { Buffer } from "./review-buffer.js";
 import { STATES, context, decisions, key, said, words } from "./review-card.js";
 import { Form } from "./review-form.js";
 import { listen } from "./review-keys.js";
+import { Live, writing } from "./review-live.js";
 import { Marker, drawSpans, selected, withSpan, withoutSpans } from "./review-spans.js";
 
 const DONE = { accepted: "Accepted", discarded: "Discarded", draft: "Kept as a draft" };
@@ -22,6 +23,7 @@ class ReviewQueue extends Part {
     this.onchange = (event) => this.rated(event.target);
     this.unlisten = listen(this, (deed, event) => this.act(deed, event));
     this.buffer = new Buffer(this.review.name, this.query, (counts) => this.came(counts));
+    this.live = new Live(this.buffer.path, () => this.guidelines.labels, (card) => card === this.card && this.written());
     const { item } = address();
     this.buffer.open(item).then(() => this.came());
   }
@@ -29,6 +31,7 @@ class ReviewQueue extends Part {
     super.disconnectedCallback();
     this.unlisten?.();
     this.buffer?.close();
+    this.live?.stop();
     clearTimeout(this.writing);
   }
   get card() { return this.buffer.card; }
@@ -52,6 +55,7 @@ class ReviewQueue extends Part {
       this.swapped = this.query.blind && [...this.card.id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 2 === 1;
     }
     this.render();
+    this.live.look(this.card, this.query.source);
     const place = this.querySelector(".rv-row");
     if (place.getBoundingClientRect().top < 0) place.scrollIntoView({ block: "start" }); // the one before was long
     clearTimeout(this.writing);
@@ -76,6 +80,15 @@ class ReviewQueue extends Part {
       <div class="rv-decide">${decisions(form, this.guidelines, this.swapped)}${words(form)}</div>`);
     if (!this.editing) drawSpans(row, form.said.spans, this.guidelines.entities);
     this.draw(".rv-side", context(form, this.query.blind));
+  }
+  // A model wrote more. Drawn by itself, so that nobody is disturbed at what they type.
+  written() {
+    const { card } = this;
+    this.draw(".rv-live", writing(card.live));
+    if (card.live) return;
+    const show = () => { if (card === this.card) { this.form.suggest(); this.render(); } };
+    if (this.contains(document.activeElement) && document.activeElement.matches("input, textarea")) this.addEventListener("focusout", () => setTimeout(show), { once: true });
+    else show();
   }
   acts() {
     const act = (deed, words, letter, kind = "") => html`<button type="button" class="ft-button ${kind}" data-do="${deed}">${words} ${key(letter)}</button>`;

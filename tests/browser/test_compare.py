@@ -368,3 +368,32 @@ def test_a_file_stopped_half_way_goes_on(runs, studio, page, tmp_path):
     expect(item.get_by_role("link", name="Download many.answers.csv")).to_be_visible(timeout=LOADING_MS)
     expect(item).to_contain_text("answered before; going on with the others")
     expect(item).to_contain_text("200 of 200 rows answered")
+
+
+def test_the_review_queue_asks_a_model_about_the_row_that_is_looked_at(runs, studio, page):
+    shown = page.locator(".rv-suggested")
+
+    def suggested(weights):
+        studio.open(page, tab="data", dataset="desk", part="review", source=f"live:{runs[0]}:{weights}")
+        if weights == "base":
+            page.get_by_label("Your name").fill("Ann")
+            page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Row 1", exact=True)).to_be_visible()
+        expect(shown.get_by_text("from a model")).to_be_visible(timeout=LOADING_MS)
+        return shown.locator(".words").inner_text()
+
+    base, tuned = suggested("base"), suggested("tuned")
+    assert tuned.strip() and tuned != base
+    expect(page.get_by_label("Suggestions")).to_have_value(f"live:{runs[0]}:tuned")
+    page.keyboard.press("n")
+    page.keyboard.type("typed while it writes")  # nobody is disturbed
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    page.keyboard.press("n")
+    page.keyboard.type("the next")
+    expect(page.get_by_role("heading", name="Row 2", exact=True)).to_be_visible()
+    expect(page.get_by_label("Note")).to_be_focused()
+    expect(page.get_by_label("Note")).to_have_value("the next")
+    page.keyboard.press("Escape")
+    expect(shown.get_by_text("from a model")).to_be_visible(timeout=LOADING_MS)
+    expect(page.get_by_label("Note")).to_have_value("the next")

@@ -13,6 +13,7 @@ from studio.datasets.importing.steps import import_file
 from studio.datasets.versions.freezing import freeze
 from studio.errors import StudioError
 from studio.settings.importing import ImportSettings
+from tests import adapters
 from ui import review_feeds
 from ui.telling import words
 
@@ -87,3 +88,21 @@ def test_rows_alike_found_and_guidelines(page):
     assert late.status_code == 409 and "changed meanwhile" in late.json()["error"]["what"]
     assert page.get(f"{PATH}/agreement").json()["questions"] == []
     assert cards(page, order="loss", run="none").keys() == {"error"}
+
+
+def test_the_models_of_runs_on_the_dataset_can_be_asked_about_a_row(page, workspace, tiny):
+    adapters.install(tiny, workspace)
+    older, newer, other = (adapters.run(workspace, dataset, "tiny") for dataset in ("mails", "mails", "others"))
+    adapters.run(workspace, "mails", "tiny")  # it has no weights
+    for run in (older, newer, other):
+        (run / "adapter").mkdir()
+    sources = [source["id"] for source in page.get(PATH).json()["sources"]]
+    newest = sorted((older, newer), reverse=True)[0].name
+    assert set(sources) == {f"live:{older.name}:tuned", f"live:{newer.name}:tuned", f"live:{newest}:base"}
+    row = cards(page, source=sources[0], limit=1)["cards"][0]
+    assert row["suggestion"] is None  # it is asked when the row is looked at
+    asked = page.get(f"{PATH}/rows/{row['id']}/question", params={"run": newest}).json()
+    assert [turn["content"] for turn in asked["messages"]] == ["lamp 0"]
+    judge(page, "other-words", row["id"], "accepted", texts=[{"of": "messages", "at": 0, "text": "lamp zero"}])
+    again = page.get(f"{PATH}/rows/{row['id']}/question", params={"run": newest}).json()
+    assert again["messages"][-1]["content"] == "lamp zero"

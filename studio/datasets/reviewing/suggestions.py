@@ -4,6 +4,7 @@ A source is named
 
     evaluation:ID:tuned    the answers of an evaluation, by row id (also …:base)
     predict:ID             the answers of a predict job over a file with a column `row_id`, as a dataset's download has
+    live:RUN:tuned         the run's model, asked about each row while somebody looks at it (also …:base)
     rules                  the rules of the guidelines
 """
 
@@ -13,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from studio import evaluations
+from studio import evaluations, runs
 from studio.datasets.reading.readers import open_reader
 from studio.datasets.reviewing.guidelines import Guidelines, Rule
 from studio.datasets.rows import Row
@@ -23,7 +24,7 @@ from studio.jobs import folder as job_folder
 from studio.scores import normalise
 from studio.workspace import Workspace
 
-RULES = "rules"
+RULES, LIVE = "rules", "live"
 KEY = "row_id"
 
 
@@ -40,6 +41,22 @@ def sources(workspace: Workspace, dataset: Dataset, found: Guidelines) -> list[d
     for name in reversed(workspace.names("jobs")):
         if answers := _predicted(workspace, name):
             listed.append({"id": f"predict:{name}", "title": f"Answers in {answers.name}"})
+    return listed + _live(workspace, dataset)
+
+
+def _live(workspace: Workspace, dataset: Dataset) -> list[dict[str, str]]:
+    """The models of runs on this dataset; a base stands there once, with the newest run that has it."""
+    listed, bases = [], set()
+    for name in reversed(workspace.names("runs")):
+        if not (workspace.runs / name / "adapter").is_dir():
+            continue
+        run = runs.summary(workspace.runs / name)
+        if run.status == "broken" or run.dataset != dataset.name:
+            continue
+        listed.append({"id": f"{LIVE}:{name}:tuned", "title": f"Tuned model of {run.name}, asked now"})
+        if run.model not in bases:
+            bases.add(run.model)
+            listed.append({"id": f"{LIVE}:{name}:base", "title": f"Base {run.model}, asked now"})
     return listed
 
 
@@ -51,6 +68,8 @@ def suggested(workspace: Workspace, source: str, rows: list[Row], found: Guideli
     """
     if source == RULES:
         return {row.row_id: label for row in rows if (label := by_rules(row, found.rules)) is not None}
+    if source.startswith(f"{LIVE}:"):
+        return {}  # the page asks the model itself, row by row
     given = answers(workspace, source)
     return {row.row_id: given[row.row_id] for row in rows if row.row_id in given}
 
