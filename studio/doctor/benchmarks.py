@@ -40,7 +40,7 @@ class Probes(Overlap):
 
     def told(self) -> str:
         listed = ", ".join(f"{name} {n}" for name, n in self.of.most_common())
-        return f"{count(self.of.total(), 'row')}, by what is asked: {listed}."
+        return f"By what they ask for: {listed}."
 
 
 def parted(source: str) -> tuple[Path, str]:

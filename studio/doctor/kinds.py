@@ -46,7 +46,7 @@ ALL = (
     ),
     Kind(
         "probes", "probes", "Training rows that hold an ability probe",
-        "By short general questions of its own the studio tells what a model can do; a row that holds one teaches it.",
+        "With short general questions of its own the studio tells what a model can do; such a row teaches an answer.",
         "harm", "exclude", "left out",
     ),
     Kind(

@@ -52,7 +52,10 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("file", FILES)
+LONG = ("glaive_toolcall_en_demo.json", "dpo_en_demo.json")  # the quick tests have a walk of every other way
+
+
+@pytest.mark.parametrize("file", [pytest.param(one, marks=[pytest.mark.full] if one in LONG else []) for one in FILES])
 def test_from_the_file_to_a_frozen_version(studio, page, real_data, tiny, file):
     if not (studio.workspace.models / "tiny").exists():
         shutil.copytree(tiny, studio.workspace.models / "tiny")

@@ -53,7 +53,7 @@ def _live(workspace: Workspace, dataset: Dataset) -> list[dict[str, str]]:
         run = runs.summary(workspace.runs / name)
         if run.status == "broken" or run.dataset != dataset.name:
             continue
-        listed.append({"id": f"{LIVE}:{name}:tuned", "title": f"Tuned model of {run.name}, asked now"})
+        listed.append({"id": f"{LIVE}:{name}:tuned", "title": f"Tuned model of {run.title}, asked now"})
         if run.model not in bases:
             bases.add(run.model)
             listed.append({"id": f"{LIVE}:{name}:base", "title": f"Base {run.model}, asked now"})
