@@ -26,7 +26,11 @@ LONGEST = 200_000
 SCRIPT = re.compile("([\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 WORD = re.compile(r"[^\W_]+")
 FACTOR = 0x9E3779B97F4A7C15
-POWERS = np.array([pow(FACTOR, power, 1 << 64) for power in range(RUN)], np.uint64)
+# FACTOR to the power of each place, modulo 2^64, and what undoes it.
+POWERS: Pieces = np.cumprod(np.r_[np.uint64(1), np.full(LONGEST, FACTOR, np.uint64)], dtype=np.uint64)
+UNDOING: Pieces = np.cumprod(
+    np.r_[np.uint64(1), np.full(LONGEST, pow(FACTOR, -1, 1 << 64), np.uint64)], dtype=np.uint64
+)
 
 
 def words(text: str) -> list[str]:
@@ -41,14 +45,19 @@ def hashed(found: list[str]) -> Pieces:
     return np.array(RMinHash.hash_token_sets([found])[0], np.uint64)
 
 
-def runs(numbers: Pieces, length: int) -> Pieces:
+def summed(numbers: Pieces) -> Pieces:
+    """uint64[words + 1]: what `runs` tells runs of any length from (a polynomial hash, Karp and Rabin 1987)."""
+    sums = np.zeros(len(numbers) + 1, np.uint64)
+    np.cumsum(numbers * POWERS[: len(numbers)], out=sums[1:])
+    return sums
+
+
+def runs(sums: Pieces, length: int) -> Pieces:
     """uint64[words - length + 1]: each run of so many words as one number."""
-    kept = len(numbers) - length + 1
+    kept = len(sums) - length
     if kept < 1:
         return np.empty(0, np.uint64)
-    total = np.zeros(kept, np.uint64)
-    for place in range(length):
-        total += numbers[place : place + kept] * POWERS[place]
+    total = (sums[length:] - sums[:kept]) * UNDOING[:kept]
     return (total ^ (total >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
 
 
@@ -81,7 +90,7 @@ class Overlap(ABC):
         if length < SHORTEST:
             self.short += 1
             return
-        gathered.setdefault(length, []).append(np.unique(runs(numbers, length)))
+        gathered.setdefault(length, []).append(np.unique(runs(summed(numbers), length)))
         owners.setdefault(length, []).append(owner)
 
     def look(self, reading: Reading) -> None:
@@ -102,9 +111,9 @@ class Overlap(ABC):
         said = words(text)
         if len(said) < SHORTEST:
             return None
-        numbers = hashed(said)
+        sums = summed(hashed(said))
         for length, (known, owner) in self.runs.items():
-            mine = runs(numbers, length)
+            mine = runs(sums, length)
             if not len(mine) or not len(known):
                 continue
             at = np.minimum(np.searchsorted(known, mine), len(known) - 1)
