@@ -30,13 +30,13 @@ function look() {
   soon = false;
   if (!kept) return;
   const now = document.activeElement;
-  const nowhere = !now || now === document.body;
-  if (!nowhere && now !== standIn && now !== kept.element) return;
+  // The browser may take the focus from what is gone only much later.
+  const nowhere = !now || now === document.body || now === kept.element;
+  if (!nowhere && now !== standIn) return;
   if (usable(kept.element)) {
     if (now === standIn && standIn) kept.element.focus({ preventScroll: true });
     return;
   }
-  if (now === kept.element && !kept.element.disabled) return; // not yet taken from it
   const twin = again();
   if (twin) { twin.focus({ preventScroll: true }); return; }
   if (nowhere) standFor();
@@ -61,6 +61,7 @@ function standFor() {
   standIn = place;
   place.focus({ preventScroll: true });
 }
+document.addEventListener("focusout", later);
 function later() {
   if (soon || !kept) return;
   soon = true;

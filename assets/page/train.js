@@ -1,10 +1,12 @@
 // Train: the form, its pickers, and preflight beside Start. What was typed is kept in the browser until the run starts.
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
+import { copy } from "./copy.js";
 import { Fit } from "./fit.js";
 import { Form } from "./form.js";
 import { DatasetPicker, ModelPicker } from "./pickers.js";
 import { toast } from "./toast.js";
+import { bringSettings, save } from "./train-file.js";
 
 const WAIT = 300; // ms after the last key before the settings are looked at
 const KEPT = new Set(["name", "objective", "version"]); // what a preset leaves alone
@@ -24,7 +26,7 @@ class Train extends Part {
     this.restore();
     this.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("ft-job-done", (event) => this.added(event));
-    this.addEventListener("change", (event) => this.changedFile(event.target));
+    this.addEventListener("change", (event) => bringSettings(this, event.target));
     this.querySelector(".tr-search").addEventListener("input", (event) => this.search(event.target.value));
     this.panel();
     // Whoever comes back from another tab sees at once what was imported or downloaded there.
@@ -264,8 +266,8 @@ class Train extends Part {
     else if (on("[data-preset]")) this.apply(on("[data-preset]").dataset.preset);
     else if (on(".tr-all")) { this.showAll(!this.form.all); this.keep(); }
     else if (on("[data-to]")) this.to(on("[data-to]").dataset.to);
-    else if (on("[data-copy]")) this.copy(on("[data-copy]"));
-    else if (on("[data-save]")) this.save();
+    else if (on("[data-copy]")) copy(this.found.command, on("[data-copy]"));
+    else if (on("[data-save]")) save(this.found.file, `${this.picked.dataset || "run"}-settings.json`);
     else if (on("[data-pick]")) this.querySelector("[data-load]").click();
   }
   to(path) {
@@ -304,32 +306,6 @@ class Train extends Part {
     this.adding(job, model.id);
     this.after = job.id;
     this.keep();
-  }
-  async copy(button) {
-    try {
-      await navigator.clipboard.writeText(this.found.command);
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = "Copy"; }, 2000);
-    } catch {
-      getSelection().selectAllChildren(this.querySelector(".pf-command")); // no clipboard: it is marked, ready for Ctrl+C
-    }
-  }
-  save() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([`${this.found.file}\n`], { type: "application/json" }));
-    link.download = `${this.picked.dataset || "run"}-settings.json`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  }
-  async changedFile(target) {
-    if (target.matches("[data-reuse]") && target.value) { await this.reuse(target.value); target.value = ""; }
-    if (!target.matches("[data-load]") || !target.files.length) return;
-    const file = target.files[0];
-    try {
-      const { settings } = await tell("/studio/train/of-file", { name: file.name, text: await file.text() });
-      this.take(settings, `The settings in ${file.name} are filled in.`);
-    } catch (error) { this.say(error); }
-    target.value = "";
   }
   drawReuse() {
     this.draw("[data-reuse]", html`<option value="">${this.choices.runs.length ? "Choose a run" : "No runs yet"}</option>
