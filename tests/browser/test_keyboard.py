@@ -53,6 +53,7 @@ class Keyboard:
         self.look()
 
 
+@pytest.mark.full
 def test_the_main_job_by_keyboard_alone(start_studio, tiny, page):
     studio = start_studio()
     shutil.copytree(tiny, studio.workspace.models / "tiny")
