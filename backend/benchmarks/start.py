@@ -27,6 +27,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsof
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 TABS = ("home", "data", "train", "runs", "compare", "evaluate", "export", "settings")
 PAGES = 5
+DATASET = "desk"
 # What stands on Home once its script runs and the studio has answered it.
 USABLE = "ft-home [data-slot=ways] h2"
 OPEN = (
@@ -40,6 +41,7 @@ Look = Callable[[StudioProcess, bool], float]
 def measure(bench: Bench) -> Result:
     """Both ways to look, in turns; then the first word of both answers."""
     facts: dict[str, Any] = {"load of the machine": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None}
+    bench.bring(DATA, DATASET)
     with _looks() as looks:
         found: dict[str, list[dict[str, float]]] = {name: [] for name in looks}
         for number in range(bench.settings.rounds):
@@ -137,8 +139,7 @@ def _opened(window: Any, studio: StudioProcess, thoroughly: bool) -> float:
 def _first_words(bench: Bench) -> list[float]:
     """Seconds from a question at the page to the first word of an answer, the engine warm; two updates are enough."""
     bench.say("A short training, for a comparison:")
-    bench.bring(DATA, "desk")
-    _, run = ours.train(bench, "desk", max_steps=2, epochs=None)
+    _, run = ours.train(bench, DATASET, max_steps=2, epochs=None)
     with StudioProcess(bench.scratch) as studio:
         studio.wait_until_ready()
         engine = f"/studio/answers/{run.name}/engine"
