@@ -104,6 +104,8 @@ def test_the_focus_stays_where_something_changes_under_it(studio, page, way):
     """The mechanism itself: the same thing in its new form, what is switched on again, or what stood around."""
     studio.open(page, tab="home")
     place = "document.querySelector('ft-home [data-slot=ways]')"
+    expect(page.locator("ft-home .hm-fits")).to_be_visible()  # from here on Home draws nothing anew by itself
+    expect(page.locator("[data-try]")).to_be_enabled()
     page.locator("[data-try]").focus()
     if way == "drawn anew":
         page.evaluate(f"{place}.innerHTML = {place}.innerHTML")
