@@ -23,8 +23,9 @@ from studio import logs
 from studio.datasets.importing.mapping import Mapping, show_columns
 from studio.datasets.importing.prompts import Asker
 from studio.datasets.importing.turns import BadRow
+from studio.datasets.importing.uploads import Uploads
 from studio.datasets.reading.readers import columns_of, open_reader, sample
-from studio.datasets.reading.records import Reader
+from studio.datasets.reading.records import Reader, Reading
 from studio.datasets.saving.tables import WRITERS, Notes
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, StudioError
@@ -66,8 +67,14 @@ def main(job: Job) -> dict[str, Any]:
     settings = check(PredictSettings, {key: value for key, value in job.settings.items() if key != "job"})
     source, output = job.folder / settings.file, job.folder / settings.output  # absolute ones stay what they are
     writer = _writer(source, output)
+    with Uploads(job.workspace).scratch() as scratch:
+        return _predict(job, settings, open_reader(source, Reading(scratch=scratch)), source, output, writer)
+
+
+def _predict(
+    job: Job, settings: PredictSettings, reader: Reader, source: Path, output: Path, writer: Callable[..., None]
+) -> dict[str, Any]:
     tuned = open_tuned(job.workspace, settings.run)
-    reader = open_reader(source)
     asker = _asker(job, tuned, reader)
     columns, total = _measure(reader)
     job.event("loading", item="the tuned model")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,22 @@ def test_each_row_gets_the_tuned_answer(workspace: Workspace, tuned_run: Path, f
     assert (result["rows"], result["answered"]) == (5, 4)
     assert "1 row not answered: row 4: “message” is empty" in messages(folder)
     assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_a_zip_is_unpacked_in_the_workspace_and_nothing_of_it_stays(
+    workspace: Workspace, tuned_run: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "never made"))
+    zipped = tmp_path / "new.zip"
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.write(file, file.name)
+    work(main, prediction(workspace, tuned_run, zipped, tmp_path / "out.csv"))
+    assert [row["message"] for row in read_csv(tmp_path / "out.csv")] == QUESTIONS
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.csv", b"0" * (200 << 20))
+    with pytest.raises(BadInput, match="made to fill disks"):
+        work(main, prediction(workspace, tuned_run, zipped, tmp_path / "none.csv"))
+    assert not list((workspace.jobs / ".uploads").iterdir())
 
 
 def test_all_three_forms_say_the_same(workspace: Workspace, tuned_run: Path, file: Path, tmp_path: Path) -> None:

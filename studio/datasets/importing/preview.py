@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.datasets.importing.drafts import Draft, Drafter
@@ -66,9 +66,11 @@ def preview(
 ) -> Preview:
     """The first `limit` records of a source, and the bad ones among all that can be looked at in so many seconds.
 
+    Of what is packed no more is unpacked than shows some first rows.
+
     Raises as the import does for a file that can't be read or recognised.
     """
-    reader = source.open(reading)
+    reader = source.open(replace(reading, glance=True))
     records = sample(reader)
     columns = columns_of(records)
     guess = take_for(reader, columns, records, mapping or [], wanted)
@@ -83,7 +85,7 @@ def preview(
         intake.take(record)
         shown.checked += 1
     else:
-        shown.whole = True
+        shown.whole = not reader.unread
     shown.bad, shown.bad_count = intake.bad, intake.bad_count
     if intake.own_sides:
         shown.sides = {side: intake.own_sides.count(place) for place, side in enumerate(SIDES)}

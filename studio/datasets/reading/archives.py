@@ -91,12 +91,13 @@ def _check_name(path: Path, entry: zipfile.ZipInfo) -> None:
         )
 
 
-def extract(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> None:
-    """One file of the archive as `target`; what is read never exceeds what was checked."""
+def extract(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, most: int = LARGEST) -> None:
+    """One file of the archive as `target`, or its first `most` bytes; what is read never exceeds what was checked."""
     try:
         with archive.open(entry) as source, open(target, "wb") as file:
-            while block := source.read(BLOCK):
+            while most > 0 and (block := source.read(min(BLOCK, most))):
                 file.write(block)
+                most -= len(block)
     except BROKEN as error:
         raise _told(path, error) from None
 

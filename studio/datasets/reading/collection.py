@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from studio.datasets.reading import archives
+from studio.datasets.reading.glances import BYTES, STREAMED, Glance
 from studio.datasets.reading.readers import DOCUMENTS, READABLE, SAMPLE_ROWS, ending, open_reader
 from studio.datasets.reading.records import FileReader, Reader, Reading, Record, refuse
 from studio.datasets.splitting.sides import side_of
@@ -41,19 +42,24 @@ class Member:
 
     name: str
     size: int
-    fetch: Callable[[], Path] | Path
+    fetch: Callable[[int], Path] | Path
 
     @property
     def kind(self) -> str:
         return ending(Path(self.name))
 
+    @property
+    def streamed(self) -> bool:
+        """Whether its beginning can be read without the rest, and it is worth while to leave that packed."""
+        return not isinstance(self.fetch, Path) and self.kind in STREAMED and self.size > BYTES
+
     @contextmanager
-    def path(self) -> Iterator[Path]:
-        """Where it lies; what was unpacked for it, in a folder of its own, is gone afterwards."""
+    def path(self, most: int = archives.LARGEST) -> Iterator[Path]:
+        """Where it lies; what was unpacked for it, `most` bytes in a folder of its own, is gone afterwards."""
         if isinstance(self.fetch, Path):
             yield self.fetch
             return
-        found = self.fetch()
+        found = self.fetch(most)
         try:
             yield found
         finally:
@@ -116,6 +122,27 @@ class Collection(FileReader):
 
     @contextmanager
     def _reader(self, member: Member) -> Iterator[Reader]:
+        if not (self.reading.glance and member.streamed):
+            with self._whole(member) as reader:
+                yield reader
+            return
+        with member.path(BYTES) as path:
+            first = self._opened(path)
+            if first is not None:
+                yield Glance(first, partial(self._whole, member))
+                return
+        with self._whole(member) as reader:
+            yield reader
+
+    def _opened(self, path: Path) -> Reader | None:
+        """The beginning of a file; None where it can't be told from that what the file is."""
+        try:
+            return open_reader(path, self.reading)
+        except BadInput:
+            return None
+
+    @contextmanager
+    def _whole(self, member: Member) -> Iterator[Reader]:
         with member.path() as path:
             yield open_reader(path, self.reading)
 
@@ -140,6 +167,7 @@ class Collection(FileReader):
             with self._reader(member) as reader:
                 for record in islice(reader.records(), most):
                     yield self._named(record, member.name), reader.done
+                self.unread = self.unread or reader.unread
         except BadInput as error:
             if len(self.members) == 1:
                 raise
@@ -177,18 +205,18 @@ class Zipped(Collection):
         super().__init__(path, "zip", members, replace(reading, depth=reading.depth + 1))
 
 
-def _unpack(path: Path, place: Path, entry: zipfile.ZipInfo) -> Path:
-    """One file of the zip at `path`, in a folder of its own below `place`."""
-    free = shutil.disk_usage(place).free
-    if free < entry.file_size + SPARE:
+def _unpack(path: Path, place: Path, entry: zipfile.ZipInfo, most: int) -> Path:
+    """One file of the zip at `path`, or its first `most` bytes, in a folder of its own below `place`."""
+    free, size = shutil.disk_usage(place).free, min(most, entry.file_size)
+    if free < size + SPARE:
         raise NoRoom(
             f"The disk has no room to unpack {path.name}.",
-            f"“{entry.filename[:120]}” in it has {entry.file_size / 1e6:,.0f} MB; {free / 1e6:,.0f} MB are free.",
+            f"“{entry.filename[:120]}” in it takes {size / 1e6:,.0f} MB; {free / 1e6:,.0f} MB are free.",
             "Free some space (empty the trash, delete old runs) and try again.",
         )
     target = Path(tempfile.mkdtemp(dir=place)) / (PurePosixPath(entry.filename).name or "file")
     with archives.opened(path) as archive:
-        archives.extract(path, archive, entry, target)
+        archives.extract(path, archive, entry, target, most)
     return target
 
 

@@ -55,6 +55,7 @@ class Reading:
         entry: which dataset of a file that describes several.
         scratch: where archives unpack; the system's folder for such things when None.
         depth: in how many archives a file lies.
+        glance: whether the first rows will do: then no more of a large packed table is unpacked than shows them.
     """
 
     encoding: str = "auto"
@@ -62,6 +63,7 @@ class Reading:
     entry: str = ""
     scratch: Path | None = None
     depth: int = 0
+    glance: bool = False
 
 
 class Reader(Protocol):
@@ -72,6 +74,7 @@ class Reader(Protocol):
     notes: what a person should know about how it was read.
     size, done: bytes in all, and how many of them the running `records()` has read.
     known: what its fields mean, where the file itself says so.
+    unread: whether a glance at it ended before the file did.
     """
 
     path: Path
@@ -81,6 +84,7 @@ class Reader(Protocol):
     size: int
     done: int
     known: Guess | None
+    unread: bool
 
     def records(self) -> Iterator[Record]: ...
 
@@ -93,6 +97,7 @@ class FileReader:
     kind = ""
     unit = "row"
     known: Guess | None = None
+    unread = False
 
     def __init__(self, path: Path) -> None:
         self.path = path

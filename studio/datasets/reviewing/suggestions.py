@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from studio import evaluations, runs
+from studio.datasets.reading.archives import DEEPEST
 from studio.datasets.reading.readers import open_reader
+from studio.datasets.reading.records import Reading
 from studio.datasets.reviewing.guidelines import Guidelines, Rule
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset, connect
@@ -26,6 +28,8 @@ from studio.workspace import Workspace
 
 RULES, LIVE = "rules", "live"
 KEY = "row_id"
+# What predict writes is never packed, so nothing is unpacked for what stands in its place.
+PLAIN = Reading(depth=DEEPEST)
 
 
 def sources(workspace: Workspace, dataset: Dataset, found: Guidelines) -> list[dict[str, str]]:
@@ -120,11 +124,11 @@ def _predicted(workspace: Workspace, name: str) -> Path | None:
 
 @lru_cache(maxsize=64)
 def _has_ids(path: Path, changed: int) -> bool:
-    first: dict[str, Any] = next((record.values for record in open_reader(path).records() if record.values), {})
+    first: dict[str, Any] = next((record.values for record in open_reader(path, PLAIN).records() if record.values), {})
     return KEY in first and "answer" in first
 
 
 @lru_cache(maxsize=4)
 def _from_file(path: Path, changed: int) -> dict[str, str]:
-    records = (record.values or {} for record in open_reader(path).records())
+    records = (record.values or {} for record in open_reader(path, PLAIN).records())
     return {str(values[KEY]): str(values["answer"]) for values in records if values.get("answer") and values.get(KEY)}

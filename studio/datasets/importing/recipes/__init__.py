@@ -170,6 +170,7 @@ class Translated(FileReader):
                     break
                 self.done = before + reader.done
                 yield _translated(record, part, drafter)._replace(file=file.name)
+            self.unread = self.unread or reader.unread
             before += file.stat().st_size
             self.done = before
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -143,6 +145,10 @@ def test_answers_to_a_download_suggest_by_its_row_ids(queue, workspace, tmp_path
     assert source == {"id": f"predict:{job.name}", "title": "Answers in mails.answers.jsonl"}
     cards = queue.stretch(Ask(ANN, source=source["id"]), 0, 9).cards
     assert [card.suggested_label for card in cards] == [None, None, None, "account", None, None]
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+        archive.write(output, output.name)
+    os.replace(tmp_path / "packed.zip", output)  # what predict never writes is not unpacked
+    assert suggestions.sources(workspace, queue.dataset, guidelines.guidelines(queue.dataset)) == []
 
 
 def test_guidelines_are_never_overwritten_unseen(queue):
