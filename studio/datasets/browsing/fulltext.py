@@ -1,8 +1,9 @@
 """The words of a version for searching: which rows may hold a piece of text, and what they say.
 
 One SQLite file: an FTS5 index of every three characters that follow one another (`trigram`), which says of a search
-which rows have all of its pieces; and the rows' texts in lower case, 32 a block, compressed, to look whether a row
-that has the pieces has them in a line. Of positions the index keeps none, which makes it six times smaller.
+which rows have its pieces; and the rows' texts in lower case, 32 a block, compressed, to look whether a row that has
+the pieces has them in a line. Of positions the index keeps none, which makes it six times smaller. Behind each text
+two line ends are indexed, so that one or two characters begin some piece wherever they stand.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from studio.datasets.browsing.columns import TALKS
 from studio.errors import Broken
 
 PIECE = 3  # characters
-MOST_PIECES = 24
+PAD = "\n" * (PIECE - 1)
+MOST_PIECES = 24  # of long words so many are looked at,
+MOST_ASKED = 8  # and the rarest are asked for: they leave few rows, and their lists are short
+MOST_SHORT = 30_000  # places of one or two characters that are listed; where there are more, any row may have them
+SAMPLED = 4  # blocks in which pieces are counted to tell which are rare
 BLOCK_ROWS = 32
 BATCH_ROWS = 2048
 HELD_BYTES = 64 << 20  # of the index in memory before it is written out
@@ -79,7 +84,8 @@ def build(path: Path, target: Path, stamp: str, progress: Callable[[int], None])
         connection.execute("BEGIN")
         done = 0
         for texts in _texts(path):
-            connection.executemany("INSERT INTO pieces(rowid, said) VALUES (?, ?)", enumerate(texts, done))
+            padded = ((number, text + PAD) for number, text in enumerate(texts, done))
+            connection.executemany("INSERT INTO pieces(rowid, said) VALUES (?, ?)", padded)
             blocks = [_packed(texts[at : at + BLOCK_ROWS]) for at in range(0, len(texts), BLOCK_ROWS)]
             connection.executemany("INSERT INTO blocks VALUES (?, ?)", enumerate(blocks, done // BLOCK_ROWS))
             done += len(texts)
@@ -134,6 +140,7 @@ class FullText:
         if found is None:
             raise ValueError(f"{path} was never finished.")
         self.stamp, self.rows = str(found[0]), int(found[1])
+        self.sample: bytes | None = None
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -157,17 +164,35 @@ class FullText:
             ) from error
 
     def candidates(self, words: str) -> tuple[Numbers, bool]:
-        """The numbers of the rows that have every piece of the words, and whether that makes it sure that they hold
-        them. Words too short for a piece may be in any row."""
+        """The numbers of the rows that have pieces of the words, and whether that makes it sure that they hold them."""
         wanted = pieces(words)
-        if not wanted:
-            return np.arange(self.rows), False
-        query = " AND ".join('"' + piece.replace('"', '""') + '"' for piece in wanted)
         with self._open() as connection:
+            if not wanted:
+                return self._beginning(connection, words)
+            rare = sorted(wanted, key=lambda piece: self._sample(connection).count(piece.encode()))[:MOST_ASKED]
+            query = " AND ".join('"' + piece.replace('"', '""') + '"' for piece in rare)
             sql = "SELECT group_concat(rowid) FROM pieces WHERE pieces MATCH ?"
             (found,) = connection.execute(sql, (query,)).fetchone()
         numbers = np.fromstring(found, np.int64, sep=",") if found else np.empty(0, np.int64)
-        return numbers, len(words) == PIECE
+        return numbers, len(words) == PIECE and "\n" not in words
+
+    def _beginning(self, connection: sqlite3.Connection, words: str) -> tuple[Numbers, bool]:
+        """The same for words too short for a piece: rows with a piece that begins with them; all rows where these are
+        many, as then a look at some of them finds enough."""
+        connection.execute("CREATE VIRTUAL TABLE temp.places USING fts5vocab(main, pieces, instance)")
+        sql = "SELECT doc FROM places WHERE term >= ? AND term <= ? LIMIT ?"
+        found = connection.execute(sql, (words, words + "\U0010ffff", MOST_SHORT + 1)).fetchall()
+        if len(found) > MOST_SHORT:
+            return np.arange(self.rows), False
+        return np.unique(np.array(found, np.int64)), "\n" not in words
+
+    def _sample(self, connection: sqlite3.Connection) -> bytes:
+        """What some rows say, read once."""
+        if self.sample is None:
+            last = max(0, self.rows - 1) // BLOCK_ROWS
+            blocks = {last * at // SAMPLED for at in range(SAMPLED)}
+            self.sample = b"".join(self._block(connection, number)[0] for number in sorted(blocks))
+        return self.sample
 
     def holds(self, numbers: Numbers, words: str) -> npt.NDArray[np.bool_]:
         """Which of these rows say the words. Quickest where rows of one block follow each other."""

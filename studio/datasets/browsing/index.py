@@ -32,7 +32,7 @@ from studio.workspace import Workspace
 if TYPE_CHECKING:
     from studio.datasets.store import Dataset
 
-FORMAT = 1
+FORMAT = 2
 LARGE = 20_000
 FOLDER = "index"
 COLUMNS = "columns"

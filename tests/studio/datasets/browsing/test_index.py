@@ -53,7 +53,34 @@ def test_blocks_that_are_not_full_and_batches_that_are(workspace, tmp_path):
         numbers, sure = text.candidates(f"number {n} ")
         assert n in numbers and not sure
         assert numbers[text.holds(numbers, f"number {n} ")].tolist() == [n]
-    assert text.candidates("üüü")[1] and len(text.candidates("ü")[0]) == rows
+    assert text.candidates("üüü")[1]
+
+
+def test_one_or_two_characters_are_found_at_once_wherever_they_stand(workspace, tmp_path, monkeypatch):
+    """Also at the very end of a text, where no piece of three begins; Chinese words often have no more."""
+    answers = ["all is well", "so is 日本", "the 本 book", "x y zq", "quiz", "zq ends", "a “word”"]
+    source = tmp_path / "a.jsonl"
+    source.write_text(
+        "".join(json.dumps({"question": f"q{n}", "answer": text}) + "\n" for n, text in enumerate(answers))
+    )
+    import_file(workspace, ImportSettings(source=str(source), name="set"))
+    build(Dataset.open(workspace, "set").path(1), tmp_path / "words", "mark", lambda _: None)
+    text = FullText(tmp_path / "words")
+    for words in ("zq", "z", "is", "日本", "本", "k", "l", "q6", "”", "s ", "no", "ß"):
+        expected = [n for n, answer in enumerate(answers) if words in f"q{n}\n{answer}"]
+        numbers, sure = text.candidates(words)
+        assert (numbers.tolist(), sure) == (expected, True), words
+    assert text.candidates("\n")[1] is False  # there is one behind every text in the index, and not in the text
+    monkeypatch.setattr("studio.datasets.browsing.fulltext.MOST_SHORT", 1)
+    numbers, sure = text.candidates("s ")
+    assert len(numbers) == len(answers) and not sure
+
+
+def test_of_long_words_the_rarest_pieces_are_asked_for(workspace, tmp_path):
+    dataset = put(workspace, tmp_path, [f"the same beginning everywhere, but {n:05} in it" for n in range(300)])
+    build(dataset.path(1), tmp_path / "words", "mark", lambda _: None)
+    numbers, sure = FullText(tmp_path / "words").candidates("beginning everywhere, but 00077 in")
+    assert 77 in numbers and not sure and len(numbers) < 30
 
 
 def test_pieces_cover_the_words():

@@ -177,6 +177,7 @@ def test_an_edited_row_is_as_long_as_it_is_now(listing, dataset):
 
 def test_who_is_in_a_hurry_gets_an_estimate_that_grows_exact(dataset, monkeypatch):
     monkeypatch.setattr("studio.datasets.browsing.listing.STEP", 50)
+    monkeypatch.setattr("studio.datasets.browsing.fulltext.MOST_SHORT", 50)
     Index(dataset, 1).build(lambda *_: None)
     wanted, listing = Wanted(search="th"), dataset.listing(1)
     exact = listing.page(wanted, 0, 5)
