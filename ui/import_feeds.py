@@ -53,7 +53,7 @@ ADVICE = {
     "append": "Give it a name of its own, or choose under “Columns” what its columns mean.",
 }
 READ = ("mapping", "read_as", "encoding", "entry", "chunk", "overlap", "chunk_by")
-GIVEN = ("name", *READ, "split", "skip_bad", "append", "keep_equal")
+GIVEN = ("name", *READ, "split", "group_by", "stratify", "skip_bad", "append", "keep_equal")
 FETCHED = re.compile(r"hub: (?:[^/,]+/)?([^/,]+),")
 Words = dict[str, Any]
 

@@ -33,7 +33,7 @@ const templateOf = (part) => part.template || part.columns.map((name) => `{${nam
 export class Mapping {
   constructor(choices) {
     // `roles`: what a person set, role -> {column} or {template}; null takes a role away.
-    this.choices = choices ?? { read_as: "auto", encoding: "auto", roles: {}, shape: null, system: "", key: "", split: "", entry: "", chunk: 4000, overlap: 200, chunk_by: "characters", append: false, shares: [80, 10, 10], skip_bad: false, name: null };
+    this.choices = choices ?? { read_as: "auto", encoding: "auto", roles: {}, shape: null, system: "", key: "", split: "", group_by: "", stratify: "", entry: "", chunk: 4000, overlap: 200, chunk_by: "characters", append: false, shares: [80, 10, 10], skip_bad: false, name: null };
     this.guess = {};
   }
   take(found) {
@@ -66,9 +66,10 @@ export class Mapping {
     return Object.fromEntries(names.map((role) => [role, this.part(role)]).filter(([, part]) => part && (part.template ?? part.column)));
   }
   more() {
-    const { split, shares, skip_bad, append } = this.choices;
+    const { split, shares, skip_bad, append, group_by, stratify } = this.choices;
+    const drawn = this.usesShares ? { group_by: group_by || null, stratify: stratify || null } : {};
     const own = split === "shares" || (!split && !this.guess.split && shares.join() !== "80,10,10");
-    return { skip_bad, append: append && Boolean(this.exists), split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
+    return { ...drawn, skip_bad, append: append && Boolean(this.exists), split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
   }
   wrong() {
     const sum = this.choices.shares.reduce((all, share) => all + share, 0);
@@ -94,11 +95,17 @@ export class Mapping {
       <div class="field"><label for="ft-system">System prompt for every row</label><textarea id="ft-system" name="system" rows="2" placeholder="None" dir="auto"></textarea></div>
       <fieldset><legend>Split</legend><div class="field"><label for="ft-split">Which rows train, watch and are held out</label><select id="ft-split" name="split">
         ${options([["shares", "Drawn by chance, in these shares"], ...columns.slice(0, 300).map((name) => [name, `As the column “${name}” says`])], this.usesShares ? "shares" : this.choices.split || this.guess.split)}</select></div>
-        ${this.usesShares ? html`<div class="ft-percent">${SIDES.map(([side, words], at) => html`<div class="field"><label for="ft-share-${at}">${words}, %</label><input id="ft-share-${at}" name="share-${at}" type="number" min="0" max="100" step="any"></div>`)}</div>` : ""}</fieldset>
+        ${this.usesShares ? html`<div class="ft-percent">${SIDES.map(([side, words], at) => html`<div class="field"><label for="ft-share-${at}">${words}, %</label><input id="ft-share-${at}" name="share-${at}" type="number" min="0" max="100" step="any"></div>`)}</div>${this.parting(columns, options)}` : ""}</fieldset>
       <details class="fold soft" ${this.open ? html`open` : ""}><summary>More choices</summary><div class="stack">
         <div class="field"><label for="ft-read">Format</label><select id="ft-read" name="read_as">${options(FORMATS, this.choices.read_as)}</select></div>${this.encoding()}
         <div class="field"><label for="ft-key">Key: a column that names each row for good</label><select id="ft-key" name="key">${options([["", "None"], ...columns.map((name) => [name, name])], this.choices.key)}</select></div>
         ${MORE.map(([role, words]) => this.role([role, words, false, true], columns))}</div></details>`;
+  }
+  // What the draw heeds: rows of one patient or customer stand on one side, and labels are in balance.
+  parting(columns, options) {
+    const choices = [["", "None"], ...columns.slice(0, 300).map((name) => [name, name])];
+    return html`<div class="field"><label for="ft-group">Kept on one side: rows with the same</label><select id="ft-group" name="group_by">${options(choices, this.choices.group_by ?? "")}</select></div>
+      <div class="field"><label for="ft-stratify">In balance on every side</label><select id="ft-stratify" name="stratify">${options(choices, this.choices.stratify ?? "")}</select></div>`;
   }
   // Of a file that describes several datasets: which is meant.
   entries(found) {

@@ -14,6 +14,7 @@ from studio.settings.base import Settings, setting
 
 if TYPE_CHECKING:
     from studio.datasets.reading.records import Reading
+    from studio.settings.splitting import SplitSettings
 
 PROMPT_BYTES = 1 << 20
 HUB = "hub:"
@@ -65,6 +66,20 @@ class ImportSettings(Settings):
         help="Which share of the rows is trained on, which watches over the training, and which is held out.",
         group="Rows",
         auto="the file's split column if it has one, else train=0.8,validation=0.1,test=0.1",
+    )
+    group_by: str | None = setting(
+        None,
+        title="Kept together",
+        help="A column, such as a patient or a customer, whose equal values stay on one side; what else would tell "
+        "too much, as near-duplicates, does then too, as with launch.py split.",
+        group="Rows",
+    )
+    stratify: str | None = setting(
+        None,
+        title="In balance",
+        help="Every side gets the same shares of each value of this: label, a tag, or a column with few values; rows "
+        "are kept together as for --group-by.",
+        group="Rows",
     )
     skip_bad: bool = setting(
         False,
@@ -186,6 +201,33 @@ class ImportSettings(Settings):
         if self.overlap > self.chunk // 2:
             raise ValueError("the overlap is more than half the size of a piece")
         return self
+
+    @field_validator("group_by", "stratify")
+    @classmethod
+    def _none_for_empty(cls, value: str | None) -> str | None:
+        return (value or "").strip() or None
+
+    @model_validator(mode="after")
+    def _splits_anew(self) -> ImportSettings:
+        if self.append and self.splitting:
+            raise ValueError("the rows that are there keep their sides; add first, then use launch.py split")
+        return self
+
+    @property
+    def splitting(self) -> SplitSettings | None:
+        """How the rows are split where a column is kept together or in balance, None for the usual draw."""
+        from studio.settings.splitting import SHARES, SplitSettings
+
+        if not (self.group_by or self.stratify):
+            return None
+        return SplitSettings(
+            dataset=self.name,
+            by="group" if self.group_by else "random",
+            column=self.group_by,
+            stratify=self.stratify,
+            shares=self.split or SHARES,
+            seed=self.seed,
+        )
 
     @property
     def hub(self) -> str:

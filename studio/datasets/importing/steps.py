@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.datasets.importing import parting
 from studio.datasets.importing.carrying import Carried, dismissed
 from studio.datasets.importing.drafts import Drafter
 from studio.datasets.importing.formats import take_for
@@ -95,11 +96,14 @@ def import_file(
             "bad_rows": made.intake.bad_count,
             "bad": [item.as_dict() for item in made.intake.bad],
         }  # fmt: skip
+        checked = parting.part(scratch, entry, settings.splitting, watch) if settings.splitting else None
         if older is not None:
             about = older.version_info()
             entry |= {"added_to": about["version"], "added": made.intake.rows, "reviews": about.get("reviews", 0)}
         del reader  # and with it what it unpacked
         publish(folder, scratch, entry, before)
+        if checked is not None:
+            checked.remember(Dataset(folder, read_info(folder)))
     return Imported(settings.name, version, entry)
 
 
@@ -203,7 +207,7 @@ def _fill(
     older: Dataset | None,
 ) -> Filled:
     """Reads every record, and writes the version: the rows of an older one first, if it goes on with one."""
-    if settings.split is not None:  # shares given win over a column of the file
+    if settings.split is not None or settings.splitting:  # what is asked for wins over a column of the file
         guess.mapping = guess.mapping.model_copy(update={"split": None})
     writer = VersionWriter(path.parent.parent / "rows.arrow")
     try:

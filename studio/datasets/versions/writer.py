@@ -91,10 +91,7 @@ class VersionWriter:
             start = 0
             for number in range(gathered.num_record_batches):
                 batch = gathered.get_batch(number)
-                columns = {name: batch.column(name) for name in GATHERED.names}
-                places = pa.array(sides[start : start + batch.num_rows], pa.int8())
-                columns["split"] = pa.DictionaryArray.from_arrays(places, pa.array(SIDES)).cast(pa.string())
-                writer.write_batch(pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA))
+                writer.write_batch(_sided(batch, sides[start : start + batch.num_rows]))
                 start += batch.num_rows
         os.unlink(self.path)
 
@@ -102,6 +99,25 @@ class VersionWriter:
         if not self.file.closed:
             self.writer.close()
             self.file.close()
+
+
+def resided(path: Path, sides: array[int]) -> None:
+    """Gives the rows of a version that nobody knows yet other sides."""
+    anew = path.with_suffix(".anew")
+    with (
+        pq.ParquetFile(path, pre_buffer=False) as file,
+        pq.ParquetWriter(anew, SCHEMA, compression="zstd", use_dictionary=REPEATED) as writer,
+    ):
+        start = 0
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            writer.write_batch(_sided(batch, sides[start : start + batch.num_rows]))
+            start += batch.num_rows
+    os.replace(anew, path)
+
+
+def _sided(batch: pa.RecordBatch, sides: array[int]) -> pa.RecordBatch:
+    split = pa.DictionaryArray.from_arrays(pa.array(sides, pa.int8()), pa.array(SIDES)).cast(pa.string())
+    return pa.record_batch([split if name == "split" else batch[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
 def _json(value: Any) -> str | None:
