@@ -31,6 +31,7 @@ LOOKS = 12
 SENTENCES, SENTENCE_WORDS, ROW_SENTENCES = 20_000, 12, 14
 SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
 COMMON = ["the", "of", "and", "to", "in", "is", "that", "it", "for", "was", "on", "are", "as", "with", "they", "be"]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TOPICS = ["billing", "shipping", "returns", "repair"]
 
 
@@ -141,6 +142,9 @@ def _waits(dataset: Dataset) -> dict[str, float]:
         "a word": [page(search=text[3]) for text in words],
         "three words": [page(search=" ".join(text[5:8])) for text in words],
         "a word, filtered and sorted": [page(search=text[9], **chosen) for text in words],
+        "a sentence": [page(search=" ".join(text[20:32])) for text in words],
+        "the commonest words, sorted": [page(search=word, sort="-characters") for word in COMMON[:LOOKS]],
+        "two letters": [page(search="".join(draw.choices(LETTERS, k=2))) for _ in some],
         "a row and its neighbours": [place(row.row_id) for row in some],
     }
     return {name: median(map(_timed, each)) for name, each in looks.items()}

@@ -102,3 +102,18 @@ def test_a_recipe_with_several_datasets_asks_which_is_meant(studio, page, tmp_pa
     page.get_by_label("Which dataset of the file").select_option("one")
     expect(page.locator(".preview article").first).to_contain_text("What is 0?")
     expect(page.locator(".ft-guess")).to_contain_text("read as LLaMA-Factory reads a.json")
+
+
+def test_rows_of_one_patient_are_kept_on_one_side(studio, page):
+    rows = "".join(f"Case {n}: what now?,Rest {n},P{n // 4},{'AB'[n // 4 % 2]}\n" for n in range(80))
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("visits.csv", f"question,answer,patient,ward\n{rows}".encode()))
+    page.get_by_label("Kept on one side: rows with the same").select_option("patient")
+    page.get_by_label("In balance on every side").select_option("ward")
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.wait_for_url(re.compile("dataset=visits"))
+    dataset = Dataset.open(studio.workspace, "visits")
+    assert dataset.counts() == {"train": 64, "validation": 8, "test": 8}
+    assert len({(row.extra["patient"], row.split) for row in dataset.rows()}) == 20
+    for ward in "AB":
+        assert sum(row.split == "test" and row.extra["ward"] == ward for row in dataset.rows()) == 4

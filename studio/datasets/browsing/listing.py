@@ -8,7 +8,7 @@ further calls have looked at the rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,11 +120,12 @@ class Matches:
     def window(self, offset: int, limit: int, patience: float) -> tuple[Numbers, int, bool]:
         """The numbers of one page, how many match, and whether all that is exact; see `Listing.page`."""
         until = time.monotonic() + patience
-        for looked in self._looking():
-            if looked and time.monotonic() >= until:
-                break
+        end, looked = self._look_for(offset + limit, until)
+        if not looked or time.monotonic() < until:
+            self._look_at_the_rest(until)
         known = self.known()
-        return self.numbers[known > 0][offset : offset + limit], *_estimate(known)
+        found = self.numbers[:end][known[:end] > 0]  # further on, one that nobody looked at yet may stand between
+        return found[offset : offset + limit], *_estimate(known)
 
     def around(self, number: int, patience: float) -> tuple[int, int, bool, int | None, int | None]:
         """The place of a number from 1, how many match, whether both are exact, and the neighbours' numbers.
@@ -149,21 +150,45 @@ class Matches:
                 return int(found[0 if way > 0 else -1])
         return None
 
-    def _looking(self) -> Iterator[int]:
-        """Looks at more and more of the rows, each time some milliseconds long; yields how many it looked at."""
-        start, step = 0, STEP
-        while self.hits is not None and start < len(self.numbers):
+    def _look_for(self, wanted: int, until: float) -> tuple[int, bool]:
+        """Looks at the rows in order until so many match, or the time is over.
+
+        Returns how far it came, and whether there was anything to look at.
+        """
+        if self.hits is None:
+            return len(self.numbers), False
+        start, step, found, looked = 0, STEP, 0, False
+        while start < len(self.numbers) and found < wanted:
             began, some = time.monotonic(), slice(start, start + step)
-            unknown = int(np.sum(self.known(some) == 0))
-            if unknown:
+            if np.any(self.known(some) == 0):
                 self._settle(some)
-            yield unknown
-            start, step = some.stop, step * 2 if time.monotonic() - began < LOOK else max(STEP, step // 2)
+                looked = True
+            found += int(np.sum(self.known(some) > 0))
+            start, step = some.stop, _further(step, began)
+            if looked and time.monotonic() >= until:
+                break
+        return start, looked
+
+    def _look_at_the_rest(self, until: float) -> None:
+        """Looks at the others in the order of the file, which is the quickest, until the time is over."""
+        if self.hits is None or self.places is None:
+            return
+        rest = np.sort(self.places[self.known() == 0])
+        start, step = 0, STEP
+        while start < len(rest) and (not start or time.monotonic() < until):
+            began = time.monotonic()
+            self.hits.settle(rest[start : start + step])
+            start, step = start + step, _further(step, began)
 
     def _settle(self, some: slice) -> None:
         if self.hits is not None and self.places is not None:
             places = self.places[some]
             self.hits.settle(places[places >= 0])
+
+
+def _further(step: int, began: float) -> int:
+    """How many rows to look at next, so that one go takes some milliseconds."""
+    return step * 2 if time.monotonic() - began < LOOK else max(STEP, step // 2)
 
 
 def _estimate(known: npt.NDArray[np.int8]) -> tuple[int, bool]:

@@ -189,6 +189,22 @@ def test_who_is_in_a_hurry_gets_an_estimate_that_grows_exact(dataset, monkeypatc
     assert (last.exact, last.total, lines(last)) == (True, exact.total, lines(exact))
 
 
+def test_no_row_is_shown_before_those_that_come_first_were_looked_at(dataset, monkeypatch):
+    """What was looked at for one order must not stand in for what another order begins with."""
+    monkeypatch.setattr("studio.datasets.browsing.listing.STEP", 40)
+    monkeypatch.setattr("studio.datasets.browsing.fulltext.MOST_SHORT", 50)
+    Index(dataset, 1).build(lambda *_: None)
+    backwards, listing = Wanted(search="th", sort="-characters"), dataset.listing(1)
+    exact = lines(listing.page(backwards, 0, ROWS))
+    hits.KEPT.found.clear()
+    for _ in range(4):
+        listing.page(Wanted(search="th"), 0, 5, 0.0)
+    for _ in range(2 * ROWS // 40):
+        found = listing.page(backwards, 30, 10, 0.0)
+        assert lines(found) == exact[30:40][: len(found.rows)]
+    assert (lines(found), found.exact, found.total) == (exact[30:40], True, len(exact))
+
+
 def test_too_many_rows_wait_for_their_index(dataset, monkeypatch):
     from studio.errors import Busy
 
