@@ -103,9 +103,17 @@ export class Mapping {
   }
   // What the draw heeds: rows of one patient or customer stand on one side, and labels are in balance.
   parting(columns, options) {
-    const choices = [["", "None"], ...columns.slice(0, 300).map((name) => [name, name])];
-    return html`<div class="field"><label for="ft-group">Kept on one side: rows with the same</label><select id="ft-group" name="group_by">${options(choices, this.choices.group_by ?? "")}</select></div>
-      <div class="field"><label for="ft-stratify">In balance on every side</label><select id="ft-stratify" name="stratify">${options(choices, this.choices.stratify ?? "")}</select></div>`;
+    const learned = this.learned(columns);
+    for (const name of ["group_by", "stratify"]) if (learned.has(this.choices[name]) && this.choices[name] !== "label") this.choices[name] = "";
+    const rest = columns.filter((name) => !learned.has(name)).slice(0, 300).map((name) => [name, name]);
+    const label = this.part("label") ? [["label", "The label"]] : [];
+    return html`<div class="field"><label for="ft-group">Kept on one side: rows with the same</label><select id="ft-group" name="group_by">${options([["", "None"], ...rest], this.choices.group_by ?? "")}</select></div>
+      <div class="field"><label for="ft-stratify">In balance on every side</label><select id="ft-stratify" name="stratify">${options([["", "None"], ...label, ...rest.filter(([name]) => name !== "label")], this.choices.stratify ?? "")}</select></div>`;
+  }
+  // The columns that rows are made of; of these nothing else comes along.
+  learned(columns) {
+    const parts = [...SHAPES[this.shapeNow][1], ...MORE].map(([role]) => this.part(role)).filter(Boolean);
+    return new Set(columns.filter((name) => parts.some((part) => part.column === name || part.template?.includes(`{${name}}`))));
   }
   // Of a file that describes several datasets: which is meant.
   entries(found) {
