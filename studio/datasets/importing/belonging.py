@@ -71,7 +71,8 @@ class Belonging:
             return self._draw_documents(len(sizes), fractions, seed)
         fixed = self.fixed_groups
         strata = None if fixed else self._strata(sizes)
-        places = fixed + assign(digests.since(len(fixed)), sizes[len(fixed) :], fractions, seed, strata)
+        free = memoryview(sizes)[len(fixed) :]  # a slice of the array itself would be a copy of it
+        places = fixed + assign(digests.since(len(fixed)), free, fractions, seed, strata)
         return array("b", (places[group] for group in self.groups))
 
     def _strata(self, sizes: array[int]) -> list[Mix] | None:
