@@ -43,7 +43,7 @@ def main(job: Job) -> dict[str, Any]:
     found = preflight(job.workspace, settings)
     found.refuse_errors()
     here, device = machine(job.workspace.root), found.facts["device"]
-    limit = job.settings.get("limit_gb") or costs.free_gb(here, device)
+    limit = job.settings.get("limit_gb") or costs.free_gb(here, device, found.settings.spread)
     migrate.save(
         job.folder / SETTINGS, "settings", {"job": "fit", "settings": found.settings.plain(), "limit_gb": limit}
     )

@@ -16,7 +16,7 @@ from studio.ladder import Case, ladder
 from studio.machine import Machine
 from studio.models import Model, list_models
 from studio.settings import defaults
-from studio.settings.train import Sharded, Single, TrainSettings
+from studio.settings.train import Ddp, Sharded, Single, Spread, TrainSettings
 from studio.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -145,10 +145,14 @@ def needs_gb(model: Model, report: Report, device: str, speeds: Calibration | No
     return needs
 
 
-def free_gb(here: Machine, device: str) -> float:
-    """GB that a run may take now: of the GPU with most left, else of the machine's memory."""
+def free_gb(here: Machine, device: str, spread: Spread | None = None) -> float:
+    """GB that a run may take now: of the fullest GPU it uses, else of the machine's memory.
+
+    Each process takes about as much of its own GPU, the first ones there are; a run in one process takes the first.
+    """
     if device == "cuda" and here.gpus:
-        return max(gpu.memory - gpu.memory_used for gpu in here.gpus) / 1e9
+        count = (spread.processes or len(here.gpus)) if isinstance(spread, Ddp) else 1
+        return min(gpu.memory - gpu.memory_used for gpu in here.gpus[:count]) / 1e9
     return here.memory_available / 1e9
 
 
@@ -162,7 +166,7 @@ def _memory(
 ) -> None:
     """Estimate and measurement against what is free, and the ladder."""
     facts, device = found.facts, found.facts["device"]
-    free = free_gb(here, device)
+    free = free_gb(here, device, found.settings.spread)
     measured = measurement.known(workspace, found.settings, measurement.place(here, device, found.settings), free)
     estimated = facts["memory_gb"]
     needed = measured.memory_gb if measured else estimated

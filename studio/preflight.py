@@ -124,7 +124,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
             cores=here.cores,
             gpus=len(here.gpus),
             filling=speeds.tokens if speeds else None,
-            free_gb=costs.free_gb(here, device),
+            free_gb=lambda spread: costs.free_gb(here, device, spread),
             needs_gb=costs.needs_gb(model, report, device, speeds),
         ),
     )

@@ -66,9 +66,9 @@ def fit(shape: Shape, here: Machine, method: str = "lora", context: int | None =
 
 
 def free_memory(here: Machine) -> int:
-    """Bytes a run may take: the largest GPU's, else what the machine has free."""
+    """Bytes a run may take: the smallest GPU's, as each holds the model; else what the machine has free."""
     if here.device == "cuda":
-        return max(gpu.memory for gpu in here.gpus)
+        return min(gpu.memory for gpu in here.gpus)
     return here.memory_available
 
 

@@ -39,7 +39,7 @@ class Facts:
         cores: of the CPU.
         gpus: how many there are.
         filling: tokens that fill the CPU, as it was measured; None before that.
-        free_gb: memory that is free.
+        free_gb: memory that is free for a run that is spread so.
         needs_gb: the memory needed with settings whose choices are all made.
     """
 
@@ -53,7 +53,7 @@ class Facts:
     cores: int
     gpus: int = 0
     filling: int | None = None
-    free_gb: float = math.inf
+    free_gb: Callable[[Spread | None], float] = lambda spread: math.inf
     needs_gb: Callable[[TrainSettings], float] = lambda settings: 0.0
 
 
@@ -170,6 +170,7 @@ def _tokens_per_pass(settings: TrainSettings, facts: Facts, cutoff: int) -> tupl
     if cutoff >= usual:
         return cutoff, "One row of full length at a time."
     filled = settings.model_copy(update={"tokens_per_pass": usual})
-    if settings.memory == "auto" and facts.needs_gb(filled) > MOST_FREE * facts.free_gb:
-        return cutoff, f"One row at a time, as {facts.free_gb:.1f} GB of memory are free."
+    free = facts.free_gb(settings.spread)
+    if settings.memory == "auto" and facts.needs_gb(filled) > MOST_FREE * free:
+        return cutoff, f"One row at a time, as {free:.1f} GB of memory are free."
     return usual, why

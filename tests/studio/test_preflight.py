@@ -254,6 +254,20 @@ def test_two_gpus_are_both_used_and_can_divide_a_model(ready):
     assert "few bits" in told(four_bits, "error")["method"]
 
 
+def test_what_is_free_is_that_of_the_fullest_gpu_that_is_used(ready):
+    """A run in one process takes the first GPU; one that is spread has no more than the fullest of its own."""
+    gpus = tuple(Gpu("a GPU", 24 * 10**9, used * 10**9, 0, (9, 0)) for used in (4, 20, 1))
+    here = replace(machine(ready.root), gpus=gpus, torch="2.13.0+cu130")
+
+    def free(*shown: Gpu, **spread: Any) -> float:
+        given = {"dataset": "questions", "model": "tiny", "spread": spread or None}
+        return preflight(ready, check(TrainSettings, given), replace(here, gpus=shown)).facts["free_gb"]
+
+    assert free(*gpus, name="single") == 20 and free(*gpus[::-1], name="single") == 23
+    assert free(*gpus) == free(*gpus, name="ddp") == free(*gpus, name="fsdp", processes=2) == 4
+    assert free(gpus[2], gpus[0], gpus[1], name="ddp", processes=2) == 20
+
+
 def test_an_estimate_near_to_what_is_free_asks_for_a_measurement(ready):
     here = settings_free_machine(ready)
     given = check(TrainSettings, {"dataset": "questions", "model": "tiny", "batch_size": 16})

@@ -35,9 +35,9 @@ def test_lean_is_one_row_at_a_time() -> None:
 @pytest.mark.parametrize(("free", "tokens"), [(3.0, 1024), (1.2, 320)])
 def test_automatic_follows_free_memory(free: float, tokens: int) -> None:
     """A run of 1024 tokens at once needs 1.0 GB and may take seven tenths of what is free."""
-    found, why = chosen("auto", free_gb=free, needs_gb=kilotokens)
+    found, why = chosen("auto", free_gb=lambda spread: free, needs_gb=kilotokens)
     assert found == tokens and (f"{free:.1f} GB" in why) == (tokens == 320)
-    assert chosen("fast", free_gb=free, needs_gb=kilotokens)[0] == 1024
+    assert chosen("fast", free_gb=lambda spread: free, needs_gb=kilotokens)[0] == 1024
 
 
 def kilotokens(settings: TrainSettings) -> float:
@@ -47,7 +47,7 @@ def kilotokens(settings: TrainSettings) -> float:
 def test_memory_is_judged_by_settings_whose_choices_are_made() -> None:
     """A pass holds as many rows as an update has: with an open batch size it would be judged by one."""
     seen: list[TrainSettings] = []
-    chosen("auto", free_gb=1.0, needs_gb=lambda settings: seen.append(settings) or 0.0, rows=1000)
+    chosen("auto", free_gb=lambda spread: 1.0, needs_gb=lambda settings: seen.append(settings) or 0.0, rows=1000)
     (asked,) = seen
     assert (asked.batch_size, asked.cutoff, asked.tokens_per_pass) == (8, 320, 1024)
     assert asked.spread is not None and asked.learning_rate
