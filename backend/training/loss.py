@@ -65,7 +65,7 @@ class Forward:
         self.compute = compute
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.device = next(base.parameters()).device
-        self.by_row = base.config._attn_implementation == attention.NAME
+        self.by_row = base.config._attn_implementation in (attention.NAME, attention.FLASH)
         self.keeps = "logits_to_keep" in inspect.signature(base.forward).parameters
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -120,4 +120,7 @@ class TokenLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, weights: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         slope, ctx.slope = ctx.slope, None
-        return slope.mul_(weights[:, None]), None, None
+        rows = max(1, CHUNK // slope.shape[1])
+        for start in range(0, len(slope), rows):  # a product of two formats copies both into the wider one
+            slope[start : start + rows].mul_(weights[start : start + rows, None])
+        return slope, None, None
