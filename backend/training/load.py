@@ -140,7 +140,8 @@ def _packs(model: Any, forward: Forward, dtype: torch.dtype) -> bool:
     model.eval()
     size = model.get_input_embeddings().weight.shape[0]
     ids = torch.randint(size, (1, 2 * PROBE), generator=torch.Generator().manual_seed(0))
-    alone = model(input_ids=ids[:, PROBE:].to(forward.device), use_cache=False).logits[0, 1:-1].float()
+    with forward.autocast():  # as the packed line is computed, or rounding would look like rows that mix
+        alone = model(input_ids=ids[:, PROBE:].to(forward.device), use_cache=False).logits[0, 1:-1].float()
     line = Pass(
         ids=ids,
         positions=torch.arange(PROBE).repeat(2)[None],

@@ -11,6 +11,8 @@ import transformers
 from backend.training import load
 from backend.training.loss import Forward
 from studio.errors import BadInput, Broken, Refused
+from studio.models import Model
+from studio.workspace import Workspace
 from tests.backend.training.small import VOCABULARY, settings, small_model
 
 
@@ -34,6 +36,13 @@ def test_attention_goes_row_by_row_where_no_row_reaches_beyond_a_window(
     loaded = load.load(settings(method={"name": "full"}, cutoff=cutoff), small_model(kind, tmp_path))
     assert loaded.forward.by_row == by_row
     assert loaded.packs
+
+
+@pytest.mark.starter
+def test_rounding_is_not_taken_for_rows_that_mix(starter: Path) -> None:
+    """All weights in bfloat16: a line of its own has to be computed as the packed one is."""
+    model = Model.open(Workspace(starter.parents[1]), starter.name)
+    assert load.load(settings(method={"name": "full"}, dtype="bfloat16"), model).packs
 
 
 @pytest.mark.parametrize("name", ["lora", "dora", "qlora"])
