@@ -1,7 +1,7 @@
 """Measures whether a run fits: updates of usual size and one of its longest pass, in a throw-away process.
 
     python -m backend.fit FOLDER          watches
-      python -m backend.training.trial    loads the model, learns from three updates, and is gone
+      python -m backend.training.trial    loads the model, learns from three updates, and is gone; once for each way
 
 Settings: `settings`, those of the run, and `limit_gb`, memory it may take (None: what is free). The process is ended
 before it takes what other programs need; that it did not fit is then the result, not a failure.
@@ -14,20 +14,19 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 import psutil
 
 from backend.job import Job, StopRequested, run_job
 from backend.leash import leashed
-from studio import costs, events, logs, measurement, migrate
+from studio import costs, events, logs, measurement, migrate, recomputation
 from studio.errors import StudioError
 from studio.jobs import local
 from studio.jobs.folder import SETTINGS
-from studio.machine import Machine, machine, memory_kills
-from studio.measurement import Measured
-from studio.preflight import Preflight, preflight
+from studio.machine import machine, memory_kills
+from studio.measurement import Measured, with_free
+from studio.preflight import preflight
 from studio.settings.base import check
 from studio.settings.train import Ddp, TrainSettings
 
@@ -38,52 +37,58 @@ SPARE = 0.03
 
 
 def main(job: Job) -> dict[str, Any]:
-    """The measurement beside the estimate, the settings it holds for, and the ladder."""
+    """The measurement beside the estimate, the settings it holds for, and the ladder.
+
+    Where only a measurement can tell whether parts have to be computed twice, both ways are measured: `ways` has what
+    each took, `settings` the one that is taken, and `why` says why.
+    """
     settings = check(TrainSettings, job.settings["settings"], "This run can't be measured.")
-    found = preflight(job.workspace, settings)
+    here, limit = machine(job.workspace.root), job.settings.get("limit_gb")
+    found = preflight(job.workspace, settings, with_free(here, limit) if limit else here)
     found.refuse_errors()
-    here, device = machine(job.workspace.root), found.facts["device"]
-    limit = job.settings.get("limit_gb") or costs.free_gb(here, device, found.settings.spread)
-    migrate.save(
-        job.folder / SETTINGS, "settings", {"job": "fit", "settings": found.settings.plain(), "limit_gb": limit}
-    )
-    if job.settings.get("limit_gb"):
+    device = found.facts["device"]
+    if limit:
         job.message(f"It may take {limit:.1f} GB.")
-    measured = measure(job, found, limit)
-    where = measurement.place(here, device, found.settings)
-    measurement.remember(job.workspace, found.settings, where, measured)
+    limit = limit or costs.free_gb(here, device, found.settings.spread)
+    given = {"job": "fit", "settings": found.to_measure.plain(), "limit_gb": limit}
+    migrate.save(job.folder / SETTINGS, "settings", given)
+    where, ways = measurement.place(here, device, found.settings), []
+    for way in recomputation.both(found.settings) if found.doubtful else [found.settings]:
+        measured = measure(job, way, limit, device)
+        measurement.remember(job.workspace, way, where, measured)
+        ways.append({"recompute": way.recompute, **measured.as_dict()})
     shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
-    after = preflight(job.workspace, found.settings, with_free(here, device, limit))
+    after = preflight(job.workspace, found.to_measure, with_free(here, limit))
+    taken = next(way for way in ways if way["recompute"] == after.settings.recompute)
     return {
-        **measured.as_dict(),
-        "settings": found.settings.plain(),
-        "estimated_gb": found.facts["memory_gb"],
+        **taken,
+        "ways": ways,
+        "why": after.reasons["recompute"] if found.doubtful else "",
+        "settings": after.settings.plain(),
+        "estimated_gb": after.facts["memory_gb"],
         "steps": found.steps,
-        "seconds": after.facts["seconds"] if measured.fits else None,
-        "ladder": [] if measured.fits else [rung.as_dict() for rung in after.ladder],
+        "seconds": after.facts["seconds"] if taken["fits"] else None,
+        "ladder": [] if taken["fits"] else [rung.as_dict() for rung in after.ladder],
     }
 
 
-def with_free(here: Machine, device: str, limit: float) -> Machine:
-    """This machine, as if so many GB were free."""
-    if device == "cpu":
-        return replace(here, memory_available=int(limit * GB))
-    return replace(here, gpus=tuple(replace(gpu, memory_used=gpu.memory - int(limit * GB)) for gpu in here.gpus))
-
-
-def measure(job: Job, found: Preflight, limit: float) -> Measured:
+def measure(job: Job, settings: TrainSettings, limit: float, device: str) -> Measured:
     """Runs the trial and watches its memory.
+
+    Args:
+        settings: without an open choice.
+        limit: GB it may take.
 
     Raises:
         StudioError: it failed for another reason than memory, in its own words where it had any.
         StopRequested: somebody asked to stop.
     """
     began, kills = time.time(), memory_kills()
-    spread, on_cpu = found.settings.spread, found.facts["device"] == "cpu"
+    spread, on_cpu = settings.spread, device == "cpu"
     # Processes on one CPU share its memory; each GPU has its own.
     times = (spread.processes or 1) if isinstance(spread, Ddp) and on_cpu else 1
     room = limit / times * (1 - SPARE) * GB if on_cpu else None
-    reached, code = _watch(job, room)
+    reached, code = _watch(job, room, "twice" if settings.recompute else "once")
     lines, _ = logs.read(job.folder / events.METRICS)
     told = [line for line in lines if line.get("type") == "trial" and line["time"] >= began]
     failed = next((line for line in told if "what" in line), None)
@@ -104,10 +109,15 @@ def measure(job: Job, found: Preflight, limit: float) -> Measured:
     return Measured(False, round(peak, 3), round(limit, 2), None, time.time())
 
 
-def _watch(job: Job, room: float | None) -> tuple[int, int]:
-    """Runs the trial to its end, or ends it when it takes more than `room` bytes; its highest memory and exit code."""
+def _watch(job: Job, room: float | None, computed: str) -> tuple[int, int]:
+    """Runs the trial to its end, or ends it when it takes more than `room` bytes; its highest memory and exit code.
+
+    Args:
+        computed: whether parts are computed `once` or `twice`.
+    """
     environment = {"CUDA_VISIBLE_DEVICES": "0"} | os.environ | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    child = leashed([sys.executable, "-m", "backend.training.trial", str(job.folder)], cwd=local.ROOT, env=environment)
+    command = [sys.executable, "-m", "backend.training.trial", str(job.folder), computed]
+    child = leashed(command, cwd=local.ROOT, env=environment)
     process, reached = psutil.Process(child.pid), 0
     try:
         while child.poll() is None:

@@ -16,7 +16,7 @@ from typing import Any
 from backend.job import Concluded, Job, StopRequested, run_job
 from backend.keeper import keep
 from backend.training import launching
-from backend.training.settings import settings_of, write_down
+from backend.training.settings import settings_of, tell_recomputation, write_down
 
 # Before any of these libraries is imported: nothing is asked of the network.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -67,6 +67,8 @@ def main(job: Job) -> dict[str, Any]:
     loop = trainer.RunTrainer(job, settings, loaded, updates, watch, kept, resume, among)
     if resume:
         checkpoints.announce(job, resume, identity)
+    else:
+        tell_recomputation(job, settings)
     job.event(
         "training",
         total_steps=len(updates),

@@ -174,7 +174,8 @@ def _memory(
     facts |= {
         "free_gb": round(free, 2),
         "measured": measured and measured.as_dict(),
-        "near": measured is None and measurement.possible(found.settings) and measurement.near(estimated, free),
+        "near": found.doubtful
+        or (measured is None and measurement.possible(found.settings) and measurement.near(estimated, free)),
         "too_big": too_big,
     }
     if measured and measured.step_seconds:

@@ -106,7 +106,8 @@ def flags_of(changes: dict[str, Any]) -> str:
         for part in flag.path:
             value = value.get(part) if isinstance(value, dict) else None
         if value is not None:
-            words.append(f"--{flag.name}" if value is True else f"--{flag.name} {value}")
+            switch = {True: f"--{flag.name}", False: f"--no-{flag.name}"}
+            words.append(switch[value] if isinstance(value, bool) else f"--{flag.name} {value}")
     return " ".join(words)
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from studio import calibration, logs
+from studio import calibration, logs, migrate
 from studio.errors import MEMORY, Refused, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
@@ -29,6 +29,8 @@ INDIFFERENT = {
     "eval_steps", "eval_rows", "patience", "keep_best", "samples", "sample_tokens", "save_steps", "keep_checkpoints",
     "memory", "device",
 }  # fmt: skip
+# What is free never stays the same to the byte: what did not fit then does not fit into a fiftieth more.
+SLACK = 0.98
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,13 @@ def possible(settings: TrainSettings) -> bool:
     return not isinstance(settings.spread, Sharded)
 
 
+def with_free(here: Machine, gb: float) -> Machine:
+    """This machine, as if so many GB were free for a run, wherever it trains."""
+    room = int(gb * 1e9)
+    gpus = tuple(replace(gpu, memory_used=gpu.memory - room) for gpu in here.gpus)
+    return replace(here, memory_available=room, gpus=gpus)
+
+
 def place(here: Machine, device: str, settings: TrainSettings) -> str:
     """The device and the machine that a measurement holds for: a workspace may move, or be opened by several."""
     gpus = ", ".join(gpu.name for gpu in here.gpus) if device == "cuda" else "no GPU"
@@ -95,7 +104,7 @@ def remember(workspace: Workspace, settings: TrainSettings, where: str, found: M
     """Keeps what was measured at the `place` it was measured at."""
     with Log(workspace.jobs / FILE) as log:
         figures = {name: value for name, value in found.as_dict().items() if name != "time"}
-        log.append("measured", key=key(settings, where), **figures)
+        log.append("measured", key=key(workspace, settings, where), **figures)
 
 
 def known(workspace: Workspace, settings: TrainSettings, where: str, free_gb: float) -> Measured | None:
@@ -108,17 +117,30 @@ def known(workspace: Workspace, settings: TrainSettings, where: str, free_gb: fl
     path = workspace.jobs / FILE
     if not path.exists():
         return None
-    mark = key(settings, where)
+    mark = key(workspace, settings, where)
     for line in reversed(logs.read(path)[0]):
-        if line.get("key") == mark and (line["fits"] or line["free_gb"] >= free_gb):
+        if line.get("key") == mark and (line["fits"] or line["free_gb"] >= SLACK * free_gb):
             return Measured(**{name: line[name] for name in Measured.__dataclass_fields__})
     return None
 
 
-def key(settings: TrainSettings, where: str) -> str:
-    """A hash of what memory and time depend on."""
+def key(workspace: Workspace, settings: TrainSettings, where: str) -> str:
+    """A hash of what memory and time depend on: the settings, the device, and what the names in the settings mean."""
     kept = {name: value for name, value in settings.plain().items() if name not in INDIFFERENT}
-    return hashlib.blake2b(json.dumps([where, kept], sort_keys=True).encode(), digest_size=12).hexdigest()
+    files = (workspace.models / settings.model / "config.json", workspace.datasets / settings.dataset / "dataset.json")
+    made = [_content(files[0]), _made(files[1], settings.version)]
+    return hashlib.blake2b(json.dumps([where, kept, made], sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def _content(path: Path) -> str:
+    """The model's shape; another one may have been added under its name."""
+    return hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest() if path.is_file() else ""
+
+
+def _made(path: Path, version: int | None) -> Any:
+    """When this version was frozen: one of the same number may be of a dataset that was imported anew."""
+    versions = migrate.load(path, "dataset").get("versions", []) if path.is_file() else []
+    return next((one.get("made") for one in versions if one.get("version") == version), None)
 
 
 def ran_out(error: dict[str, Any] | StudioError | None) -> bool:

@@ -5,11 +5,12 @@ The rows are put through the very code that makes the batches. A large set is ju
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from studio import calibration, costs, wording
+from studio import calibration, costs, measurement, recomputation, wording
 from studio.errors import BadInput, NotFound, Refused, StudioError
 from studio.ladder import Rung
 from studio.machine import Machine, machine
@@ -46,7 +47,8 @@ class Problem:
 class Preflight:
     """What was found. `settings` has no open choice any more, `reasons` says why each was made.
 
-    `ladder` has the ways to need less memory; it matters where `facts["too_big"]` is true.
+    `ladder` has the ways to need less memory; it matters where `facts["too_big"]` is true. `doubtful` says that only a
+    measurement of both ways can tell whether parts have to be computed twice.
     """
 
     settings: TrainSettings
@@ -55,6 +57,12 @@ class Preflight:
     reasons: dict[str, str] = field(default_factory=dict)
     steps: int | None = None
     ladder: list[Rung] = field(default_factory=list)
+    doubtful: bool = False
+
+    @property
+    def to_measure(self) -> TrainSettings:
+        """The settings a measurement is made of: what only it can tell is open."""
+        return self.settings.model_copy(update={"recompute": None}) if self.doubtful else self.settings
 
     @property
     def errors(self) -> list[Problem]:
@@ -111,6 +119,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
         return found
     report = rows_read.report(settings.cutoff or model.context or NO_CUTOFF)
     speeds = calibration.read(workspace, settings.threads or here.cores) if device == "cpu" else None
+    needs_gb = costs.needs_gb(model, report, device, speeds)
     resolved = defaults.resolve(
         settings,
         defaults.Facts(
@@ -125,10 +134,11 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
             gpus=len(here.gpus),
             filling=speeds.tokens if speeds else None,
             free_gb=lambda spread: costs.free_gb(here, device, spread),
-            needs_gb=costs.needs_gb(model, report, device, speeds),
+            needs_gb=needs_gb,
         ),
     )
     found.settings, found.reasons = resolved.settings, resolved.reasons
+    _recomputation(workspace, found, here, device, needs_gb)
     goal = resolved.settings.objective
     if rows_read.text != (goal is not None and goal.name == "pretraining"):
         found.add("error", _wrong_goal(rows_read.text))
@@ -191,6 +201,21 @@ def _device(found: Preflight, here: Machine) -> str:
             what, why = "The GPU can't be used.", f"The PyTorch installed here, {here.torch}, is a build for CPUs."
         found.add("error", Refused(what, why, "Choose the device auto or cpu.", field="device"))
     return "cuda" if usable and wanted != "cpu" else "cpu"
+
+
+def _recomputation(
+    workspace: Workspace, found: Preflight, here: Machine, device: str, needs_gb: Callable[[TrainSettings], float]
+) -> None:
+    """Chooses it, where nobody did; last of all, as the memory it is held against depends on every other choice."""
+    settings = found.settings
+    if settings.recompute is not None:
+        return
+    free, where = costs.free_gb(here, device, settings.spread), measurement.place(here, device, settings)
+    choice = recomputation.choose(
+        settings, free, needs_gb, lambda other: measurement.known(workspace, other, where, free)
+    )
+    found.settings = settings.model_copy(update={"recompute": choice.on})
+    found.reasons["recompute"], found.doubtful = choice.why, choice.doubtful
 
 
 def _loss_on(settings: TrainSettings) -> Any:

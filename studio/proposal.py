@@ -173,7 +173,7 @@ def measure(workspace: Workspace, given: dict[str, Any]) -> Path:
     Raises:
         Refused: something stands in its way; all of it is said.
     """
-    return measurement.start(workspace, _sound(workspace, given).settings)
+    return measurement.start(workspace, _sound(workspace, given).to_measure)
 
 
 def _sound(workspace: Workspace, given: dict[str, Any]) -> Preflight:
@@ -190,6 +190,6 @@ def start(workspace: Workspace, given: dict[str, Any]) -> str:
         Refused: something stands in its way; all of it is said.
     """
     found = _sound(workspace, given)
-    folder = runs.create(workspace, found.settings, found.steps)
+    folder = runs.create(workspace, found.settings, found.steps, found.reasons)
     queue.advance(workspace)
     return folder.name

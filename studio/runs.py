@@ -57,10 +57,19 @@ class RunSummary:
         return asdict(self)
 
 
-def create(workspace: Workspace, settings: TrainSettings, total_steps: int | None = None) -> Path:
-    """A run in the queue, with these settings; `queue.advance` starts it when the device is free."""
+def create(
+    workspace: Workspace,
+    settings: TrainSettings,
+    total_steps: int | None = None,
+    reasons: dict[str, str] | None = None,
+) -> Path:
+    """A run in the queue, with these settings; `queue.advance` starts it when the device is free.
+
+    Args:
+        reasons: why settings that nobody gave are as they are, by their names.
+    """
     hint = job_folder_hint(settings.name or settings.dataset)
-    return job_folder.create(workspace, "train", settings.plain(), hint, total_steps=total_steps)
+    return job_folder.create(workspace, "train", settings.plain(), hint, total_steps=total_steps, reasons=reasons or {})
 
 
 def job_folder_hint(text: str) -> str:

@@ -75,16 +75,23 @@ def _field(flag: Flag) -> Field:
         auto=str(about.get("auto") or ""),
         kind=_kind(flag),
         default=_default(flag),
-        choices=_variants(flag) if variant else tuple(Choice(one, _spaced(one)) for one in flag.choices),
+        choices=_variants(flag) if variant else _choices(flag),
         limits=_limits(flag),
         variants=flag.variants,
     )
 
 
 def _kind(flag: Flag) -> str:
-    if flag.choices:
+    if _choices(flag):
         return "choice"
     return {int: "whole", float: "number", bool: "switch"}.get(flag.type, "text")
+
+
+def _choices(flag: Flag) -> tuple[Choice, ...]:
+    """The values there are; a switch that may be left to be chosen has two, as a box is always on or off."""
+    if flag.type is bool and _default(flag) is None:
+        return (Choice("true", "On"), Choice("false", "Off"))
+    return tuple(Choice(one, _spaced(one)) for one in flag.choices)
 
 
 def _default(flag: Flag) -> Any:

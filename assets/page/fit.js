@@ -30,9 +30,10 @@ export class Fit {
       ["Time", known ? this.time(facts) : null],
       ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null],
       ...(facts.measured ? [["Memory, measured", `${facts.measured.fits ? "" : "more than "}${facts.measured.memory_gb.toFixed(1)} GB`]] : []),
+      ...(known ? [["Recomputation", ...this.recomputation(found)]] : []),
       ["Disk", facts.disk_gb === undefined ? null : size(facts.disk_gb * 1e9)],
     ];
-    this.draw(".pf-figures", html`${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd></div>`)}`);
+    this.draw(".pf-figures", html`${rows.map(([name, value, why]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd>${why ? html`<dd class="why">${why}</dd>` : ""}</div>`)}`);
     this.slot.querySelector(".fit-measure").hidden = !known || !found.command || Boolean(this.job);
     this.ladder = facts === found.facts ? found.ladder : this.result.ladder;
     const big = facts.too_big && this.ladder?.length;
@@ -48,6 +49,12 @@ export class Fit {
   now() { return JSON.stringify(this.train.settings()); }
   // The settings that were measured, as Start has to take them; else those of the form.
   settings() { return this.result?.fits && this.result.of === this.now() ? this.result.settings : this.train.settings(); }
+  // Whether parts are computed twice, and why: as it was chosen, or as somebody set it.
+  recomputation(found) {
+    const own = this.facts() !== found.facts, on = (own ? this.result : found).settings.recompute;
+    const why = (own && this.result.why) || found.reasons.recompute || "As it is set.";
+    return [on ? "on" : "off", why];
+  }
   time(facts) {
     if (facts.seconds === null) return "measure it";
     return `about ${duration(facts.seconds)}${facts.measured?.step_seconds ? ", measured" : ""}`;

@@ -4,6 +4,7 @@
 import { html, notice } from "./base.js";
 
 const NONE = new Set();
+const TRUTH = new Set(["true", "false"]); // the choices of a switch that may be left to be chosen
 
 export class Form {
   // `root` holds the fields; `changed` is called after every change of a value by the person.
@@ -66,7 +67,7 @@ export class Form {
     for (const [path, field] of this.fields) {
       if (this.isDefault(field) || !this.applies(field)) continue;
       const text = this.text(field);
-      const value = field.dataset.kind === "switch" ? text === "true" : isNumber(field) && text !== "" && isFinite(text) ? Number(text) : text;
+      const value = field.dataset.kind === "switch" || TRUTH.has(text) ? text === "true" : isNumber(field) && text !== "" && isFinite(text) ? Number(text) : text;
       const [first, second] = path.split(".");
       if (second) (found[first] ??= {})[second] = value;
       else found[first] = value;
@@ -134,7 +135,7 @@ export class Form {
     this.arrange();
   }
   named(field, value) {
-    const radio = [...field.querySelectorAll("input[type=radio]")].find((input) => input.value === value);
+    const radio = [...field.querySelectorAll("input[type=radio]")].find((input) => input.value === String(value));
     return radio ? radio.parentElement.textContent : value;
   }
   // Problems beside their fields; returns those that belong to no field here.

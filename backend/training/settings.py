@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.job import Job
-from studio import migrate, runs
+from studio import events, logs, migrate, runs
 from studio.jobs.folder import SETTINGS
 from studio.settings.train import TrainSettings
 
@@ -14,6 +14,7 @@ CHOSEN = (
     "batch_size",
     "cutoff",
     "tokens_per_pass",
+    "recompute",
     "threads",
     "spread",
     "eval_steps",
@@ -37,6 +38,14 @@ def settings_of(job: Job) -> TrainSettings:
     found.refuse_errors()
     migrate.save(job.folder / SETTINGS, "settings", {"job": "train", **found.settings.plain()})
     return found.settings
+
+
+def tell_recomputation(job: Job, settings: TrainSettings) -> None:
+    """Whether parts are computed twice, and why, as it was chosen when the run was made."""
+    created = logs.read(job.folder / events.EVENTS)[0][0]
+    why = (created.get("reasons") or {}).get("recompute")
+    if why:
+        job.message(f"Recomputation is {'on' if settings.recompute else 'off'}. {why}")
 
 
 def write_down(job: Job, settings: TrainSettings) -> None:

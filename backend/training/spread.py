@@ -20,7 +20,7 @@ def distribution(settings: TrainSettings, device: str) -> dict[str, Any]:
     if isinstance(spread, Fsdp):
         return given | {
             "fsdp": True,
-            "fsdp_config": fsdp(spread, settings.recompute),
+            "fsdp_config": fsdp(spread, bool(settings.recompute)),
             "activation_checkpointing": False,
         }
     if isinstance(spread, Sharded):

@@ -323,5 +323,5 @@ def arguments(folder: Path, settings: TrainSettings, device: str, steps: int) ->
         remove_unused_columns=False,
         dataloader_pin_memory=False,
         dataloader_num_workers=0,
-        **{"activation_checkpointing": settings.recompute} | distribution(settings, device),
+        **{"activation_checkpointing": bool(settings.recompute)} | distribution(settings, device),
     )

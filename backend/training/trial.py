@@ -1,6 +1,6 @@
 """A trial of a run: usual updates and its longest pass, through the very loop that trains, with nothing kept.
 
-    python -m backend.training.trial FOLDER     FOLDER is that of the job `fit`
+    python -m backend.training.trial FOLDER once|twice     FOLDER is that of the job `fit`; parts are computed so often
 
 Tells in metrics.jsonl: the step lines of the loop, and `trial` lines with the highest memory so far, or what failed.
 """
@@ -129,7 +129,8 @@ def alone(settings: TrainSettings) -> TrainSettings:
 def main() -> int:
     tie_to_parent()
     job = Job(Path(sys.argv[1]).resolve())
-    settings = check(TrainSettings, job.settings["settings"])
+    given = {**job.settings["settings"], "recompute": sys.argv[2] == "twice"}
+    settings = check(TrainSettings, given)
     try:
         run(job, alone(settings))
     except Exception as error:

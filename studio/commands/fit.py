@@ -15,6 +15,7 @@ from studio.commands.run_settings import add_settings, settings_from
 from studio.errors import BadInput
 from studio.jobs import follow
 from studio.ladder import in_words
+from studio.machine import machine
 from studio.preflight import preflight
 from studio.settings.train import TrainSettings
 
@@ -29,9 +30,10 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
         raise BadInput("So little memory can't be.", f"--limit is {args.limit:g}.", "Give GB, such as --limit 8.")
     settings = settings_from(args)
     models.ensure_starter(context, settings.model)
-    found = preflight(context.workspace, settings)
+    here = measurement.with_free(machine(context.workspace.root), args.limit) if args.limit else None
+    found = preflight(context.workspace, settings, here)
     found.refuse_errors()
-    return measure(context, found.settings, args.limit)
+    return measure(context, found.to_measure, args.limit)
 
 
 def measure(context: Context, settings: TrainSettings, limit_gb: float | None = None) -> dict[str, Any]:
@@ -41,13 +43,15 @@ def measure(context: Context, settings: TrainSettings, limit_gb: float | None = 
 
 
 def show(result: dict[str, Any]) -> str:
+    both = [] if len(result["ways"]) < 2 else [f"Measured both ways. {result['why']}"]
     measured = f"{result['memory_gb']:.2f} GB measured, {result['estimated_gb']:.2f} GB estimated"
     free = f"{result['free_gb']:.2f} GB are free"
     if not result["fits"]:
         head = f"It does not fit: more than {measured}; {free}."
-        return "\n".join([head, *(["What to try:", *in_words(result["ladder"])] if result["ladder"] else [])])
+        return "\n".join([head, *both, *(["What to try:", *in_words(result["ladder"])] if result["ladder"] else [])])
     return "\n".join(
         [
+            *both,
             f"It fits: {measured}; {free}.",
             f"An update takes {wording.duration(result['step_seconds'])}; "
             f"{wording.count(result['steps'], 'update')} take about {wording.duration(result['seconds'])}.",

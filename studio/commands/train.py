@@ -19,6 +19,7 @@ from studio.jobs import follow, queue
 from studio.ladder import in_words
 from studio.measurement import ran_out
 from studio.preflight import preflight
+from studio.settings.base import check
 from studio.settings.train import TrainSettings
 
 
@@ -43,14 +44,19 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
         return {"check": found.as_dict()}
     found.refuse_errors()
     if args.measure or (args.measure is None and found.facts["near"] and queue.holder(context.workspace) is None):
-        refuse_too_big(context, found.settings)
-    folder = runs.create(context.workspace, found.settings, found.steps)
+        found.settings, why = refuse_too_big(context, found.to_measure)
+        found.reasons |= {"recompute": why} if why else {}
+    folder = runs.create(context.workspace, found.settings, found.steps, found.reasons)
     queue.advance(context.workspace)
     return wait_for(context, folder) if args.wait else started(folder)
 
 
-def refuse_too_big(context: Context, settings: TrainSettings) -> None:
-    """Measures the run, and raises NoMemory with the ladder told when it does not fit."""
+def refuse_too_big(context: Context, settings: TrainSettings) -> tuple[TrainSettings, str]:
+    """Measures the run, and raises NoMemory with the ladder told when it does not fit.
+
+    Returns:
+        The settings that were measured, and why parts are computed twice or not, where that was measured.
+    """
     result = fit.measure(context, settings)
     context.terminal.say(fit.show(result))
     if not result["fits"]:
@@ -59,6 +65,7 @@ def refuse_too_big(context: Context, settings: TrainSettings) -> None:
             f"It took more than the {result['free_gb']:.1f} GB that are free.",
             "Add the flags of one of the ways above, or start it anyway with --no-measure.",
         )
+    return check(TrainSettings, result["settings"]), result["why"]
 
 
 def tell_ladder(context: Context, folder: Path) -> None:

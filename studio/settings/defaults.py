@@ -66,7 +66,7 @@ class Resolved:
 
 
 def resolve(settings: TrainSettings, facts: Facts) -> Resolved:
-    """Fills in every value that is None."""
+    """Fills in every value that is None, but for `recompute`: see `studio/recomputation.py`."""
     chosen: dict[str, Any] = {}
     reasons: dict[str, str] = {}
 

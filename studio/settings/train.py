@@ -223,8 +223,9 @@ class TrainSettings(Settings):
         auto="as many as fill the processor (fast), or one row of full length (lean)",
         help="How many tokens go through the model at once; lower it when memory runs out, the result stays the same.",
     )  # fmt: skip
-    recompute: bool = setting(
-        False, title="Recompute", group="Speed and memory", level="advanced",
+    recompute: bool | None = setting(
+        None, title="Recompute", group="Speed and memory", level="advanced",
+        auto="off where the run fits without it, by the estimate or, where that is too near to tell, by a measurement",
         help="Saves memory by computing parts twice (gradient checkpointing); about a third slower.",
     )  # fmt: skip
     dtype: Literal["auto", "float32", "bfloat16"] = setting(

@@ -14,10 +14,12 @@ from studio import measurement, proposal, runs
 from studio.errors import Refused
 from studio.jobs import folder as job_folder
 from studio.jobs import follow
+from studio.machine import machine
+from studio.measurement import with_free
 from studio.preflight import preflight
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
-from tests.worlds import SHORT, World, places, told, train, world
+from tests.worlds import SHORT, World, places, start_worker, told, train, world
 
 __all__ = ["train", "world"]
 
@@ -41,6 +43,28 @@ def test_it_measures_and_the_next_look_shows_both(world: World) -> None:
     facts = proposal.look(world.workspace, given)["facts"]
     assert facts["measured"]["memory_gb"] == found["memory_gb"] and not facts["near"] and not facts["too_big"]
     assert facts["seconds"] == pytest.approx(found["step_seconds"] * 6, abs=0.1) and facts["memory_gb"] > 0
+
+
+def test_where_only_a_measurement_can_tell_both_ways_are_measured_and_the_answer_is_kept(world: World) -> None:
+    """Whether parts are computed twice: asked, answered, remembered, taken by the run, and told there."""
+    world.dataset("places", places("train", 30) + places("validation", 6))
+    given = TrainSettings.model_validate(SHORT | {"max_steps": 6, "batch_size": 16, "tokens_per_pass": 512})
+    here = machine(world.workspace.root)
+    needed = preflight(world.workspace, given).facts["memory_gb"]
+    limit = needed / 0.72
+    asked = preflight(world.workspace, given, with_free(here, limit))
+    assert asked.doubtful and asked.facts["near"] and asked.settings.recompute
+    folder = measurement.start(world.workspace, asked.to_measure, limit)
+    found = follow.result(folder, follow.follow(world.workspace, folder))
+    assert [way["recompute"] for way in found["ways"]] == [False, True]
+    assert all(way["fits"] and way["step_seconds"] > 0 for way in found["ways"])
+    quicker = min(found["ways"], key=lambda way: way["step_seconds"])["recompute"]
+    assert found["settings"]["recompute"] == quicker and found["why"].startswith("Measured")
+    after = preflight(world.workspace, given, with_free(here, limit))
+    assert after.settings.recompute == quicker and not after.doubtful and not after.facts["near"]
+    run = runs.create(world.workspace, after.settings, after.steps, after.reasons)
+    assert start_worker(run).wait(timeout=120) == 0
+    assert any(line["text"].startswith("Recomputation is o") for line in told(run, "message"))
 
 
 def test_what_takes_too_much_is_ended_and_gets_a_ladder(world: World) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from studio import calibration, measurement
+from studio import calibration, measurement, migrate
 from studio.errors import NoMemory, NoRoom, Refused
 from studio.machine import Gpu, machine
 from studio.measurement import Measured, known, near, place, ran_out, remember
@@ -40,6 +41,27 @@ def test_whatever_changes_memory_or_time_is_another_run(workspace: Workspace) ->
         assert known(workspace, RUN.model_copy(update=change), HERE, 8) is None, change
 
 
+def test_another_model_or_dataset_of_the_same_name_is_another_run(workspace: Workspace) -> None:
+    model, dataset = workspace.models / RUN.model / "config.json", workspace.datasets / "d" / "dataset.json"
+    run = RUN.model_copy(update={"version": 1})
+    for path in (model, dataset):
+        path.parent.mkdir()
+
+    def are(size: int, made: float) -> None:
+        model.write_text(json.dumps({"hidden_size": size}))
+        migrate.save(dataset, "dataset", {"versions": [{"version": 1, "made": made}]})
+
+    are(64, 1.0)
+    remember(workspace, run, HERE, FITS)
+    assert known(workspace, run, HERE, 8)
+    are(128, 1.0)
+    assert not known(workspace, run, HERE, 8)
+    are(64, 2.0)
+    assert not known(workspace, run, HERE, 8)
+    are(64, 1.0)
+    assert known(workspace, run, HERE, 8)
+
+
 def test_it_holds_for_the_machine_it_was_made_on(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     small, large = (replace(machine(), gpus=(Gpu(name, 24 * 10**9, 0, 0, (9, 0)),)) for name in ("Small", "Large"))
     remember(workspace, RUN, place(small, "cuda", RUN), FITS)
@@ -61,6 +83,7 @@ def test_a_model_that_is_divided_can_not_be_measured_by_one_process(workspace: W
 def test_that_it_did_not_fit_into_less_says_nothing(workspace: Workspace) -> None:
     remember(workspace, RUN, HERE, TOO_BIG)
     assert known(workspace, RUN, HERE, 8.0) is not None and known(workspace, RUN, HERE, 4.0) is not None
+    assert known(workspace, RUN, HERE, 8.1) is not None, "what is free never stays the same to the byte"
     assert known(workspace, RUN, HERE, 9.0) is None
 
 

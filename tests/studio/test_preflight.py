@@ -278,6 +278,7 @@ def test_an_estimate_near_to_what_is_free_asks_for_a_measurement(ready):
 
     assert not with_free(3).facts["near"] and not with_free(3).facts["too_big"]
     assert with_free(1.1).facts["near"] and not with_free(1.1).facts["too_big"]
+    assert with_free(1.1).doubtful and with_free(1.1).to_measure.recompute is None
     small = with_free(0.5)
     assert small.facts["too_big"] and not small.facts["near"]
     assert "GB are free" in told(small, "warning")["tokens_per_pass"]

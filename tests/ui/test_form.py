@@ -85,6 +85,21 @@ def test_a_field_has_all_that_was_declared():
     ]
 
 
+def test_a_switch_that_may_be_left_to_be_chosen_has_three_states():
+    class Shed(Settings):
+        roof: bool | None = setting(None, title="Roof", help="Whether it has one.", auto="where it rains")
+
+    (roof,) = form.fields(Shed)
+    assert roof.kind == "choice"
+    read = Read(form.draw([roof], "x"))
+    assert [(one["value"], "checked" in one) for one in read.having("type") if one["type"] == "radio"] == [
+        ("", True),
+        ("true", False),
+        ("false", False),
+    ]
+    assert Shed.model_validate({"roof": "false"}).roof is False
+
+
 def test_settings_can_be_left_out():
     assert [field.path for field in form.fields(Home, ("street", "pet.name", "pet.lives"))] == [
         "rooms",
