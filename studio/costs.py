@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from studio import measurement, runs, wording
+from studio import acceleration, measurement, runs, wording
 from studio.calibration import Calibration
 from studio.errors import Refused
 from studio.estimate import Estimate, Shape, estimate, number_format
@@ -40,9 +38,12 @@ def look(
 ) -> None:
     """Adds figures, warnings and the ladder to what preflight found of a run whose settings are all chosen."""
     _spread(found, device, here)
+    dtype = number_format(found.settings, device, speeds)
+    for error in acceleration.problems(found.settings, device, dtype, here):
+        found.add("error", error)
     alike = found.settings
     if device == "cuda" or speeds:  # runs write down the format that they took
-        alike = alike.model_copy(update={"dtype": number_format(alike, device, speeds)})
+        alike = alike.model_copy(update={"dtype": dtype})
     shape, cost = _cost(found, model, device, runs.usual_speed(workspace, alike), speeds)
     _memory(workspace, found, rows_read, shape, cost, here)
     _long(found, here)
@@ -88,13 +89,6 @@ def _unable_to_shard(settings: TrainSettings, spread: Sharded, device: str) -> I
             "qlora keeps them packed, in a form that is not split.",
             "Choose lora with it, or ddp with qlora.",
             field="method",
-        )
-    if name.startswith("zero") and find_spec("deepspeed") is None:
-        yield Refused(
-            f"{name} needs the package deepspeed.",
-            "It is not installed.",
-            f"Install it: {sys.executable} -m pip install deepspeed. Or choose fsdp.",
-            field="spread",
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.nn.attention import varlen
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
@@ -19,6 +20,8 @@ SHORT = 512
 # Rows up to this length keep their probabilities for the backward pass; those of longer ones are worked out again.
 KEPT = 256
 Bounds = tuple[tuple[int, int], ...]
+FLASH = "flash-rows"
+CAUSAL = (-1, 0)  # of the window: everything before a token, nothing after it
 
 
 def row_attention(
@@ -47,6 +50,30 @@ def row_attention(
     split = (part.split(lengths, dim=2) for part in (query, key, value))
     parts = [_one_row(module, q, k, v, options) for q, k, v in zip(*split, strict=True)]
     return torch.cat(parts, dim=1), None
+
+
+def flash_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    rows: Bounds | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    """`row_attention` by FlashAttention (Dao 2023), all rows in one operation; on NVIDIA GPUs, in bfloat16."""
+    if rows is None or options.get("dropout"):
+        return row_attention(module, query, key, value, attention_mask, rows, **options)
+    ends = torch.tensor([0, *(end for _, end in rows)], dtype=torch.int32, device=query.device)
+    longest = max(end - start for start, end in rows)
+    # Full training computes positions in float32, which this kernel has no form for.
+    q, k, v = (part[0].transpose(0, 1).to(torch.bfloat16) for part in (query, key, value))
+    grouped = query.shape[1] != key.shape[1]
+    found = varlen.varlen_attn(
+        q, k, v, ends, ends, longest, longest, scale=options.get("scaling"), window_size=CAUSAL, enable_gqa=grouped
+    )
+    assert isinstance(found, torch.Tensor)
+    return found[None], None
 
 
 def _one_row(
@@ -108,6 +135,8 @@ def no_mask(*_: Any, **__: Any) -> None:
 
 AttentionInterface.register(NAME, row_attention)
 AttentionMaskInterface.register(NAME, no_mask)
+AttentionInterface.register(FLASH, flash_attention)
+AttentionMaskInterface.register(FLASH, no_mask)
 
 
 def fits(config: Any, longest: int) -> bool:

@@ -30,7 +30,10 @@ FOLDER = "checkpoints"
 MANIFEST = "checkpoint.json"
 SPARE_BYTES = 64 << 20
 # Settings that don't decide what is learned: a run that lacked memory may go on with others.
-ALIKE = ("name", "threads", "device", "spread", "tokens_per_pass", "recompute", "memory", "keep_checkpoints")
+ALIKE = (
+    "name", "threads", "device", "spread", "tokens_per_pass", "recompute", "memory", "keep_checkpoints", "attention",
+    "kernels",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

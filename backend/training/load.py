@@ -11,7 +11,7 @@ import transformers
 from peft import LoraConfig, get_peft_model
 from safetensors import SafetensorError
 
-from backend.training import attention
+from backend.training import attention, kernels
 from backend.training.loss import Forward, Pass
 from backend.training.products import use_products
 from studio.errors import BadInput, Broken, Refused
@@ -81,7 +81,9 @@ def load(settings: TrainSettings, model: Model, onednn: bool = False) -> Loaded:
     method = settings.method
     # All weights in bfloat16 would lose small changes: they are kept in float32 and computed with in bfloat16.
     base = _load_base(model, method, device, torch.float32 if isinstance(method, Full) else dtype)
-    _choose_attention(base, settings.cutoff or 0)
+    _choose_attention(base, settings)
+    if settings.kernels == "liger":
+        kernels.use_liger(base)
     compute = None if dtype == torch.float32 else dtype
     packs = _packs(base, Forward(base, compute), dtype)
     if isinstance(method, Lora):
@@ -128,10 +130,22 @@ def _few_bits(method: Qlora, dtype: torch.dtype) -> transformers.BitsAndBytesCon
     )
 
 
-def _choose_attention(model: Any, longest: int) -> None:
-    """Row by row where that is all the model does; what Transformers chose stays where not."""
-    if model.config._attn_implementation == "sdpa" and attention.fits(model.config, longest):
-        model.set_attn_implementation(attention.NAME)
+def _choose_attention(model: Any, settings: TrainSettings) -> None:
+    """Row by row where that is all the model does; what Transformers chose stays where not.
+
+    Raises:
+        BadInput: FlashAttention was asked for, and the model does more.
+    """
+    flash = settings.attention == "flash"
+    if model.config._attn_implementation == "sdpa" and attention.fits(model.config, settings.cutoff or 0):
+        model.set_attn_implementation(attention.FLASH if flash else attention.NAME)
+    elif flash:
+        raise BadInput(
+            "FlashAttention can't be taken for this model.",
+            "Its attention does more than each row's tokens looking at those before them.",
+            "Choose the attention auto (--attention auto).",
+            field="attention",
+        )
 
 
 @torch.no_grad()

@@ -232,6 +232,16 @@ class TrainSettings(Settings):
         "auto", title="Number format", group="Speed and memory", level="advanced",
         help="Format of the numbers: auto takes bfloat16 on a GPU that has it, and the one measured faster on a CPU.",
     )  # fmt: skip
+    attention: Literal["auto", "flash"] = setting(
+        "auto", title="Attention", group="Speed and memory", level="advanced",
+        help="auto goes row by row, by the fastest way that PyTorch has; flash takes all rows of a pass at once by "
+        "FlashAttention, on NVIDIA GPUs from Ampere on, in bfloat16.",
+    )  # fmt: skip
+    kernels: Literal["usual", "liger"] = setting(
+        "usual", title="Kernels", group="Speed and memory", level="advanced",
+        help="liger takes norms, gates and positions from the package liger-kernel, as one operation each: less "
+        "memory on an NVIDIA GPU.",
+    )  # fmt: skip
     device: Literal["auto", "cpu", "cuda"] = setting(
         "auto", title="Device", group="Speed and memory", level="advanced",
         help="Where to train: auto takes the GPU where there is one.",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from studio import events
+from tests.worlds import World
 
 
 def test_the_flash_kernel_gives_what_the_exact_one_gives() -> None:
@@ -23,19 +28,33 @@ def test_the_flash_kernel_gives_what_the_exact_one_gives() -> None:
     assert (answers[0] - answers[1]).abs().max() < 0.02
 
 
-def test_flash_attention_2_loads_and_agrees(tmp_path) -> None:
-    """The package flash-attn, where it is installed."""
-    pytest.importorskip("flash_attn", reason="flash-attn is not installed")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_flash_attention_gives_what_rows_one_by_one_give(dtype: str) -> None:
+    """Forward and backward, with grouped keys; `dtype` is that of queries and keys, as full training has float32."""
     import torch
-    import transformers
 
-    from tests.tiny import tiny_model
+    from backend.training.attention import flash_attention, row_attention
 
-    folder = tiny_model(tmp_path / "model", hidden=256, layers=2)
-    ids = torch.arange(60, device="cuda")[None] % 500
-    logits = []
-    for kind in ("flash_attention_2", "sdpa"):
-        options = {"dtype": torch.bfloat16, "attn_implementation": kind}
-        model = transformers.AutoModelForCausalLM.from_pretrained(folder, **options).cuda()
-        logits.append(model(input_ids=ids).logits.float())
-    assert (logits[0] - logits[1]).abs().max() < 0.1
+    torch.manual_seed(0)
+    bounds = ((0, 100), (100, 163), (163, 400))
+    made = [torch.randn(1, heads, 400, 64, device="cuda", dtype=torch.bfloat16) for heads in (8, 2, 2)]
+    module = torch.nn.Module()
+    module.is_causal, module.num_key_value_groups = True, 4  # type: ignore[assignment]
+    found = []
+    for way, wanted in ((flash_attention, dtype), (row_attention, "bfloat16")):
+        kinds = (getattr(torch, wanted), getattr(torch, wanted), torch.bfloat16)
+        parts = [part.to(kind).requires_grad_() for part, kind in zip(made, kinds, strict=True)]
+        answer, _ = way(module, *parts, None, rows=bounds, scaling=0.125)
+        found.append([answer, *torch.autograd.grad(answer.float().square().sum(), parts)])
+    for one, other in zip(*found, strict=True):
+        assert (one.float() - other.float()).norm() < 0.02 * other.float().norm()
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_run_with_flash_attention_has_nearly_the_same_curve(
+    method: str, world: World, train: Any, given: dict[str, Any]
+) -> None:
+    usual, flash = (world.run(**given, method={"name": method}, attention=kind) for kind in ("auto", "flash"))
+    assert train(usual)["type"] == train(flash)["type"] == "finished"
+    curves = [[line["loss"] for line in events.steps(folder)[0]] for folder in (usual, flash)]
+    assert curves[1] == pytest.approx(curves[0], rel=0.02)

@@ -137,6 +137,11 @@ def test_a_gpu_that_this_pytorch_can_not_use(ready):
     assert "2.13.0+cpu, is a build for CPUs" in told(on("cuda"), "error")["device"]
 
 
+def test_what_only_a_gpu_has_is_refused_beside_its_field(ready):
+    errors = told(look(ready, kernels="liger", attention="flash"), "error")
+    assert set(errors) == {"kernels", "attention"} and "trains on the CPU" in errors["kernels"]
+
+
 def test_a_goal_that_does_not_fit_the_rows(ready):
     add(ready, "book", [{"text": f"Chapter {number}. It was a dark night."} for number in range(100)])
     assert "conversations" in told(look(ready, objective={"name": "pretraining"}), "error")["objective"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from backend.training.attention import KEPT, SHORT, ShortRow, row_attention
+from backend.training import attention
+from backend.training.attention import KEPT, SHORT, ShortRow, flash_attention, row_attention
 
 
 def tensors(length: int, heads: int = 6, groups: int = 2) -> list[torch.Tensor]:
@@ -56,3 +59,43 @@ def test_long_rows_take_pytorchs_kernel(monkeypatch: pytest.MonkeyPatch) -> None
     module = torch.nn.Module()
     module.is_causal, module.num_key_value_groups = True, 2
     row_attention(module, query, key, value, None, ((0, SHORT + 1),), scaling=0.3)
+
+
+def by_hand(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    ends: torch.Tensor,
+    other_ends: torch.Tensor,
+    longest: int,
+    other_longest: int,
+    *,
+    scale: float | None,
+    window_size: tuple[int, int],
+    enable_gqa: bool,
+) -> torch.Tensor:
+    """What torch.nn.attention.varlen says it does ([T, heads, size], int32 ends, window), in a form that a CPU has."""
+    bounds = ends.tolist()
+    assert ends.dtype == torch.int32 and torch.equal(ends, other_ends) and bounds[0] == 0 and bounds[-1] == len(query)
+    assert longest == other_longest == max(end - start for start, end in itertools.pairwise(bounds))
+    assert window_size == (-1, 0) and query.dtype == key.dtype == value.dtype == torch.bfloat16
+    rows = []
+    for start, end in itertools.pairwise(bounds):
+        parts = (part[start:end].transpose(0, 1)[None] for part in (query, key, value))
+        found = scaled_dot_product_attention(*parts, is_causal=True, enable_gqa=enable_gqa, scale=scale)
+        rows.append(found[0].transpose(0, 1))
+    return torch.cat(rows)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_flash_attention_is_asked_for_the_same(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows in one call; full training has queries and keys in float32."""
+    monkeypatch.setattr(attention.varlen, "varlen_attn", by_hand)
+    query, key, value = tensors(40)
+    query, key = query.to(dtype), key.to(dtype)
+    bounds = ((0, 10), (10, 11), (11, 40))
+    module = torch.nn.Module()
+    module.is_causal, module.num_key_value_groups = True, 3
+    flash, _ = flash_attention(module, query, key, value, None, bounds, scaling=0.3, dropout=0.0)
+    plain, _ = row_attention(module, *tensors(40), None, bounds, scaling=0.3)
+    assert flash.shape == plain.shape and (flash - plain).abs().max() < 0.05

@@ -1,0 +1,74 @@
+"""What only some GPUs and packages offer is refused elsewhere, with what, why and next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from studio import acceleration, packages
+from studio.acceleration import problems
+from studio.errors import Refused
+from studio.jobs.local import ROOT
+from studio.machine import Gpu, machine
+from studio.settings.train import TrainSettings
+
+GPU = Gpu("A new one", 24 * 10**9, 0, 0, (9, 0))
+
+
+def refused(
+    device: str = "cuda", dtype: str = "bfloat16", gpu: Gpu = GPU, torch: str = "2.13.0+cu130", **given: Any
+) -> list[Refused]:
+    here = replace(machine(), gpus=(gpu,), torch=torch)
+    found = list(problems(TrainSettings.model_validate({"dataset": "d", **given}), device, dtype, here))
+    assert all(error.what and error.why and error.next and error.field for error in found)
+    return found
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The packages that are there: fill it in."""
+    names: set[str] = set()
+    monkeypatch.setattr(acceleration, "find_spec", lambda name: object() if name in names else None)
+    return names
+
+
+def test_what_is_usual_is_never_refused(installed: set[str]) -> None:
+    assert not refused("cpu", "float32") and not refused("cuda")
+
+
+def test_liger_needs_a_gpu_and_its_package(installed: set[str]) -> None:
+    (error,) = refused("cpu", kernels="liger")
+    assert "GPU" in error.what and error.field == "kernels" and "--kernels usual" in error.next
+    (error,) = refused(kernels="liger")
+    assert "python3 launch.py setup --extra liger" in error.next
+    installed.add("liger_kernel")
+    assert not refused(kernels="liger")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"device": "cpu"}, "needs an NVIDIA GPU"),
+        ({"gpu": replace(GPU, name="An old one", capability=(7, 5))}, "An old one is older"),
+        ({"torch": "2.9.1+cu128"}, "2.9.1+cu128"),
+        ({"dtype": "float32"}, "takes float32"),
+    ],
+)
+def test_flash_attention_needs_a_gpu_a_pytorch_and_a_format_that_have_it(given: dict[str, Any], words: str) -> None:
+    (error,) = refused(**given, attention="flash")
+    assert words in f"{error.what} {error.why}" and error.field == "attention" and "--attention auto" in error.next
+    assert not refused(attention="flash")
+
+
+@pytest.mark.parametrize("name", ["zero2", "zero3"])
+def test_deepspeed_needs_its_package(name: str, installed: set[str]) -> None:
+    (error,) = refused(spread={"name": name})
+    assert error.field == "spread" and "python3 launch.py setup --extra deepspeed" in error.next
+    installed.add("deepspeed")
+    assert not refused(spread={"name": name})
+
+
+def test_the_extras_that_are_named_exist() -> None:
+    assert {"liger", "deepspeed"} <= set(packages.declared(ROOT))
