@@ -20,6 +20,7 @@ import psutil
 
 from backend.job import Job, StopRequested, run_job
 from backend.leash import leashed
+from backend.training import launching
 from studio import costs, events, logs, measurement, migrate, recomputation
 from studio.errors import StudioError
 from studio.jobs import local
@@ -88,7 +89,7 @@ def measure(job: Job, settings: TrainSettings, limit: float, device: str) -> Mea
     # Processes on one CPU share its memory; each GPU has its own.
     times = (spread.processes or 1) if isinstance(spread, Ddp) and on_cpu else 1
     room = limit / times * (1 - SPARE) * GB if on_cpu else None
-    reached, code = _watch(job, room, "twice" if settings.recompute else "once")
+    reached, code = _watch(job, room, settings)
     lines, _ = logs.read(job.folder / events.METRICS)
     told = [line for line in lines if line.get("type") == "trial" and line["time"] >= began]
     failed = next((line for line in told if "what" in line), None)
@@ -109,13 +110,11 @@ def measure(job: Job, settings: TrainSettings, limit: float, device: str) -> Mea
     return Measured(False, round(peak, 3), round(limit, 2), None, time.time())
 
 
-def _watch(job: Job, room: float | None, computed: str) -> tuple[int, int]:
-    """Runs the trial to its end, or ends it when it takes more than `room` bytes; its highest memory and exit code.
-
-    Args:
-        computed: whether parts are computed `once` or `twice`.
-    """
+def _watch(job: Job, room: float | None, settings: TrainSettings) -> tuple[int, int]:
+    """Runs the trial to its end, or ends it when it takes more than `room` bytes; its highest memory and exit code."""
     environment = {"CUDA_VISIBLE_DEVICES": "0"} | os.environ | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    environment |= launching.allocation(settings)
+    computed = "twice" if settings.recompute else "once"
     command = [sys.executable, "-m", "backend.training.trial", str(job.folder), computed]
     child = leashed(command, cwd=local.ROOT, env=environment)
     process, reached = psutil.Process(child.pid), 0

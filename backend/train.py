@@ -94,7 +94,9 @@ def main(job: Job) -> dict[str, Any]:
 
 def kept(job: Job) -> dict[str, Any]:
     """Has the run trained by processes of their own, and waits for their end."""
-    return keep(job, *launching.of(job.folder, settings_of(job).spread))
+    settings = settings_of(job)
+    command, environments = launching.of(job.folder, settings.spread)
+    return keep(job, command, [launching.allocation(settings) | given for given in environments])
 
 
 if __name__ == "__main__":

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backend import train
+from backend.job import Job
 from backend.training import launching
 from backend.training.spread import distribution
 from backend.training.trainer import arguments
 from studio.settings.train import TrainSettings
 from tests.backend.training.small import settings
+from tests.worlds import World
 
 
 def spread(**given: object) -> TrainSettings:
@@ -21,6 +25,26 @@ def test_one_process_is_told_nothing() -> None:
     assert distribution(settings(), "cuda") == {} == distribution(spread(name="single"), "cuda")
     command, environment = launching.of(Path("/run"), None)
     assert command[-2:] == ["backend.training", "/run"] and environment == [{}]
+
+
+@pytest.mark.parametrize(
+    ("given", "saving"),
+    [
+        ({}, False),
+        ({"recompute": True}, True),
+        ({"method": {"name": "dora"}}, True),
+        ({"method": {"name": "full"}}, False),
+    ],
+)
+def test_memory_is_given_back_at_once_where_it_is_short(
+    given: dict[str, Any], saving: bool, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(train, "keep", lambda job, command, environments: started.extend(environments) or {})
+    job = Job(world.run(**given))
+    with job.log, job.metrics:
+        train.kept(job)
+    assert started == [launching.OWN_BLOCKS if saving else {}]
 
 
 def test_several_know_of_one_another_and_meet_in_a_new_file_each_time(tmp_path: Path) -> None:
