@@ -1,7 +1,8 @@
 """How much memory and time a run will take, from formulas, before anything is loaded.
 
-The counts follow the usual accounting of weights, gradients, Adam's two moments, activations (Korthikanti et al.
-2022, section 4, for a gated MLP) and logits; the factors named MEASURED were fitted to real runs of the starter.
+The counts follow the usual accounting of weights, gradients, Adam's two moments, activations (as Korthikanti et al.
+2022, section 4; here what autograd was seen to keep of a gated decoder) and logits; the factors named MEASURED were
+fitted to real runs of the starter.
 """
 
 from __future__ import annotations
@@ -26,6 +27,15 @@ VECTORS = (("avx512f", 64), ("avx2", 32), ("asimd", 16))
 NARROW = 8
 CLOCK = 3e9
 BYTES = {"float32": 4, "bfloat16": 2}
+# What the memory's management takes for each byte that is held: the C library's heap has holes between what stays and
+# what goes (`backend/training/launching.py`), blocks of their own have few. MEASURED on Linux; a GPU's memory is
+# managed by PyTorch, in blocks too.
+HEAP, BLOCKS = 1.6, 1.1
+# What bitsandbytes takes to unpack weights. MEASURED.
+UNPACKING_GB = 0.35
+# The loss is worked out in pieces of so many float32 bytes (backend/training/loss.py), a few of which are held at once.
+PIECE = 4 << 24
+PIECES = 3
 # Bytes a weight of few bits takes, its scales included.
 HELD_BYTES = {"4": 0.53, "8": 1.02}
 
@@ -124,14 +134,14 @@ def estimate(
     else:
         weights = shape.parameters * (BYTES["float32"] if method.name == "full" else width)
     trained = shape.parameters if method.name == "full" else shape.adapter(method.rank)
-    moments = 2 if settings.optimizer == "adamw_8bit" else 8
     at_once = tokens_at_once(settings)
+    heap = HEAP if device == "cpu" and not saves_memory(settings) else BLOCKS
     parts = {
         "weights": weights,
-        "trained": trained * (4 + moments) + (0 if method.name == "full" else trained * 4),
-        "activations": at_once * _activation_bytes(settings, shape, width),
-        "logits": at_once * trained_share * shape.vocabulary * width,  # one copy: the gradient is written over it
-        "runtime": RUNTIME_GB.get(device, 1.2) * GB,
+        "trained": _trained_bytes(settings, shape, trained, width),
+        "activations": heap * at_once * _activation_bytes(settings, shape, width),
+        "logits": heap * _logit_bytes(at_once * trained_share * shape.vocabulary, width),
+        "runtime": (RUNTIME_GB.get(device, 1.2) + (UNPACKING_GB if method.name == "qlora" else 0)) * GB,
     }
     if device == "cpu" and isinstance(settings.spread, Ddp):  # every process has its own, in the same memory
         parts = {name: value * (settings.spread.processes or 1) for name, value in parts.items()}
@@ -140,6 +150,11 @@ def estimate(
         {name: round(value / GB, 6) for name, value in parts.items()},
         round(row_tokens * steps * (settings.batch_size or 1) / pace, 3) if pace else None,
     )
+
+
+def saves_memory(settings: TrainSettings) -> bool:
+    """Whether a run on a CPU gives memory back at once, which takes some time: where it is short, or would be."""
+    return bool(settings.recompute) or settings.method.name in ("dora", "qlora")
 
 
 def tokens_at_once(settings: TrainSettings, longest: int | None = None) -> int:
@@ -162,13 +177,34 @@ def number_format(settings: TrainSettings, device: str, speeds: Calibration | No
     return "bfloat16" if device == "cuda" else "float32"
 
 
+def _trained_bytes(settings: TrainSettings, shape: Shape, trained: int, width: int) -> float:
+    """Gradients and Adam's moments, and what training those weights takes besides."""
+    moments = 2 if settings.optimizer == "adamw_8bit" else 8
+    if settings.method.name != "full":
+        return trained * (4 + moments + 4)
+    copies = shape.parameters * width if width < 4 else 0  # as they are multiplied with
+    both_ends = shape.embedding * 4 if shape.tied else 0  # a tied head's gradient, before it is added to the other
+    return trained * (4 + moments) + copies + both_ends
+
+
+def _logit_bytes(logits: float, width: int) -> float:
+    """One copy, as the gradient is written over it, and the pieces that the loss is worked out in."""
+    return logits * width + PIECES * min(PIECE, logits * 4)
+
+
 def _activation_bytes(settings: TrainSettings, shape: Shape, width: int) -> float:
-    """Bytes kept for the backward pass, a token."""
-    inner = sum(outputs for _, outputs in shape.linear)
-    norms = 6 * shape.hidden
-    adapters = 0.0 if settings.method.name == "full" else 2.0 * settings.method.rank * len(shape.linear)
-    per_layer = width * (inner + norms + 3 * shape.intermediate + adapters)
-    if settings.recompute:
+    """Bytes kept for the backward pass, a token: what each layer's products, gate, attention and norms need again."""
+    query, value = shape.heads * shape.head_size, shape.key_value_heads * shape.head_size
+    products = width * (2 * shape.hidden + 2 * query + 2 * value + 4 * shape.intermediate)
+    norms = 2 * 4 * shape.hidden  # in float32
+    per_layer: float = products + norms
+    if settings.method.name == "full":
+        per_layer += norms  # before their own weights
+        if width < 4:  # each product makes its own short copy, and positions are computed in float32
+            per_layer += width * 3 * shape.hidden + 4 * (query + value)
+    else:
+        per_layer += width * settings.method.rank * len(shape.linear)
+    if settings.recompute:  # what goes into each layer, and one layer whole with its gradients
         return per_layer * 2 + shape.layers * shape.hidden * width
     return per_layer * shape.layers
 
