@@ -204,6 +204,8 @@ def _activation_bytes(settings: TrainSettings, shape: Shape, width: int) -> floa
             per_layer += width * 3 * shape.hidden + 4 * (query + value)
     else:
         per_layer += width * settings.method.rank * len(shape.linear)
+    if settings.method.name == "dora":  # what each product gives, with the adapter and without, before it is scaled
+        per_layer += width * 2 * sum(outputs for _, outputs in shape.linear)
     if settings.recompute:  # what goes into each layer, and one layer whole with its gradients
         return per_layer * 2 + shape.layers * shape.hidden * width
     return per_layer * shape.layers

@@ -51,7 +51,9 @@ def test_it_is_near_to_what_a_small_model_takes(recompute: bool, world: World) -
 @pytest.mark.starter
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("recompute", [False, True])
-@pytest.mark.parametrize(("method", "dtype"), [("lora", "bfloat16"), ("lora", "float32"), ("full", "float32")])
+@pytest.mark.parametrize(
+    ("method", "dtype"), [("lora", "bfloat16"), ("lora", "float32"), ("full", "float32"), ("dora", "float32")]
+)
 def test_it_is_near_to_what_the_starter_takes(
     method: str, dtype: str, recompute: bool, world: World, starter: Path
 ) -> None:
