@@ -202,7 +202,7 @@ def test_killing_the_command_leaves_the_run_going(studio):
 
 
 def test_stop_and_resume_by_command(studio):
-    run = studio("train", "--dataset", "letters", "--model", "tiny", "--max-steps", 70, *FAST)["id"]
+    run = studio("train", "--dataset", "letters", "--model", "tiny", "--max-steps", 150, *FAST)["id"]
     deadline = time.monotonic() + 180
     while not next(item["step"] for item in studio("runs")["runs"] if item["id"] == run):
         assert time.monotonic() < deadline
@@ -213,7 +213,7 @@ def test_stop_and_resume_by_command(studio):
         time.sleep(0.05)
     assert (studio.root / "runs" / run / "adapter").is_dir(), "a stopped run leaves a usable adapter"
     told = studio("resume", run, "--wait")
-    assert (told["status"], told["steps"]) == ("finished", 70)
+    assert (told["status"], told["steps"]) == ("finished", 150)
     assert studio.refused("resume", run)["why"]
 
 
