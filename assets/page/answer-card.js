@@ -20,12 +20,17 @@ export function turnCard(turn, at, { sides, marks, loading }) {
 function answerCard(turn, one, side, { sides, marks, loading }) {
   const told = sides[side];
   const done = one.state === "done";
-  const words = !done ? html`<div class="words writing" data-words="${side}" dir="auto">${one.text}</div>`
+  const words = !done ? html`<div class="words ${one.state === "written" ? "" : "writing"}" data-words="${side}" dir="auto">${one.text}</div>`
     : html`<div class="words" data-words="${side}" dir="auto">${marks && turn.answers.every((other) => other.state === "done")
       ? marked(differences(turn.answers[0].text, turn.answers[1].text)[side]) : one.text}</div>`;
   const nothing = done && !one.text.trim() && one.finish !== "error" ? html`<p class="soft small">${one.finish === "stopped" ? "Stopped before its first word." : "The model said nothing."}</p>` : "";
   return html`<section class="answer-card" style="--side:var(${told.colour})" aria-label="Answer of ${told.title}" aria-busy="${done ? "false" : "true"}">
-    ${words}${nothing}${done ? foot(turn, one, side, sides) : html`<p class="soft small waiting">${one.state === "writing" ? "Writing…" : loading ? "Waiting for the models to load…" : "Thinking…"}</p>`}</section>`;
+    ${words}${nothing}${done ? foot(turn, one, side, sides) : html`<p class="soft small waiting">${progress(one, loading)}</p>`}</section>`;
+}
+// How far an answer is that is not done.
+export function progress({ state }, loading) {
+  if (state === "written") return "Done. The other one is still being written.";
+  return state === "writing" ? "Writing…" : loading ? "Waiting for the models to load…" : "Thinking…";
 }
 
 function foot(turn, one, side, sides) {

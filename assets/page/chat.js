@@ -50,7 +50,8 @@ export async function ready(runs, signal, told) {
   }));
 }
 
-// Asks; calls `said(key, text)` for every piece, where key is base or tuned; returns the whole answers by key.
+// Asks; calls `said(key, text, ended)` for every piece and when a side has ended, where key is base or tuned; returns the
+// whole answers by key.
 export async function answer(run, body, signal, said) {
   const response = await fetch(path(run), {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal,
@@ -66,7 +67,7 @@ export async function answer(run, body, signal, said) {
     for await (const line of lines(response.body)) {
       if (line.error) throw new Told(line.error);
       if (line.answers) return line.answers;
-      said(line.side, line.text);
+      said(line.side, line.text, line.ended);
     }
   } catch (error) {
     if (signal.aborted || error instanceof Told) throw error;

@@ -7,7 +7,7 @@
 // begins and ends to answer, with the row that was asked, if it was one.
 
 import { Part, html } from "./base.js";
-import { turnCard } from "./answer-card.js";
+import { progress, turnCard } from "./answer-card.js";
 import { answer, keepTalk, messages, recallTalk } from "./chat.js";
 import { copy } from "./copy.js";
 import { keep, recall } from "./remember.js";
@@ -121,10 +121,10 @@ class Conversation extends Part {
   }
   async stream({ run, body, at }, turn, signal) {
     const began = performance.now();
-    const answers = await answer(run, body, signal, (side, text) => {
+    const answers = await answer(run, body, signal, (side, text, ended) => {
       const one = turn.answers[at[side]];
-      one.first ??= (performance.now() - began) / 1000;
-      one.state = "writing";
+      if (!ended) one.first ??= (performance.now() - began) / 1000;
+      one.state = ended ? "written" : "writing";
       one.text += text;
       this.drawText(turn, at[side]);
     });
@@ -176,9 +176,10 @@ class Conversation extends Part {
   drawText(turn, side) {
     const place = this.place(turn)?.querySelector(`[data-words="${side}"]`);
     if (!place) return;
-    place.textContent = turn.answers[side].text;
-    const waiting = place.parentElement.querySelector(".waiting");
-    if (waiting && waiting.textContent !== "Writing…") waiting.textContent = "Writing…";
+    const one = turn.answers[side], waiting = place.parentElement.querySelector(".waiting"), words = progress(one);
+    place.textContent = one.text;
+    place.classList.toggle("writing", one.state === "writing");
+    if (waiting && waiting.textContent !== words) waiting.textContent = words;
     place.closest(".talk").drawn = null;
     this.follow(turn);
   }

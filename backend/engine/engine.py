@@ -121,7 +121,8 @@ class Engine:
         Args:
             weights: `base` or the name of an adapter.
             options: how; temperature 0 and at most CHAT_TOKENS tokens when left out.
-            on_token: called with (number of the prompt, new text) as the text grows.
+            on_token: called with (number of the prompt, new text) as the text grows, and with an empty text once it
+                has ended, which may be before the others have.
             should_stop: asked after every token; what is unfinished then ends as `stopped`.
             cut: drop the beginning of a prompt that does not fit the model's context, and say so in the answer.
 
@@ -236,7 +237,7 @@ class Engine:
         copies = self._loaded()
         began = time.monotonic()
         texts = [Growing(self.tokenizer.decode, task.on_text) for task in tasks]
-        lines = [Line(task.ids, text.add) for task, text in zip(tasks, texts, strict=True)]
+        lines = [Line(task.ids, text.add, text.finish) for task, text in zip(tasks, texts, strict=True)]
         if should_stop is not None and should_stop():
             for line in lines:
                 line.finish = "stopped"
@@ -290,6 +291,7 @@ class Growing:
         self.ended: float | None = None
         self._from = 0
         self._until = 0
+        self._finished = False
 
     def add(self, token: int) -> None:
         self.tokens.append(token)
@@ -308,8 +310,12 @@ class Growing:
             self.on_text(text)
 
     def finish(self) -> str:
-        """The whole text; what was held back of it is said now."""
+        """The whole text; what was held back of it is said now, and once that it has ended."""
         whole = self.decode(self.tokens)
-        if self.on_text is not None and whole != self.said and whole.startswith(self.said):
+        if self.on_text is None or self._finished:
+            return whole
+        self._finished = True
+        if whole != self.said and whole.startswith(self.said):
             self._say(whole[len(self.said) :])
+        self.on_text("")
         return whole

@@ -28,11 +28,13 @@ COLDEST = 1e-4
 class Line:
     """One row of a batch: its prompt's ids going in, its answer's ids coming out.
 
-    `tokens` holds the token that ended the answer too; `on_token` gets each one as it is made.
+    `tokens` holds the token that ended the answer too; `on_token` gets each other one as it is made, and `on_end` is
+    called as soon as the answer has come to its own end, while other rows of the batch may still be written.
     """
 
     prompt: list[int]
     on_token: Callable[[int], None] | None = None
+    on_end: Callable[[], object] | None = None
     tokens: list[int] = field(default_factory=list)
     finish: Finish | None = None
 
@@ -109,6 +111,8 @@ class Watch(StoppingCriteria):
         line.tokens.append(token)
         if token in self.stop_ids:
             line.finish = "stop"
+            if line.on_end is not None:
+                line.on_end()
         elif line.on_token is not None:
             line.on_token(token)
 

@@ -8,8 +8,8 @@ can read. Bodies are JSON.
     GET  /health    {"loaded", "busy", "device", "weights", "sharing"}
     POST /pair      {"messages", "tuned_messages"?, "tools"?, "options"?}
     POST /answer    {"messages", "tools"?, "options"?, "weights"?}
-                    lines of JSON: {"side", "text"} as it is written, then {"answers": {side: the whole Answer}}, or
-                    {"error": {"what", "why", "next"}}
+                    lines of JSON: {"side", "text"} as it is written, {"side", "text": "", "ended": true} when a side
+                    has ended, then {"answers": {side: the whole Answer}}, or {"error": {"what", "why", "next"}}
     POST /unload    frees the weights' memory; the next question loads them again
     POST /stop      ends the job
 
@@ -259,7 +259,7 @@ class Handler(BaseHTTPRequestHandler):
         lost = threading.Event()
 
         def say(side: str, text: str) -> None:
-            self._line({"side": side, "text": text}, lost)
+            self._line({"side": side, "text": text} | ({} if text else {"ended": True}), lost)
 
         def should_stop() -> bool:
             return lost.is_set() or self.server.should_stop()

@@ -118,6 +118,19 @@ def test_what_streams_is_what_is_answered(engine: Engine) -> None:
         assert said.get((number, "tuned"), "") == pair.tuned.text
 
 
+def test_a_side_that_ends_early_says_so_while_the_other_goes_on(engine: Engine) -> None:
+    (free,) = engine.pairs(PROMPTS[:1], GREEDY, "tuned")
+    stop = next(token for token in free.base.tokens[:8] if token not in free.tuned.tokens)
+    told: list[tuple[str, str]] = []
+    engine.tokenizer.__dict__["stop_ids"] = (2, stop)
+    try:
+        engine.pairs(PROMPTS[:1], GREEDY, "tuned", on_token=lambda _, side, text: told.append((side, text)))
+    finally:
+        del engine.tokenizer.__dict__["stop_ids"]
+    assert told.count(("base", "")) == told.count(("tuned", "")) == 1
+    assert any(side == "tuned" and text for side, text in told[told.index(("base", "")) :])
+
+
 def test_stopping_ends_every_answer_at_the_next_token(engine: Engine) -> None:
     made: list[str] = []
     options = Generation(max_new_tokens=200, temperature=1.0)

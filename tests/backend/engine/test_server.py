@@ -118,6 +118,7 @@ def test_each_side_goes_on_from_its_own_answers(serving: Path) -> None:
         alone = client.answer(talk, side, {"max_new_tokens": 8})
         assert lines[-1]["answers"][side]["tokens"] == alone["tokens"]
         assert "".join(line["text"] for line in lines[:-1] if line["side"] == side) == alone["text"]
+        assert [line.get("ended") for line in lines[:-1] if line["side"] == side].count(True) == 1
     status, refused = request(client, "POST", "/pair", {"messages": ASK, "tuned_messages": "?"})
     assert status == 400 and "“tuned_messages” must be" in json.loads(refused)["error"]["why"]
 
