@@ -1,12 +1,12 @@
 // Train: the form, its pickers, and preflight beside Start. What was typed is kept in the browser until the run starts.
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
-import { copy } from "./copy.js";
 import { Fit } from "./fit.js";
 import { Form } from "./form.js";
 import { DatasetPicker, ModelPicker } from "./pickers.js";
 import { toast } from "./toast.js";
-import { bringSettings, save } from "./train-file.js";
+import { Downloads } from "./train-downloads.js";
+import { EXCHANGE, Exchange } from "./train-exchange.js";
 
 const WAIT = 300; // ms after the last key before the settings are looked at
 const KEPT = new Set(["name", "objective", "version"]); // what a preset leaves alone
@@ -19,14 +19,14 @@ class Train extends Part {
 
   start() {
     this.choices = NOWHERE;
-    this.jobs = [];
     this.form = new Form(this, () => this.edited());
     this.datasets = new DatasetPicker(this, this.querySelector("[data-slot=dataset]"));
     this.models = new ModelPicker(this, this.querySelector("[data-slot=model]"));
+    this.downloads = new Downloads(this, this.querySelector("[data-slot=adding]"));
+    this.exchange = new Exchange(this);
     this.restore();
     this.addEventListener("click", (event) => this.clicked(event));
-    this.addEventListener("ft-job-done", (event) => this.added(event));
-    this.addEventListener("change", (event) => bringSettings(this, event.target));
+    this.addEventListener("ft-job-done", (event) => (event.target.closest("[data-slot=fit]") ? this.fit.done(event.detail) : this.downloads.ended(event)));
     this.querySelector(".tr-search").addEventListener("input", (event) => this.search(event.target.value));
     this.panel();
     // Whoever comes back from another tab sees at once what was imported or downloaded there.
@@ -47,15 +47,14 @@ class Train extends Part {
   async tick() {
     const first = this.choices === NOWHERE;
     this.choices = await ask("/studio/train/choices");
-    for (const job of this.choices.adding) this.follows(job);
-    if (!this.jobs.includes(this.after)) this.after = ""; // it ended while no page was open
+    this.downloads.follow(this.choices.adding);
     if (first) await this.follow();
     if (!this.picked.model) this.choose("model", this.usual(), { replace: true });
     if (!this.picked.dataset) this.choose("dataset", this.choices.datasets.find((item) => !item.error)?.name ?? "", { replace: true });
     this.datasets.draw();
     this.models.draw();
     this.drawPresets();
-    this.drawReuse();
+    this.exchange.drawRuns();
     if (first || this.stale) this.soon(0);
   }
 
@@ -67,7 +66,7 @@ class Train extends Part {
     try { kept = JSON.parse(localStorage.getItem(this.key)) ?? memory; } catch { /* storage is blocked or holds something else */ }
     const name = (value) => (typeof value === "string" ? value : "");
     this.picked = { dataset: name(kept.dataset), model: name(kept.model) };
-    this.after = name(kept.after);
+    this.downloads.after = name(kept.after);
     this.preset = typeof kept.preset === "string" ? kept.preset : "balanced";
     this.form.fill(kept.settings ?? {});
     if (kept.all) this.showAll(true);
@@ -76,7 +75,7 @@ class Train extends Part {
     memory = { ...this.draft(), all: this.form.all };
     try { localStorage.setItem(this.key, JSON.stringify(memory)); } catch { /* it lives in `memory` then */ }
   }
-  draft() { return { ...this.picked, preset: this.preset, settings: this.form.values(), after: this.after }; }
+  draft() { return { ...this.picked, preset: this.preset, settings: this.form.values(), after: this.downloads.after }; }
   settings() {
     const picked = Object.entries(this.picked).filter(([, name]) => name);
     return { ...Object.fromEntries(picked), ...this.form.values() };
@@ -96,12 +95,12 @@ class Train extends Part {
     const { dataset, from, rung } = address();
     if (RUN.test(from)) {
       go({ from: null, rung: null }, { replace: true });
-      await this.reuse(from, rung);
+      await this.exchange.ofRun(from, rung);
     } else if (dataset) this.choose("dataset", dataset, { replace: true });
   }
   choose(kind, name, { replace = false } = {}) {
     const other = this.picked[kind] !== name;
-    if (other && kind === "model") this.after = "";
+    if (other && kind === "model") this.downloads.after = "";
     this.picked[kind] = name;
     if (other && kind === "dataset") {
       const version = this.form.fields.get("version");
@@ -147,12 +146,6 @@ class Train extends Part {
     this.form.lay(changes);
     this.settled();
     toast(words, { run: () => this.back(before) });
-  }
-  async reuse(run, rung = "") {
-    try {
-      const { settings } = await ask(`/studio/train/of-run/${encodeURIComponent(run)}?rung=${encodeURIComponent(rung)}`);
-      this.take(settings, `The settings of ${settings.name || run} are filled in.`);
-    } catch (error) { this.say(error); }
   }
 
   // ---- Presets, search, all settings ----
@@ -219,11 +212,7 @@ class Train extends Part {
       <button type="button" class="ft-button primary pf-start" data-start>Start training</button>
       <p class="soft small pf-hint">The run goes on when you close this page. You can stop it at any time and keep what it learned.</p>
       <div class="pf-error" role="alert"></div>
-      <details><summary>The same as a command</summary><pre class="pf-command" tabindex="0"></pre>
-        <button type="button" class="ft-button" data-copy>Copy</button></details>
-      <details><summary>Settings file</summary><div class="pf-file"><button type="button" class="ft-button" data-save>Download</button>
-        <button type="button" class="ft-button" data-pick>Load from a file</button><input type="file" accept=".json,application/json" data-load hidden>
-        <label class="pf-reuse">Take over from a run<select class="ft-input" data-reuse></select></label></div></details>`);
+      ${EXCHANGE}`);
     this.fit = new Fit(this, this.querySelector("[data-slot=fit]"));
     this.drawStart();
   }
@@ -232,18 +221,17 @@ class Train extends Part {
     const problems = found.problems.filter((problem) => !(this.missing && problem.field === "model"));
     this.form.explain(found.settings, found.reasons);
     const loose = this.form.complain(problems);
-    for (const kind of ["dataset", "model"]) this.beside(kind, loose.filter((problem) => problem.field === kind));
+    for (const kind of this.choices.datasets.length ? ["dataset", "model"] : ["model"]) this.beside(kind, loose.filter((problem) => problem.field === kind));
     this.draw(".pf-problems", html`${problems.map((problem) => html`<button type="button" class="pf-problem ${problem.level}" data-to="${problem.field}">
       <span>${problem.level === "error" ? "Stops the run" : "Look at this"}</span>${problem.what}${problem.field ? "" : html` ${problem.why} ${problem.next}`}</button>`)}
       ${problems.length ? "" : html`<p class="pf-good">${this.missing ? "The model is fetched first; time and memory are told then." : "Nothing stands in the way."}</p>`}`);
     this.errors = problems.filter((problem) => problem.level === "error").length;
     this.drawStart();
     if (!this.refused) this.draw(".pf-error", "");
-    this.querySelector(".pf-command").textContent = found.command ?? "";
-    for (const button of this.querySelectorAll("[data-copy], [data-save]")) button.disabled = !found.command;
+    this.exchange.show(found);
   }
   drawStart() {
-    const button = this.querySelector(".pf-start"), coming = Boolean(this.after), measuring = Boolean(this.fit.job && this.fit.start);
+    const button = this.querySelector(".pf-start"), coming = Boolean(this.downloads.after), measuring = Boolean(this.fit.job && this.fit.start);
     button.disabled = !this.found || this.errors > 0 || coming || measuring;
     button.textContent = !this.found ? "Checking …" : measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.fit.found && this.fit.facts().too_big && !this.fit.doubtful ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
     this.querySelector(".pf-hint").textContent = this.errors ? "Correct what stops the run first."
@@ -266,9 +254,6 @@ class Train extends Part {
     else if (on("[data-preset]")) this.apply(on("[data-preset]").dataset.preset);
     else if (on(".tr-all")) { this.showAll(!this.form.all); this.keep(); }
     else if (on("[data-to]")) this.to(on("[data-to]").dataset.to);
-    else if (on("[data-copy]")) copy(this.found.command, on("[data-copy]"));
-    else if (on("[data-save]")) save(this.found.file, `${this.picked.dataset || "run"}-settings.json`);
-    else if (on("[data-pick]")) this.querySelector("[data-load]").click();
   }
   to(path) {
     if (!this.form.go(path)) this.querySelector(`[data-slot="${path}"]`)?.scrollIntoView({ block: "center" });
@@ -286,7 +271,7 @@ class Train extends Part {
         if (this.stale) return;
       }
       if (this.errors) return;
-      if (this.missing) await this.fetchFirst(this.missing);
+      if (this.missing) await this.downloads.first(this.missing);
       else if (this.fit.doubtful) await this.fit.measure(true);
       else {
         const { id } = await tell("/studio/train/start", { settings: this.fit.settings() });
@@ -301,46 +286,6 @@ class Train extends Part {
       this.drawStart();
     }
   }
-  async fetchFirst(model) {
-    const job = this.choices.adding.find((item) => item.source === model.id) ?? await tell("/studio/models/add", { source: model.id });
-    this.adding(job, model.id);
-    this.after = job.id;
-    this.keep();
-  }
-  drawReuse() {
-    this.draw("[data-reuse]", html`<option value="">${this.choices.runs.length ? "Choose a run" : "No runs yet"}</option>
-      ${this.choices.runs.map((run) => html`<option value="${run.id}">${run.name || run.id}${run.name ? ` (${run.id})` : ""}</option>`)}`);
-  }
 
-  // ---- Downloads of models ----
-
-  adding(job, source) {
-    this.follows({ id: job.id, source, name: job.name });
-    this.choices.adding.push({ id: job.id, source, name: job.name });
-    this.choose("model", job.name);
-    this.models.draw();
-  }
-  follows(job) {
-    if (this.jobs.includes(job.id)) return;
-    this.jobs.push(job.id);
-    const shown = document.createElement("ft-job");
-    Object.assign(shown.dataset, { kind: "jobs", id: job.id, title: `Adding ${job.source}`, stopped: "Nothing was added." });
-    this.querySelector("[data-slot=adding]").append(shown);
-  }
-  async added(event) {
-    if (event.target.closest("[data-slot=fit]")) return this.fit.done(event.detail);
-    const { status, result } = event.detail;
-    const starts = this.after === event.target.dataset.id;
-    if (starts) this.after = "";
-    this.drawStart();
-    if (status === "finished") {
-      event.target.remove();
-      if (result?.name) this.picked.model = result.name;
-      this.keep();
-    }
-    await this.tick();
-    if (starts && status === "finished") await this.begin();
-    else this.soon(0);
-  }
 }
 customElements.define("ft-train", Train);
