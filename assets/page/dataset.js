@@ -5,6 +5,7 @@ import "./dataset-rows.js";
 
 import { Part, address, ask, go, html, notice, number, tell, when } from "./base.js";
 import { OUT, at, link } from "./dataset-links.js";
+import { menu } from "./menus.js";
 import { PARTS } from "./parts.js";
 import { toast } from "./toast.js";
 
@@ -31,16 +32,8 @@ class Dataset extends Part {
     };
     this.addEventListener("ft-job-done", (event) => event.target.closest(".told") && this.frozen(event.detail));
     this.addEventListener("ft-changed", () => this.loop()); // a part changed rows
-    this.outside ??= (event) => {
-      for (const menu of this.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target) || event.target.closest("a")) menu.open = false;
-    };
-    document.addEventListener("click", this.outside);
     this.place();
     this.loop();
-  }
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    document.removeEventListener("click", this.outside);
   }
   addressChanged() {
     const now = address();
@@ -56,6 +49,7 @@ class Dataset extends Part {
       ${each === part ? html`aria-current="page"` : ""}>${each.title}</a>`)}` : html``);
     if (this.placed === part) return;
     this.placed = part; // not `part`, which every element has as its own
+    if (this.info) this.draw(".head", this.head());
     this.querySelector(".part").replaceChildren(...part.elements.map((name) => document.createElement(name)));
     this.show();
   }
@@ -92,8 +86,8 @@ class Dataset extends Part {
         : html`<span class="chip">Version ${version.version}</span>`}
         <details class="menu ft-download"><summary class="ft-button">Download</summary><div>${[["messages", "JSONL, OpenAI messages"], ["csv", "CSV, for a spreadsheet"], ["parquet", "Parquet, as stored"]].map(
           ([form, words]) => html`<a href="${at(name)}/download?form=${form}&version=${version.version}" download>${words}</a>`)}</div></details>
-        <button type="button" class="ft-button" data-do="rename">Rename</button><button type="button" class="ft-button danger" data-do="delete">Delete</button>
-        ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}`, "Train with it", html`class="ft-button primary"`)}</div></div></div>`;
+        ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}`, "Train with it", html`class="ft-button ${this.placed?.leads ? "" : "primary"}"`)}
+        ${menu(`More for ${name}`, html`<button type="button" data-do="rename">Rename</button><button type="button" class="danger" data-do="delete">Delete</button>`)}</div></div></div>`;
   }
   told() {
     const { version, latest } = this.info;
@@ -117,7 +111,7 @@ class Dataset extends Part {
     if (deed === "rename" || deed === "keep") {
       this.renaming = deed === "rename";
       this.draw(".head", this.head());
-      this.querySelector(this.renaming ? "#new-name" : "[data-do=rename]")?.focus();
+      this.querySelector(this.renaming ? "#new-name" : ".head details.menu:last-child summary")?.focus();
       return;
     }
     try {

@@ -2,6 +2,7 @@
 
 import { Part, address, ask, go, html, notice, number, tell, when } from "./base.js";
 import { interval } from "./interval.js";
+import { menu } from "./menus.js";
 import { nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
 import "./evaluation-rows.js";
@@ -9,7 +10,7 @@ import "./evaluation-rows.js";
 const LIVE = ["queued", "running", "stopping"];
 const WORDS = { better: "Better", worse: "Worse", mixed: "Mixed", "can't tell": "Can’t tell" };
 const CHIPS = { better: "finished", worse: "failed", mixed: "interrupted", "can't tell": "" };
-const SIDES = { test: "test rows", validation: "validation rows", train: "training rows" };
+const SIDES = { test: "held-out rows", validation: "validation rows", train: "training rows" };
 const share = (value) => (value > 0 && value < 0.0005 ? "< 0.1 %" : `${(100 * value).toFixed(value > 0 && value < 0.1 ? 1 : 0)} %`);
 const points = (value) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${Math.abs(100 * value).toFixed(Math.abs(value) < 0.1 ? 1 : 0)}`;
 const verdictChip = (one) => html`<span class="chip ${CHIPS[one.verdict.word]}">${WORDS[one.verdict.word]}</span>`;
@@ -91,7 +92,7 @@ class Evaluate extends Part {
     if (!sides.length) {
       return notice({ what: "There are no rows to ask.", why: `The dataset “${about.dataset}” is gone or empty.`, next: "Restore it on the Data page." });
     }
-    const none = !held.test ? notice({ what: "This dataset keeps no test rows.", why: "Without rows that were not trained on, nothing can be said about new questions.",
+    const none = !held.test ? notice({ what: "This dataset keeps no held-out rows.", why: "Without rows that were not trained on, nothing can be said about new questions.",
       next: "Import the file again with some rows for the test and train on that. For a first look the validation rows serve: the training only used them to choose its best step." }, "warning") : "";
     return html`${none}<form class="card stack" data-run="${about.run}">
       <div class="row fields-row"><label class="field"><span>Rows to ask</span><select name="split">${sides.map((side) => html`<option value="${side}">${number(held[side])} ${SIDES[side]}${side === "train" ? " (what it memorised)" : ""}</option>`)}</select></label>
@@ -131,7 +132,7 @@ class Evaluate extends Part {
       <p class="soft small">${one.dataset ? html`${one.dataset} → ${one.model} · ` : one.run_there ? "" : "The run was deleted · "}${one.rows ? `${number(one.rows)} ${SIDES[one.split]} · ` : ""}${when(one.created)}</p></div>
       <div class="row">${one.run_there ? html`<a class="ft-button" href="?tab=compare&run=${one.run}" data-go="tab=compare&run=${encodeURIComponent(one.run)}&evaluation=">Compare in a chat</a>
         <a class="ft-button" href="?tab=evaluate&run=${one.run}&again=1" data-go="tab=evaluate&run=${encodeURIComponent(one.run)}&again=1&evaluation=">Evaluate again</a>` : ""}
-        ${LIVE.includes(one.status) ? "" : html`<button type="button" class="ft-button quiet" data-delete>Delete</button>`}</div></div>`;
+        ${LIVE.includes(one.status) ? "" : menu(`More for the evaluation of ${one.run_name || one.id}`, html`<button type="button" class="danger" data-delete>Delete</button>`)}</div></div>`;
     this.draw(".body", html`<div class="stack">${this.back()}${title}${this.state(one)}</div>`);
   }
   state(one) {

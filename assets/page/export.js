@@ -2,6 +2,7 @@
 
 import { Part, address, ask, go, html, notice, number, size, tell, when } from "./base.js";
 import { copy } from "./copy.js";
+import { menu } from "./menus.js";
 import { nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
 
@@ -49,7 +50,8 @@ class Export extends Part {
     this.draw(".body", html`<div class="stack"><div><h1>Export</h1><p class="soft">Take a tuned model anywhere. Before an export is called done it is loaded afresh and must answer held-out prompts exactly as the tuned model does.</p></div>
       ${runs.length ? html`${lost}${this.startCard(runs, run)}` : ""}
       ${exports.length ? html`<div class="stack list">${exports.map((one) => this.card(one))}</div>` : runs.length ? "" : html`<div class="card empty"><h2>Nothing to export yet</h2>
-        <p>When a training has ended, its model can be taken away here.</p><p class="after"><a class="ft-button primary" href="?tab=train" data-go="tab=train">Train a model</a></p></div>`}</div>`);
+        <p>When a training has ended, its model can be taken away here.</p><p class="after"><a class="ft-button primary" href="?tab=train" data-go="tab=train">Train a model</a>
+          <a class="ft-button" href="?tab=home" data-go="tab=home">Try the sample</a></p></div>`}</div>`);
   }
   startCard(runs, run) {
     const form = run.sizes[this.form] !== undefined ? this.form : "merged";
@@ -86,7 +88,7 @@ class Export extends Part {
         <span class="soft small num">${FORMS[one.to]?.[0] ?? ""}${one.bytes ? ` · ${size(one.bytes)}` : ""} · ${when(one.created)}</span></div>
       <div class="row">${this.parity(one)}${one.status === "finished" ? html`<a class="ft-button" href="?tab=export&export=${one.id}" data-go="tab=export&export=${encodeURIComponent(one.id)}">Use it</a>
         <a class="ft-button" download href="/studio/exports/${encodeURIComponent(one.id)}/download">Download zip</a>` : ""}
-        <button type="button" class="ft-button quiet" data-delete="${one.id}" aria-label="Delete this export of ${one.run_name}">Delete</button></div></div>
+        ${menu(`More for this export of ${one.run_name}`, html`<button type="button" class="danger" data-delete="${one.id}" aria-label="Delete this export of ${one.run_name}">Delete</button>`)}</div></div>
       ${one.error ? notice(one.error) : one.status === "interrupted" ? notice({ what: "This export was interrupted.", why: "Its worker is gone without having said why.", next: "Export the run again." }) : ""}</article>`;
   }
 

@@ -1,4 +1,5 @@
 // The parts of a dataset, in the order of the work: what is below its head. Each is a custom element of its own file.
+// `leads`: it has a main button of its own, so that of the head steps back.
 
 import "./review.js";
 import "./bulk.js";
@@ -12,12 +13,12 @@ import "./versions.js";
 
 export const PARTS = [
   { key: "", title: "Rows", elements: ["ft-overview", "ft-bulk", "ft-rows"] },
-  { key: "doctor", title: "Doctor", elements: ["ft-doctor"] },
-  { key: "review", title: "Review", elements: ["ft-review"] },
-  { key: "tag", title: "Tags", elements: ["ft-tag"] },
-  { key: "split", title: "Split", elements: ["ft-split"] },
-  { key: "more", title: "More rows", elements: ["ft-more"] },
-  { key: "mix", title: "Mix", elements: ["ft-mix"] },
-  { key: "map", title: "Pictures", elements: ["ft-map"] },
+  { key: "doctor", title: "Doctor", elements: ["ft-doctor"], leads: true },
+  { key: "review", title: "Review", elements: ["ft-review"], leads: true },
+  { key: "tag", title: "Tags", elements: ["ft-tag"], leads: true },
+  { key: "split", title: "Split", elements: ["ft-split"], leads: true },
+  { key: "more", title: "More rows", elements: ["ft-more"], leads: true },
+  { key: "mix", title: "Mix", elements: ["ft-mix"], leads: true },
+  { key: "map", title: "Charts and map", elements: ["ft-map"] },
   { key: "versions", title: "Versions", elements: ["ft-versions"] },
 ];

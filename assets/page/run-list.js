@@ -1,6 +1,7 @@
 // All runs in one table that lives: only the cells that changed are drawn again, so focus and open menus stay.
 
 import { Part, address, duration, go, html, notice, size, when } from "./base.js";
+import { menu } from "./menus.js";
 import { editNote } from "./run-note.js";
 import { LIVE, refresh, runs } from "./run-store.js";
 import * as words from "./run-words.js";
@@ -43,14 +44,7 @@ class RunList extends Part {
     this.search.oninput = () => { go({ q: this.search.value }, { replace: true }); this.show(); };
     this.onclick = (event) => this.clicked(event);
     this.onchange = (event) => this.marked(event);
-    this.onkeydown = (event) => { if (event.key === "Escape") this.closeMenus(); };
-    this.outside = (event) => this.closeMenus(event.target.closest?.("details.menu"));
-    document.addEventListener("pointerdown", this.outside);
     this.loop();
-  }
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    document.removeEventListener("pointerdown", this.outside);
   }
   addressChanged() { if (this.rows && address().tab === "runs") this.show(); }
   async tick() {
@@ -158,8 +152,7 @@ class RunList extends Part {
     ].filter(Boolean);
     return html`<div class="row">${quick && html`<button type="button" class="ft-button small" data-act="${quick[0]}" ${busy}
         aria-label="${quick[1]} ${words.nameOf(run)}">${quick[1]}</button>`}
-      <details class="menu"><summary aria-label="More for ${words.nameOf(run)}">⋯</summary>
-        <div>${items.map(([act, title]) => html`<button type="button" data-act="${act}">${title}</button>`)}</div></details></div>`;
+      ${menu(`More for ${words.nameOf(run)}`, items.map(([act, title]) => html`<button type="button" class="${act === "remove" ? "danger" : ""}" data-act="${act}">${title}</button>`))}</div>`;
   }
   foot() {
     const count = this.chosen.size;
@@ -170,9 +163,6 @@ class RunList extends Part {
 
   // ---- What is done ----
 
-  closeMenus(but = null) {
-    for (const menu of this.querySelectorAll("details.menu[open]")) if (menu !== but) menu.open = false;
-  }
   marked(event) {
     const id = event.target.closest("tr")?.dataset.run;
     if (!id || event.target.type !== "checkbox") return;
@@ -198,7 +188,6 @@ class RunList extends Part {
     this.show();
   }
   async act(name, run) {
-    this.closeMenus();
     if (!run) return;
     if (name === "note") return editNote(run);
     this.busy.add(run.id);

@@ -4,6 +4,7 @@ import { Part, ask, duration, go, html, notice, number, size, when } from "./bas
 import { Curves } from "./charts.js";
 import { RunCurves } from "./run-curves.js";
 import "./ladder.js";
+import { menu } from "./menus.js";
 import { editNote } from "./run-note.js";
 import { Samples } from "./run-samples.js";
 import { settingsList } from "./run-settings.js";
@@ -93,8 +94,7 @@ class Run extends Part {
   }
   showState() {
     const { run } = this;
-    this.draw(".title", html`<div class="row name"><h1><bdi>${words.nameOf(run)}</bdi></h1><span role="status">${words.chip(run)}</span>
-        ${words.can.note(run) && html`<button type="button" class="ft-button quiet small" data-deed="note">Name and notes</button>`}</div>
+    this.draw(".title", html`<div class="row name"><h1><bdi>${words.nameOf(run)}</bdi></h1><span role="status">${words.chip(run)}</span></div>
       <p class="soft">${words.lineage(run)}${run.dataset && run.created ? " · " : ""}${run.created && (run.started ? html`started ${when(run.started)}` : html`created ${when(run.created)}`)}</p>
       ${run.notes && html`<p class="notes" dir="auto">${run.notes}</p>`}`);
     this.draw(".deeds", this.deeds(run));
@@ -106,11 +106,13 @@ class Run extends Part {
     const { can } = words, busy = this.busy ? html`disabled` : "";
     const main = can.resume(run) ? "resume" : can.compare(run) ? "compare" : null;
     const button = (name, title, kind = "") => html`<button type="button" class="ft-button ${name === main ? "primary" : kind}" data-deed="${name}" ${busy}>${title}</button>`;
-    return html`${can.delete(run) && button("remove", "Delete", "quiet danger")}${can.again(run) && button("again", "New run from this")}
+    const rare = [can.note(run) && html`<button type="button" data-deed="note">Name and notes…</button>`, can.delete(run) && html`<button type="button" class="danger" data-deed="remove" ${busy}>Delete</button>`].filter(Boolean);
+    return html`${can.again(run) && button("again", "New run from this")}
       ${can.evaluate(run) && button("evaluate", "Evaluate")}${can.compare(run) && button("compare", "Compare")}
       ${can.resume(run) && button("resume", this.busy === "resume" ? "Resuming…" : "Resume")}
       ${can.stop(run) && button("stop", run.status === "queued" ? "Take out of the queue" : "Stop")}
-      ${run.status === "stopping" && html`<button type="button" class="ft-button" disabled>Stopping…</button>`}`;
+      ${run.status === "stopping" && html`<button type="button" class="ft-button" disabled>Stopping…</button>`}
+      ${rare.length ? menu(`More for ${words.nameOf(run)}`, rare) : ""}`;
   }
   trouble(run) {
     if (run.status === "interrupted") {

@@ -56,7 +56,7 @@ def test_a_run_is_evaluated_and_the_page_shows_the_verdicts_own_figures(run, stu
     studio.open(page, tab="evaluate")
     page.locator("ft-evaluate").get_by_role("link", name="Evaluate", exact=True).click()
     expect(page).to_have_url(re.compile(f"run={run}"))
-    expect(page.locator("[name=split]")).to_contain_text("20 test rows")
+    expect(page.locator("[name=split]")).to_contain_text("20 held-out rows")
     page.get_by_role("button", name="Evaluate", exact=True).click()
     expect(page.locator("ft-job")).to_be_visible()
     expect(page.locator(".verdict .word")).to_be_visible(timeout=WORKING_MS)
@@ -132,6 +132,7 @@ def test_thousands_of_rows_are_paged_filtered_searched_and_downloaded(many, stud
 def test_an_evaluation_is_deleted_and_taken_back(many, studio, page, page_faults):
     page_faults.allow("409")
     studio.open(page, tab="evaluate", evaluation=many)
+    page.get_by_label(re.compile("^More for the evaluation")).click()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="Evaluate", exact=True)).to_be_visible()
     page.get_by_role("button", name="Undo").click()
@@ -145,7 +146,7 @@ def test_a_dataset_without_test_rows_says_what_to_do(run, studio, page, tmp_path
     folder = adapters.run(studio.workspace, "all", "tiny")
     (folder / "adapter").mkdir()
     studio.open(page, tab="evaluate", run=folder.name)
-    expect(page.locator("ft-evaluate .notice")).to_contain_text("This dataset keeps no test rows.")
+    expect(page.locator("ft-evaluate .notice")).to_contain_text("This dataset keeps no held-out rows.")
     expect(page.locator("[name=split] option")).to_have_text([re.compile("1 validation rows"), re.compile("memorised")])
 
 
@@ -194,6 +195,7 @@ def test_a_run_is_exported_replayed_and_downloaded(run, studio, page, tmp_path):
         names = {path.split("/")[-1] for path in pack.namelist()}
     assert {"adapter_model.safetensors", "adapter_config.json", "README.md", "tokenizer.json"} <= names
     studio.open(page, tab="export")
+    page.get_by_label(re.compile("^More for this export")).click()
     page.get_by_role("button", name=re.compile("^Delete")).click()
     expect(page.locator("ft-export article")).to_have_count(0)
     page.get_by_role("button", name="Undo").click()

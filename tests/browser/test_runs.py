@@ -260,6 +260,7 @@ def test_names_notes_delete_undo_and_restore(studio, page):
     page.get_by_role("button", name="Undo").click()
     row(page, "onerror").get_by_role("link").click()
     expect(page.get_by_role("heading", name=re.compile("onerror"))).to_be_visible()
+    page.locator("ft-run").get_by_label(re.compile("More for")).click()
     page.get_by_role("button", name="Delete").click()
     expect(page).to_have_url(re.compile(r"tab=runs$"))
 
