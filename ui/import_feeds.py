@@ -246,6 +246,7 @@ def _look(settings: ImportSettings, scratch: Path, patient: bool) -> Words:
         "checked": found.checked,
         "whole": found.whole,
         "sides": found.sides,
+        "side_columns": found.side_columns[:SHOWN_COLUMNS],
     }
 
 

@@ -95,9 +95,9 @@ class Import extends Part {
     const { file, bytes } = this.found;
     const now = document.activeElement;
     const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
-      ${this.mapping.form(this.found)}
       <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false"></div><div class="exists stack tight-stack"></div>
-      <div class="consent"></div><div class="start-told"></div><div class="start"><button class="ft-button primary">Import</button></div><div class="job"></div>`;
+      <div class="consent"></div><div class="start-told"></div><div class="start"><button class="ft-button primary">Import</button></div><div class="job"></div>
+      ${this.mapping.form(this.found)}`;
     const place = this.querySelector(".ft-form");
     const key = this.mapping.shape(this.found) + file;
     if (this.drawnForm !== key || !place.firstChild) {
@@ -199,7 +199,7 @@ class Import extends Part {
     const count = this.refused ?? this.found.bad_count;
     if (this.found.error) { this.draw(".start-told", notice(this.found.error)); return; }
     if (count && !this.mapping.choices.skip_bad) {
-      this.draw(".start-told", notice({ what: count === 1 ? "One row can’t be used." : `${number(count)} rows can’t be used.`, why: "Nothing is left out without your word.", next: "Tick the box above, or correct the file." }));
+      this.draw(".start-told", notice({ what: count === 1 ? "One row can’t be used." : `${number(count)} rows can’t be used.`, why: "Nothing is left out without your word.", next: "Tick the box above the button, or correct the file." }));
       return;
     }
     const wrong = this.mapping.wrong();

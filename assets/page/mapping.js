@@ -83,7 +83,7 @@ export class Mapping {
   // What decides which fields there are; while it stays, the form is not drawn anew.
   shape(found) {
     const parts = [...SHAPES[this.shapeNow][1], ...MORE].map(([role]) => (this.part(role)?.template !== undefined ? TEMPLATE : role in this.choices.roles ? "own" : this.part(role)?.column));
-    return JSON.stringify([this.shapeNow, parts, found.columns, found.entries, found.cuts, this.usesShares, this.guess.split, Boolean(found.rows || found.first)]);
+    return JSON.stringify([this.shapeNow, parts, found.columns, found.entries, found.cuts, this.usesShares, this.guess.split, this.guess.side_columns, Boolean(found.rows || found.first)]);
   }
   form(found) {
     const columns = found.columns ?? [];
@@ -92,9 +92,8 @@ export class Mapping {
     return html`${this.entries(found)}${found.cuts ? this.cutting() : ""}<fieldset><legend>Columns</legend>
         <div class="field"><label for="ft-shape">Each row is</label><select id="ft-shape" name="shape">${options(Object.entries(SHAPES).map(([key, [words]]) => [key, words]), this.shapeNow)}</select></div>
         ${SHAPES[this.shapeNow][1].map((field) => this.role(field, columns))}</fieldset>
-      <div class="field"><label for="ft-system">System prompt for every row</label><textarea id="ft-system" name="system" rows="2" placeholder="None" dir="auto"></textarea></div>
-      <fieldset><legend>Split</legend><div class="field"><label for="ft-split">Which rows train, watch and are held out</label><select id="ft-split" name="split">
-        ${options([["shares", "Drawn by chance, in these shares"], ...columns.slice(0, 300).map((name) => [name, `As the column “${name}” says`])], this.usesShares ? "shares" : this.choices.split || this.guess.split)}</select></div>
+      <div class="field"><label for="ft-system">System prompt for every row</label><textarea id="ft-system" name="system" rows="2" placeholder="None" dir="auto"></textarea><span class="soft small">An instruction the model reads before each question, such as “You answer the nurses of ward 3.”</span></div>
+      <fieldset><legend>Split</legend>${this.divided(options)}
         ${this.usesShares ? html`<div class="ft-percent">${SIDES.map(([side, words], at) => html`<div class="field"><label for="ft-share-${at}">${words}, %</label><input id="ft-share-${at}" name="share-${at}" type="number" min="0" max="100" step="any"></div>`)}</div>${this.parting(columns, options)}` : ""}</fieldset>
       <details class="fold soft" ${this.open ? html`open` : ""}><summary>More choices</summary><div class="stack">
         <div class="field"><label for="ft-read">Format</label><select id="ft-read" name="read_as">${options(FORMATS, this.choices.read_as)}</select></div>${this.encoding()}
@@ -114,6 +113,15 @@ export class Mapping {
   learned(columns) {
     const parts = [...SHAPES[this.shapeNow][1], ...MORE].map(([role]) => this.part(role)).filter(Boolean);
     return new Set(columns.filter((name) => parts.some((part) => part.column === name || part.template?.includes(`{${name}}`))));
+  }
+  // How rows come to their sides: by chance, or as a column says where there is one whose every value names a side.
+  divided(options) {
+    const chosen = this.usesShares ? "shares" : this.choices.split || this.guess.split;
+    const naming = [...new Set([...(this.guess.side_columns ?? []), ...(chosen === "shares" ? [] : [chosen])])];
+    const why = html`<p class="soft small">Most rows are learned from. A few watch over the training; the held-out ones are never shown to the model and make the score.</p>`;
+    if (!naming.length) return why;
+    return html`${why}<div class="field"><label for="ft-split">Which row goes where</label><select id="ft-split" name="split">
+      ${options([["shares", "Drawn by chance, in these shares"], ...naming.map((name) => [name, `The column “${name}” says it for each row`])], chosen)}</select></div>`;
   }
   // Of a file that describes several datasets: which is meant.
   entries(found) {

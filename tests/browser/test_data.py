@@ -259,6 +259,8 @@ def test_rename_delete_restore_and_links_to_what_is_deleted(studio, page, tmp_pa
     page_faults.allow("409")
     put(studio, tmp_path, "fleeting")
     studio.open(page, tab="data", dataset="fleeting")
+    more = page.locator(".head").get_by_label(re.compile("^More for"))
+    more.click()
     page.get_by_role("button", name="Rename").click()
     name = page.get_by_label("New name")
     name.fill("x y" * 20)
@@ -269,10 +271,12 @@ def test_rename_delete_restore_and_links_to_what_is_deleted(studio, page, tmp_pa
     name.press("Enter")
     where(page, dataset="lasting")
     expect(page.get_by_role("heading", name="lasting", exact=True)).to_be_visible()
+    more.click()
     page.get_by_role("button", name="Delete").click()
     where(page, dataset=None)
     page.locator(".ft-toast").get_by_role("button", name="Undo").click()
     expect(page.get_by_role("heading", name="lasting", exact=True)).to_be_visible()
+    more.click()
     page.get_by_role("button", name="Delete").click()
     where(page, dataset=None)
     studio.open(page, tab="data", dataset="lasting")
@@ -318,7 +322,7 @@ def test_an_empty_page_says_what_to_do(start_studio, page):
     expect(page.locator(".ft-guess")).to_contain_text("Conversations")
     page.get_by_role("button", name="Import", exact=True).click()
     where(page, dataset="house-style", sample=None)
-    expect(page.locator(".lengths .words")).to_contain_text("in the tokens of a model, and there is none yet")
+    expect(page.locator(".lengths .words")).to_contain_text("There is no model on this machine yet")
 
 
 def test_an_import_is_seen_after_a_reload_and_can_be_stopped(studio, page, tmp_path):

@@ -14,7 +14,7 @@ from studio.datasets.importing.sources import Source
 from studio.datasets.reading.readers import columns_of, sample
 from studio.datasets.reading.records import Reading
 from studio.datasets.rows import Row
-from studio.datasets.splitting.sides import SIDES
+from studio.datasets.splitting.sides import SIDES, side_of
 
 EVERY = 64
 
@@ -27,6 +27,7 @@ class Preview:
         bad, bad_count: the first bad records, and how many there are among those looked at.
         checked: how many records were looked at; `whole` when these are all.
         sides: how many of the good ones a split column puts on each side, {} without one.
+        side_columns: the columns that may say which side a row is on: each value seen names one.
     """
 
     guess: Guess
@@ -39,6 +40,7 @@ class Preview:
     checked: int = 0
     whole: bool = False
     sides: dict[str, int] = field(default_factory=dict)
+    side_columns: list[str] = field(default_factory=list)
 
 
 class FirstRows:
@@ -77,6 +79,7 @@ def preview(
     first = FirstRows(limit)
     intake = Intake(Drafter(guess.mapping), first, reader.unit, source.label)
     shown = Preview(guess, columns, reader.unit, reader.notes, rows=first.rows)
+    shown.side_columns = [name for name in columns if all(side_of(str(one.get(name, ""))) for one in records)]
     deadline = time.monotonic() + seconds
     for record in reader.records():
         enough = shown.checked >= limit and (not seconds or shown.checked % EVERY == 0)

@@ -34,7 +34,7 @@ class Delimited(FileReader):
         head = read_head(path, encoding)
         self.delimiter, self.skipped = find_delimiter(head, "\t" if kind == "tsv" else ",")
         self.kind = "tsv" if self.delimiter == "\t" else "csv"
-        self.notes = [f"cells are parted by {NAMES.get(self.delimiter, self.delimiter)}"]
+        self.notes = [f"the columns are separated by {NAMES.get(self.delimiter, self.delimiter)}"]
 
     def records(self) -> Iterator[Record]:
         """Raises BadInput for a file without header, with a name twice in it, or a quotation mark never closed."""

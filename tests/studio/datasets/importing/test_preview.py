@@ -50,6 +50,7 @@ def test_with_time_it_looks_on_for_bad_rows_and_says_how_far(tmp_path):
     source.write_text("question,answer,split\n" + rows)
     shown = preview(find([str(source)]), limit=5, seconds=60)
     assert (shown.whole, shown.checked, shown.bad_count, len(shown.rows)) == (True, 3000, 60, 5)
+    assert shown.side_columns == ["split"]
     assert [item[:2] for item in shown.bad[:2]] == [(9, "“answer” is empty"), (59, "“answer” is empty")]
     assert sum(shown.sides.values()) == 2940 and shown.sides["test"] == 750
     short = preview(find([str(source)]), limit=5)
