@@ -111,7 +111,7 @@ def _limits(flag: Flag) -> dict[str, float]:
 
 
 def _variants(flag: Flag) -> tuple[Choice, ...]:
-    """The variants of a union by the first line of what they say of themselves: “LoRA (…): small matrices …”."""
+    """The variants of a union by the first line of what they say of themselves: “LoRA (…): small additions …”."""
     found = []
     for variant in variants_of(flag.field):
         name = str(variant.model_fields["name"].default)

@@ -26,7 +26,11 @@ from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
 
 RECENT = 5
-METHODS = {"lora": "LoRA", "qlora": "QLoRA", "full": "All weights"}
+METHODS = {
+    "lora": ("LoRA", "the usual way: small additions are trained, the model stays as it is"),
+    "qlora": ("QLoRA", "the same, with the model packed into a quarter of the memory"),
+    "full": ("All weights", "the whole model is trained, which takes the most memory"),
+}
 # The sample with the starter, as preflight counts it, and what importing, loading and answering take beside training.
 SAMPLE_ROWS, SAMPLE_TOKENS, SAMPLE_SHARE, SAMPLE_LONGEST = 240, 61, 0.08, 88
 OTHER_SECONDS = 60
@@ -87,7 +91,8 @@ def _told(state: dict[str, Any]) -> dict[str, Any]:
 def _fits(here: Machine) -> list[dict[str, Any]]:
     found = []
     for method, pair in largest(here).items():
-        about: dict[str, Any] = {"method": method, "title": METHODS[method], "model": None}
+        title, words = METHODS[method]
+        about: dict[str, Any] = {"method": method, "title": title, "words": words, "model": None}
         if pair:
             known, fit = pair
             about |= {"model": known.id.rpartition("/")[2], "parameters": known.parameters, "fit": fit.as_dict()}

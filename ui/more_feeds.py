@@ -14,6 +14,7 @@ from studio import preferences, runs
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import local, queue
+from studio.settings.models import STARTER
 from studio.workspace import Workspace
 
 JOBS = ("write_rows", "write_elsewhere")
@@ -40,8 +41,9 @@ def router(workspace: Workspace) -> APIRouter:
             "kind": kind,
             "ways": ways(kind),
             "train": dataset.version_info()["counts"].get("train", 0),
-            "models": workspace.names("models"),
-            "runs": [{"id": run.id, "name": run.name or run.id} for run in finished[:20]],
+            "models": [{"name": name, "size": size} for name, size in _by_size(workspace)],
+            "runs": [{"id": run.id, "name": run.title} for run in finished[:20]],
+            "best": _best(workspace, [run.id for run in finished if run.dataset == dataset.name]),
             "waiting": len(Additions(dataset.folder).rows()),
             "offline": preferences.read(workspace).offline,
             "job": _under_way(workspace, dataset.name),
@@ -65,6 +67,24 @@ def router(workspace: Workspace) -> APIRouter:
         return {"job": folder.name}
 
     return api
+
+
+def _by_size(workspace: Workspace) -> list[tuple[str, int]]:
+    """The models here with the bytes of their weights, the largest first: the larger one is, the better it writes."""
+    found = []
+    for name in workspace.names("models"):
+        weights = (workspace.models / name).glob("*.safetensors")
+        found.append((name, sum(path.stat().st_size for path in weights)))
+    return sorted(found, key=lambda one: -one[1])
+
+
+def _best(workspace: Workspace, tuned: list[str]) -> str:
+    """Who should write unless somebody else is chosen: the largest model; where the small starter is the only one, the
+    newest model tuned on these rows, which at least has their manner; "" where there is neither."""
+    models = [name for name, _ in _by_size(workspace)]
+    if models in ([], [STARTER]) and tuned:
+        return tuned[0]
+    return models[0] if models else ""
 
 
 def _under_way(workspace: Workspace, name: str) -> str | None:

@@ -38,6 +38,7 @@ from studio.settings.models import AddModel
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
 from ui.form import field_of, in_form_words
+from ui.row_pictures import KINDS
 
 RECENT_JOBS = 40
 RECENT_RUNS = 20
@@ -58,7 +59,10 @@ def router(workspace: Workspace) -> APIRouter:
     def choices() -> dict[str, Any]:
         here = machine(workspace.root)
         return {
-            "datasets": sorted(list_datasets(workspace), key=lambda item: -float(item.get("made") or 0)),
+            "datasets": [
+                item | {"kind_words": KINDS.get(item.get("kind", ""), "")}
+                for item in sorted(list_datasets(workspace), key=lambda item: -float(item.get("made") or 0))
+            ],
             "models": [_model(item, here) for item in list_models(workspace)],
             "known": _known(workspace, here),
             "presets": [asdict(presets.load(name)) for name in presets.names()],

@@ -11,7 +11,7 @@ const rows = (count) => (count === 1 ? "1 row" : `${number(count)} rows`);
 class Bulk extends Part {
   start() {
     this.name = address().dataset;
-    this.draw(null, html`<details class="bk-fold"><summary>Move, tag or leave out many rows</summary><div class="stack"><p class="soft small words" role="status">Counting…</p><div class="bk"></div><div class="bk-told"></div></div></details>`);
+    this.draw(null, html`<details class="fold bk-fold"><summary>Move, tag or leave out many rows</summary><div class="stack"><p class="soft small words" role="status">Counting…</p><div class="bk"></div><div class="bk-told"></div></div></details>`);
     this.fold = this.querySelector("details");
     this.fold.ontoggle = () => this.count();
     this.onclick = (event) => this.clicked(event);

@@ -3,13 +3,14 @@
 
 import { Part, Told, address, ask, go, html, notice, number } from "./base.js";
 import { CONFIG, colour, layout, onTheme, plotly } from "./plotly.js";
+import { TOKENS } from "./glossary.js";
 import { OUT, at, link, shares } from "./dataset-links.js";
 import { SIDES } from "./turns.js";
 
 class Overview extends Part {
   start() {
     this.draw(null, html`<div class="grid3 figures"><div class="card split"></div><div class="card groups" hidden></div><div class="card lengths"><div class="spread">
-        <h2>Length of rows</h2><span class="model"></span></div><div class="chart"></div><p class="soft small words" role="status"></p></div></div>`);
+        <h2>Length of rows</h2><span class="model"></span></div><div class="chart" hidden></div><p class="soft small words" role="status"></p></div></div>`);
     this.onchange = (event) => event.target.matches(".lengths select") && go({ model: event.target.value }, { replace: true });
     this.unwatch = onTheme(() => this.histogram());
   }
@@ -43,14 +44,14 @@ class Overview extends Part {
   async lengths() {
     const { models, version, name } = this.info;
     if (!models.length) {
-      this.draw(".lengths .words", html`Rows are measured in the tokens of a model, and there is none yet. ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}`, "Choose one")}`);
+      this.draw(".lengths .words", html`How long a row is, is counted in tokens (${TOKENS}). There is no model on this machine yet. ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}`, "Choose a model")}`);
       return;
     }
     const model = models.includes(address().model) ? address().model : models[0];
     const key = `${version.version} ${model}`;
     if (this.measured === key) return;
     this.measured = key;
-    this.draw(".lengths .model", html`<select class="ft-select" aria-label="Tokens of the model">${models.map((each) => html`<option ${each === model ? html`selected` : ""}>${each}</option>`)}</select>`);
+    this.draw(".lengths .model", html`<select class="ft-select" aria-label="Counted in the tokens of the model" title="Counted in the tokens of this model">${models.map((each) => html`<option ${each === model ? html`selected` : ""}>${each}</option>`)}</select>`);
     this.draw(".lengths .words", html`Counting tokens…`);
     try {
       const found = await ask(`${at(name)}/lengths?version=${version.version}&model=${encodeURIComponent(model)}`);
@@ -73,6 +74,7 @@ class Overview extends Part {
     const Plotly = await plotly();
     const chart = this.querySelector(".chart");
     if (!chart?.isConnected) return;
+    chart.hidden = false;
     const sorted = tokens.toSorted((a, b) => a - b);
     const [least, half, most] = [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)];
     const size = Math.max(1, Math.ceil((most - least + 1) / 30));
@@ -82,7 +84,7 @@ class Overview extends Part {
     }], layout({ height: 150, bargap: 0.08, margin: { l: 30, r: 4, t: 4, b: 28 }, xaxis: { title: { text: "tokens", standoff: 4 }, nticks: 6, showgrid: false }, yaxis: { nticks: 4 } }), CONFIG);
     this.plotted = true;
     const seen = tokens.length + left_out;
-    this.draw(".lengths .words", html`Half of the rows have at most <b class="num">${number(half)}</b> tokens, the longest <b class="num">${number(most)}</b>.${seen < rows
+    this.draw(".lengths .words", html`Half of the rows have at most <b class="num">${number(half)}</b> tokens (${TOKENS}), the longest <b class="num">${number(most)}</b>.${seen < rows
       ? ` Measured on ${number(seen)} of ${number(rows)} rows.` : ""}${left_out ? ` ${number(left_out)} can’t be put into this model’s tokens.` : ""}`);
   }
 }

@@ -1,6 +1,7 @@
 // Whether a run fits: figures estimated and measured, the measurement, and the ladder of smaller settings.
 
 import { duration, html, notice, number, size, tell } from "./base.js";
+import { TOKENS } from "./glossary.js";
 import { rungs } from "./ladder.js";
 
 export class Fit {
@@ -8,7 +9,7 @@ export class Fit {
   constructor(train, slot) {
     this.train = train;
     this.slot = slot;
-    slot.innerHTML = html`<dl class="pf-figures"></dl><div class="fit-job"></div>
+    slot.innerHTML = html`<dl class="pf-figures"></dl><p class="soft small pf-terms" hidden>Tokens are ${TOKENS}. An update is one step of learning, from a few rows at a time.</p><div class="fit-job"></div>
       <button type="button" class="ft-button fit-measure" data-measure>Measure whether it fits</button><div class="fit-ladder"></div>`;
     slot.addEventListener("click", (event) => {
       if (event.target.closest("[data-measure]")) this.measure(false);
@@ -25,7 +26,7 @@ export class Fit {
     const facts = this.facts(), known = facts.memory_gb !== undefined;
     const rows = [
       ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
-      ["Tokens learned", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
+      ["Tokens to learn", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
       ["Updates", found.steps === null ? null : number(found.steps)],
       ["Time", known ? this.time(facts) : null],
       ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null],
@@ -33,7 +34,9 @@ export class Fit {
       ...(known ? [["Recomputation", ...this.recomputation(found)]] : []),
       ["Disk", facts.disk_gb === undefined ? null : size(facts.disk_gb * 1e9)],
     ];
-    this.draw(".pf-figures", html`${rows.map(([name, value, why]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd>${why ? html`<dd class="why">${why}</dd>` : ""}</div>`)}`);
+    const some = rows.some(([, value]) => value !== null);
+    this.slot.querySelector(".pf-terms").hidden = !some;
+    this.draw(".pf-figures", !some ? "" : html`${rows.map(([name, value, why]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd>${why ? html`<dd class="why">${why}</dd>` : ""}</div>`)}`);
     this.slot.querySelector(".fit-measure").hidden = !known || !found.command || Boolean(this.job);
     this.ladder = facts === found.facts ? found.ladder : this.result.ladder;
     const big = facts.too_big && this.ladder?.length;

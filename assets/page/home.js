@@ -1,7 +1,7 @@
 // Home: the sample at work (its state is on the disk, so any page shows it), recent runs, this machine.
 
 import { Part, ask, duration, html, notice, number, tell, when } from "./base.js";
-import { nameOf } from "./run-words.js";
+import { chip, nameOf } from "./run-words.js";
 
 const MARKS = { finished: "✓", failed: "!", interrupted: "!", stopped: "–", deleted: "–" };
 const WORDS = { waiting: "", queued: "Waiting", running: "", stopping: "Stopping …", interrupted: "Interrupted", stopped: "Stopped", failed: "Failed" };
@@ -126,16 +126,17 @@ class Home extends Part {
   drawRuns(runs, total) {
     this.draw("[data-slot=runs]", total ? html`<table class="hm-runs"><thead><tr><th scope="col">Run</th><th scope="col">State</th><th scope="col">Dataset</th><th scope="col">Steps</th><th scope="col">Made</th></tr></thead>
       <tbody>${runs.map((run) => html`<tr><td class="clip"><a href="?tab=runs&run=${run.id}" data-go="tab=runs&run=${run.id}">${nameOf(run)}</a></td>
-        <td><span class="chip ${run.status}">${run.status}</span></td><td class="clip">${run.dataset || "–"}</td>
+        <td>${chip(run)}</td><td class="clip">${run.dataset || "–"}</td>
         <td class="num">${run.total_steps ? `${number(run.step)} of ${number(run.total_steps)}` : number(run.step)}</td><td class="num">${when(run.created)}</td></tr>`)}</tbody></table>`
       : html`<p class="soft hm-none">No runs yet. The sample makes one, or train on your own data.</p>`);
   }
   drawMachine() {
     const { summary, fits } = this.machine;
     this.draw("[data-slot=machine]", html`<p class="small">${summary}</p>
-      <h3>The largest known model that fits</h3>
-      <dl class="hm-fits">${fits.map((item) => html`<div><dt>${item.title}</dt><dd>${item.model ? html`<strong>${item.model}</strong>
-        <span class="soft small num">${item.fit.needed_gb.toFixed(1)} of ${item.fit.free_gb.toFixed(0)} GB${item.fit.seconds ? html` · ${duration(item.fit.seconds)} for 1,000 rows` : ""}</span>`
+      <h3>The largest model that can be trained here, by method</h3>
+      <dl class="hm-fits">${fits.map((item) => html`<div><dt><strong>${item.title}</strong><span class="soft small">${item.words}</span></dt><dd>${item.model ? html`<strong>${item.model}</strong>
+        <span class="soft small num">needs ${item.fit.needed_gb.toFixed(1)} of ${item.fit.free_gb.toFixed(0)} GB</span>
+        ${item.fit.seconds ? html`<span class="soft small num">1,000 rows in ${duration(item.fit.seconds)}</span>` : ""}`
         : html`<span class="soft">none fits in the memory that is free, in less than half a day</span>`}</dd></div>`)}</dl>`);
   }
 }

@@ -4,6 +4,7 @@ import "./job.js";
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { OUT, link } from "./dataset-links.js";
+import { SEED } from "./glossary.js";
 import { found } from "./mix-found.js";
 
 const WAYS = [
@@ -56,10 +57,7 @@ class Mix extends Part {
 
   form() {
     const { datasets } = this.there;
-    if (datasets.length < 1) {
-      this.draw(".form", html`<div class="empty"><h2>There is nothing to mix yet</h2><p>A mixture is made of datasets. ${link("tab=data&import=1&mix=", "Import a file")} first.</p></div>`);
-      return;
-    }
+    if (datasets.length < 2) { this.draw(".form", this.lacking(datasets[0])); return; }
     const { name, by, temperature, rows, general, general_share, seed, parts } = this.choices;
     const sets = (chosen, none) => html`<option value="">${none}</option>${datasets.map((each) => html`<option value="${each.name}" ${each.name === chosen ? html`selected` : ""}>${each.name} (${number(each.counts.train)} to train on)</option>`)}`;
     const only = (part) => Object.entries(datasets.find((each) => each.name === part.dataset)?.groups ?? {}).flatMap(([tag, values]) => values.map(([value, count]) => [`${tag}=${value}`, `${tag}: ${value} (${number(count)})`]));
@@ -68,20 +66,27 @@ class Mix extends Part {
       ${by === "weights" ? html`<td><input name="weight-${place}" class="ft-input num mx-weight" value="${part.weight}" inputmode="decimal" maxlength="8" autocomplete="off" aria-label="Weight of part ${place + 1}"></td>` : ""}
       <td class="right"><button type="button" class="ft-button small quiet" data-remove="${place}" aria-label="Remove part ${place + 1}" ${parts.length > 1 ? "" : html`disabled`}>Remove</button></td></tr>`;
     const focused = document.activeElement?.name;
-    const place = this.draw(".form", html`<h2>${this.origin ? "Mix it with others" : "The recipe"}</h2><p class="soft">Several datasets become a new one. Held-out rows stay held out, and what one part holds out no other trains on.</p>
+    const place = this.draw(".form", html`<h2>${this.origin ? "Mix it with others" : "The recipe"}</h2><p class="soft">Several datasets become a new one, so that one model learns from all of them. Held-out rows stay held out, and what one part holds out no other trains on.</p>
       <div class="scroll"><table class="mx-parts"><thead><tr><th scope="col">Part</th><th scope="col">Which rows</th>${by === "weights" ? html`<th scope="col">Weight</th>` : ""}<th scope="col"><span class="unseen">Remove</span></th></tr></thead><tbody>${parts.map(line)}</tbody></table></div>
       <div><button type="button" class="ft-button small" data-do="add">Add a part</button></div>
       <fieldset class="sp-field"><legend>How much of each</legend><div class="form-options">${WAYS.map(([key, words]) => html`<label><input type="radio" name="by" value="${key}" ${key === by ? html`checked` : ""}><span>${words}</span></label>`)}</div>
         <p class="form-help">${WAYS.find(([key]) => key === by)[2]}</p></fieldset>
-      <div class="sp-fields">${by === "temperature" ? html`<div class="sp-field"><label for="mx-temperature">Temperature</label><input id="mx-temperature" name="temperature" class="ft-input num" value="${temperature}" inputmode="decimal" maxlength="6" autocomplete="off"><p class="form-help">1 is as they are; the higher, the more alike in number.</p></div>` : ""}
-        <div class="sp-field"><label for="mx-general">General rows against forgetting</label><select id="mx-general" name="general" class="ft-input">${sets(general, "none")}</select>
-          <p class="form-help">A dataset of general questions that you bring. The studio ships none: its sample data is a house style, not general knowledge.</p></div>
-        ${general ? html`<div class="sp-field"><label for="mx-share">Share of general rows, in %</label><input id="mx-share" name="general_share" class="ft-input num" value="${general_share}" inputmode="decimal" maxlength="5" autocomplete="off"><p class="form-help">10 to 20 % is usual.</p></div>` : ""}
-        <div class="sp-field"><label for="mx-rows">Rows to train on</label><input id="mx-rows" name="rows" class="ft-input num" value="${rows}" inputmode="numeric" maxlength="9" placeholder="as many as the parts make" autocomplete="off"></div>
-        <div class="sp-field"><label for="mx-seed">Seed</label><input id="mx-seed" name="seed" class="ft-input num" value="${seed}" inputmode="numeric" maxlength="12" autocomplete="off"></div>
-        <div class="sp-field"><label for="mx-name">Name of the mixture</label><input id="mx-name" name="name" class="ft-input" value="${name}" maxlength="64" autocomplete="off" spellcheck="false"></div></div>
+      <div class="sp-fields">${by === "temperature" ? html`<div class="sp-field"><label for="mx-temperature">How strongly (temperature)</label><input id="mx-temperature" name="temperature" class="ft-input num" value="${temperature}" inputmode="decimal" maxlength="6" autocomplete="off"><p class="form-help">1 is as they are; the higher, the more alike in number.</p></div>` : ""}
+        <div class="sp-field"><label for="mx-general">General questions, against forgetting</label><select id="mx-general" name="general" class="ft-input">${sets(general, "none")}</select>
+          <p class="form-help">A model that learns one task only gets worse at others. A dataset of everyday questions, which you bring, keeps that small.</p></div>
+        ${general ? html`<div class="sp-field"><label for="mx-share">Share of general questions, in %</label><input id="mx-share" name="general_share" class="ft-input num" value="${general_share}" inputmode="decimal" maxlength="5" autocomplete="off"><p class="form-help">10 to 20 % is usual.</p></div>` : ""}
+        <div class="sp-field"><label for="mx-rows">Rows to train on</label><input id="mx-rows" name="rows" class="ft-input num" value="${rows}" inputmode="numeric" maxlength="9" placeholder="as many as the parts make" autocomplete="off"><p class="form-help">Left empty, all that the choice above makes.</p></div>
+        <div class="sp-field"><label for="mx-seed">Number for chance (seed)</label><input id="mx-seed" name="seed" class="ft-input num" value="${seed}" inputmode="numeric" maxlength="12" autocomplete="off"><p class="form-help">${SEED}</p></div>
+        <div class="sp-field"><label for="mx-name">Name of the mixture</label><input id="mx-name" name="name" class="ft-input" value="${name}" maxlength="64" autocomplete="off" spellcheck="false"><p class="form-help">It becomes a dataset of its own; the parts stay as they are.</p></div></div>
       <div class="row"><button class="ft-button primary">Make the mixture</button><span class="soft small">What comes of it is shown below first.</span></div>`);
     place.querySelector(`[name="${CSS.escape(focused ?? "")}"]${focused === "by" ? ":checked" : ""}`)?.focus();
+  }
+  // One dataset alone makes no mixture: what it is for, and the way to a second.
+  lacking(only) {
+    const again = `tab=data&import=1&${OUT}&dataset=`;
+    return html`<div class="empty"><h2>${only ? "A second dataset comes first" : "There is nothing to mix yet"}</h2>
+      <p>A mixture puts the rows of several datasets together${only ? html`; so far there is only “${only.name}”` : ""}. Import another file, or take sample data.</p>
+      <p class="row center after">${link(again, "Import a file", html`class="ft-button primary"`)}</p></div>`;
   }
   typed(field) {
     const [, key, place] = /^(dataset|only|weight)-(\d+)$/.exec(field.name) ?? [null, field.name, null];

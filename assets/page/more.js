@@ -1,7 +1,7 @@
 // More rows, written by a model after rows that are there. They wait in the review queue; nothing is trained on before
 // somebody accepts it.
 
-import { Part, address, ask, html, notice, number, tell } from "./base.js";
+import { Part, address, ask, html, notice, number, size, tell } from "./base.js";
 import { keep, recall } from "./remember.js";
 
 const WAYS = {
@@ -10,6 +10,9 @@ const WAYS = {
   "in-style": ["New ones of the same kind", "Other examples in the manner of those there. Check the facts: they are made up."],
   questions: ["Questions about passages", "A question and its answer for each passage of your documents."],
 };
+
+const field = (name, title, control, help, kind = "") => html`<div class="sp-field ${kind}"><label for="mr-${name}">${title}</label>${control}<p class="form-help">${help}</p></div>`;
+const option = (value, words, chosen) => html`<option value="${value}" ${value === chosen ? html`selected` : ""}>${words}</option>`;
 
 class More extends Part {
   every = 4000;
@@ -40,30 +43,31 @@ class More extends Part {
       <a class="ft-button" data-go="${query}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&${query}">Review them</a></div>`;
   }
   form() {
-    const { ways, models, runs, train, kind } = this.found;
+    const { ways, models, runs, best, train, kind } = this.found;
     const kept = recall("more") ?? {};
     const none = !train ? html`<div class="notice warning">No row is on the side of training, so there is none to write after.</div>` : "";
     return html`<div class="stack"><div class="waiting"></div>${none}<form class="card stack">
       <div><h2>More rows</h2><p class="soft">A model writes new rows after those you have. They are marked, wait for your review, are never held out, and are left out where they come near a held-out row.</p></div>
       <fieldset class="ft-ways"><legend class="unseen">In which way</legend>${ways.map((way, at) => html`<label class="ft-choice"><span class="row tight-row"><input type="radio" name="way" value="${way}" ${at === 0 ? html`checked` : ""}> <strong>${WAYS[way][0]}</strong></span>
         <span class="soft small">${WAYS[way][1]}</span></label>`)}</fieldset>
-      <div class="grid3">
-        <label class="ft-field">Who writes <select class="ft-select" name="writer">${models.length ? html`<optgroup label="Models here">${models.map((name) => html`<option value="${name}">${name}</option>`)}</optgroup>` : ""}
-          ${runs.length ? html`<optgroup label="Tuned here">${runs.map((run) => html`<option value="${run.id}">${run.name}</option>`)}</optgroup>` : ""}<option value="" ${models.length + runs.length ? "" : html`selected`}>Another address …</option></select></label>
-        <label class="ft-field">After how many rows <input type="number" class="search" name="count" min="1" max="10000" value="20" required></label>
-        <label class="ft-field">Each so many times <input type="number" class="search" name="each" min="1" max="10" value="1" required></label></div>
-      <div class="grid2 elsewhere" hidden><label class="ft-field">Address <input class="search" name="address" placeholder="https://…/v1" autocomplete="off" value="${kept.address ?? ""}" maxlength="500"></label>
-        <label class="ft-field">Model there <input class="search" name="model" autocomplete="off" value="${kept.model ?? ""}" maxlength="200"></label></div>
-      <p class="soft small sent" hidden>The rows are sent to that address, and nowhere else. Its key is taken from the environment (FLEXTUNE_API_KEY) and kept nowhere.</p>
-      <label class="ft-field by-way" hidden>By way of <input class="search" name="language" value="German" maxlength="40" required></label>
-      ${kind === "text" ? html`<label class="ft-field">Into <input class="search" name="into" value="${`${this.name}-questions`.slice(0, 64)}" maxlength="64" autocomplete="off"></label>` : ""}
-      <label class="ft-field">Guidance <textarea name="guidance" rows="2" maxlength="2000" placeholder="Keep it short. Write as our customers do."></textarea></label>
+      <div class="sp-fields">
+        ${field("writer", "Who writes", html`<select id="mr-writer" class="ft-input" name="writer">${models.length ? html`<optgroup label="Models here, the largest first">${models.map(({ name, size: bytes }) => option(name, html`${name} (${size(bytes)})`, best))}</optgroup>` : ""}
+          ${runs.length ? html`<optgroup label="Tuned here">${runs.map((run) => option(run.id, run.name, best))}</optgroup>` : ""}${option("", "Another address …", best)}</select>`,
+          "The larger a model, the better it writes; one tuned on these rows keeps their manner. Best is a large model at another address.")}
+        ${field("count", "After how many rows", html`<input id="mr-count" type="number" class="ft-input num" name="count" min="1" max="10000" value="20" required>`, "Drawn by chance from the training rows.")}
+        ${field("each", "Each so many times", html`<input id="mr-each" type="number" class="ft-input num" name="each" min="1" max="10" value="1" required>`, "New rows written after each of them.")}
+        ${field("language", "By way of", html`<input id="mr-language" class="ft-input" name="language" value="German" maxlength="40" required>`, "The language the question goes through.", "by-way")}
+        ${kind === "text" ? field("into", "Into", html`<input id="mr-into" class="ft-input" name="into" value="${`${this.name}-questions`.slice(0, 64)}" maxlength="64" autocomplete="off">`, "The name of the dataset they become.") : ""}</div>
+      <div class="sp-fields elsewhere" hidden>${field("address", "Address", html`<input id="mr-address" class="ft-input" name="address" placeholder="https://…/v1" autocomplete="off" value="${kept.address ?? ""}" maxlength="500">`,
+          "Of any service that speaks as OpenAI’s does. The rows are sent there and nowhere else; its key is taken from the environment (FLEXTUNE_API_KEY) and kept nowhere.")}
+        ${field("model", "Model there", html`<input id="mr-model" class="ft-input" name="model" autocomplete="off" value="${kept.model ?? ""}" maxlength="200">`, "As that service calls it.")}</div>
+      ${field("guidance", "Guidance", html`<textarea id="mr-guidance" class="ft-input" name="guidance" rows="2" maxlength="2000" placeholder="Keep it short. Write as our customers do."></textarea>`, "What the writer should mind, in your words; may stay empty.")}
       <div class="row"><button class="ft-button primary" ${train ? "" : html`disabled`}>Write</button><span class="soft small">Small models write poorly: look at a few before you ask for many.</span></div></form></div>`;
   }
   // Shows the fields that the choices call for.
   shown(form) {
     const away = form.elements.writer.value === "";
-    form.querySelector(".elsewhere").hidden = form.querySelector(".sent").hidden = !away;
+    form.querySelector(".elsewhere").hidden = !away;
     form.querySelector(".by-way").hidden = form.elements.way.value !== "back-translation";
   }
   async write(form) {

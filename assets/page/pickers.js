@@ -3,7 +3,7 @@
 import { ask, html, notice, number, size, tell, when } from "./base.js";
 
 const many = (amount, noun) => `${number(amount)} ${noun}${amount === 1 ? "" : "s"}`;
-const millions = (count) => (count >= 1e9 ? `${(count / 1e9).toFixed(1)} B` : `${number(count / 1e6)} M`);
+const millions = (count) => (count >= 1e9 ? `${(count / 1e9).toFixed(1)} billion` : `${number(count / 1e6)} million`);
 const NAMES = new Intl.DisplayNames("en", { type: "language" });
 function spoken(codes) {
   const names = codes.map((code) => { try { return NAMES.of(code); } catch { return code; } }); // “multilingual” is no code
@@ -11,7 +11,7 @@ function spoken(codes) {
 }
 const SHOWN = 8;
 
-// `host` is the Train page: host.choices, host.picked, host.choose(kind, name).
+// `host` is the Train page: host.choices, host.picked, host.choose(kind, name), host.downloads.
 export class DatasetPicker {
   constructor(host, place) {
     this.host = host;
@@ -32,9 +32,9 @@ export class DatasetPicker {
   }
   draw() {
     const { datasets } = this.host.choices;
-    if (!datasets.length) return put(this.place, html`<div class="empty"><h2>No datasets yet</h2>
+    if (!datasets.length) return put(this.place, html`<div class="empty"><h3>No datasets yet</h3>
       <p>Bring a file of examples: a table, JSON or text.</p>
-      <p class="row" style="justify-content:center"><a class="ft-button primary" href="?tab=data&import=1" data-go="tab=data&import=1">Import a file</a></p></div>`);
+      <p class="row center after"><a class="ft-button primary" href="?tab=data&import=1" data-go="tab=data&import=1">Import a file</a></p></div>`);
     const chosen = datasets.find((item) => item.name === this.host.picked.dataset);
     put(this.place, html`<div class="tr-chosen"><div class="tr-words">
         ${chosen ? facts(chosen) : html`<strong>${this.host.picked.dataset || "Nothing chosen yet"}</strong>`}</div>
@@ -59,8 +59,8 @@ export class DatasetPicker {
 function facts(item) {
   if (item.error) return html`<strong>${item.name}</strong><span class="soft small">Broken: ${item.error.why}</span>`;
   const { train = 0, validation = 0, test = 0 } = item.counts;
-  return html`<strong>${item.name}</strong><span class="soft small">${many(train, "row")} to train on ·
-    ${number(validation)} to watch over it · ${number(test)} held out · ${item.kind} · ${when(item.made)}</span>`;
+  return html`<strong>${item.name}</strong><span class="small">${item.kind_words}, made ${when(item.made)}</span>
+    <span class="soft small">${many(train, "row")} to learn from, ${number(validation)} to watch the training, ${number(test)} held out for the score</span>`;
 }
 
 export class ModelPicker {
@@ -136,7 +136,7 @@ export class ModelPicker {
     try {
       const job = await tell("/studio/models/add", { source });
       this.open = false;
-      this.host.adding(job, source);
+      this.host.downloads.begun(job, source);
     } catch (error) {
       put(this.place.querySelector(".tr-found-models") ?? this.place.querySelector(".tr-problem"), notice(error));
     } finally {
@@ -148,11 +148,10 @@ export class ModelPicker {
 function about(item) {
   if (!item) return "";
   if (item.error) return html`<span class="soft small">Broken: ${item.error.what} ${item.error.why}</span>`;
-  const parts = [
-    item.parameters && `${millions(item.parameters)} parameters`, item.licence || "licence unknown",
-    item.languages?.length ? spoken(item.languages) : "", item.context && `reads ${number(item.context)} tokens`,
-  ].filter(Boolean);
-  return html`<span class="soft small">${parts.join(" · ")}</span>${item.fit ? html`<span>${fits(item.fit)}</span>` : ""}`;
+  const weight = item.parameters && `${millions(item.parameters)} parameters`, tongues = item.languages?.length && spoken(item.languages);
+  const reads = item.context && `Reads up to ${number(item.context)} tokens at once`;
+  return html`<span class="small">${[weight, tongues].filter(Boolean).join(", ")}</span>
+    <span class="soft small">${[reads, item.licence ? `licence ${item.licence}` : "licence unknown"].filter(Boolean).join("; ")}</span>${item.fit ? html`<span>${fits(item.fit)}</span>` : ""}`;
 }
 // How a usual run fits here: a word, then memory and pace.
 export function fits(fit) {
@@ -162,7 +161,7 @@ export function fits(fit) {
     : ["finished", "fits", "Memory of a usual LoRA run, and the time of one pass over 1,000 rows."];
   const pace = fit.fits && fit.seconds ? ` · ${rough(fit.seconds)} for 1,000 rows` : "";
   return html`<span class="tr-fit" title="${why}"><span class="chip ${level}">${word}</span>
-    <span class="soft small num">${fit.needed_gb.toFixed(1)} of ${fit.free_gb.toFixed(0)} GB${pace}</span></span>`;
+    <span class="soft small num">${fit.needed_gb.toFixed(1)} of ${fit.free_gb.toFixed(0)} GB memory${pace}</span></span>`;
 }
 const rough = (seconds) => (seconds < 5400 ? `${Math.max(1, Math.round(seconds / 60))} min` : `${Math.round(seconds / 3600)} h`);
 function table(items, button) {

@@ -137,10 +137,15 @@ class Review extends Part {
   who() {
     this.draw(".rv-top", html``);
     const others = Object.keys(this.info.reviewers).filter(Boolean);
-    this.querySelector(".rv-view").innerHTML = html`<form class="card stack rv-who"><div><h2>Who reviews?</h2><p class="soft">Your name stays in this browser and goes with each of your judgements.</p></div>
-      <div class="field rv-name"><label for="rv-by">Your name</label><input id="rv-by" name="by" maxlength="80" autocomplete="name" value="${this.reviewer?.by ?? ""}" required></div>
+    this.querySelector(".rv-view").innerHTML = html`<form class="card rv-who"><div class="stack"><div><h2>Read the rows before the model does</h2>
+        <p class="soft">It learns every mistake in them. You see one row at a time and say what becomes of it, by a click or a key.</p></div>
+        <dl class="rv-promise"><div><dt>Accept</dt><dd>The row is good and stays.</dd></div><div><dt>Edit</dt><dd>Any turn can be put right, and is learned as you leave it.</dd></div>
+          <div><dt>Discard</dt><dd>The row is left out.</dd></div></dl>
+        <p class="soft small">Nothing is lost: each decision can be taken back, and they count from the next version you freeze.</p></div>
+      <div class="stack"><h3>Who reviews?</h3>
+      <div class="field rv-name"><label for="rv-by">Your name</label><input id="rv-by" name="by" maxlength="80" autocomplete="name" value="${this.reviewer?.by ?? ""}" required><span class="small">It stays in this browser and goes with each of your decisions.</span></div>
       <label class="check"><input type="checkbox" name="blind" ${this.reviewer?.blind ? html`checked` : ""}> Work blind: I don’t see what others judged, so that our agreement can be measured</label>
-      ${others.length ? html`<p class="soft small">Judged so far by ${others.join(", ")}.</p>` : ""}<div><button class="ft-button primary">Start</button></div></form>`;
+      ${others.length ? html`<p class="soft small">Judged so far by ${others.join(", ")}.</p>` : ""}<div><button class="ft-button primary">Start</button></div></div></form>`;
     this.querySelector("#rv-by").focus();
   }
   progress() {

@@ -2,6 +2,7 @@
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { OUT } from "./dataset-links.js";
+import { TOKENS } from "./glossary.js";
 import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
 import { chosen } from "./row-choice.js";
@@ -124,7 +125,7 @@ class Row extends Part {
     const found = await ask(`${this.path}/tokens?${asked}`).catch((error) => ({ error, templates: [] }));
     if (this.at.view !== "tokens" || !this.querySelector(".ft-tokens")) return;
     const option = (value, words, now) => html`<option value="${value}" ${value === now ? html`selected` : ""}>${words}</option>`;
-    this.draw(".choices-bar", html`<div class="row"><label class="pick">Tokens of <select class="ft-select" name="model">${models.map((each) => option(each, each, model))}</select></label>
+    this.draw(".choices-bar", html`<div class="row"><label class="pick">As read by <select class="ft-select" name="model">${models.map((each) => option(each, each, model))}</select></label>
       ${found.templates?.length ? html`<label class="pick">Chat template <select class="ft-select" name="template">${option("", "the model’s own", this.template ?? "")}${found.templates.map((each) => option(each, each, this.template))}</select></label>` : ""}
       <label class="pick">Learn from <select class="ft-select" name="learn">${option("all", "all answers", this.learn)}${option("last", "the last answer", this.learn)}</select></label>
       <label class="pick">Cut off after <input class="ft-select" name="cutoff" type="number" min="8" max="1000000" value="${this.cutoff}"> tokens</label></div>`);
@@ -137,7 +138,7 @@ class Row extends Part {
     const shown = pieces.slice(0, 20000);
     const text = (piece) => piece.replaceAll("\n", "↵\n");
     const part = this.begins ? html`<p class="soft small">This text is long; its beginning is shown.</p>` : "";
-    return html`${part}<p>Of <b class="num">${number(pieces.length)}</b> tokens the model learns <b class="num">${number(counts.trained)}</b>.
+    return html`${part}<p class="soft small">Tokens are ${TOKENS}. Each piece below is one; its colour says what training does with it.</p><p>Of <b class="num">${number(pieces.length)}</b> tokens the model learns <b class="num">${number(counts.trained)}</b>.
         ${counts.cut ? html`<b class="num">${number(counts.cut)}</b> are cut off.` : ""}${counts.trained ? "" : " This row teaches nothing."}</p>
       <div class="ft-tokenlegend row">${KINDS.map(([kind, name, about]) => html`<span title="${about}"><i class="${kind}"></i>${name} <span class="soft num">${number(counts[kind])}</span></span>`)}</div>
       <div class="ft-tokenview" dir="auto" tabindex="0" role="region" aria-label="The row in tokens">${shown.map(([piece, kind]) => html`<span class="${kind}">${text(piece)}</span>`)}</div>

@@ -7,12 +7,12 @@ import { short } from "./run-words.js";
 
 const AXES = { step: "Steps", tokens: "Tokens", time: "Time" };
 const SMALL = [
-  { key: "learning_rate", title: "Learning rate", say: (value) => short(value, 3) },
-  { key: "grad_norm", title: "Gradient norm", say: (value) => short(value, 3) },
-  { key: "tokens_per_second", title: "Tokens per second", say: (value) => number(value) },
-  { key: "memory_gb", title: "Memory", say: (value) => `${short(value, 3)} GB` },
-  { key: "gpu_memory_gb", title: "GPU memory", say: (value) => `${short(value, 3)} GB` },
-  { key: "gpu_use", title: "GPU in use", say: (value) => `${short(value, 3)} %` },
+  { key: "learning_rate", title: "Learning rate", about: "how far a step moves the model", say: (value) => short(value, 3) },
+  { key: "grad_norm", title: "Gradient norm", about: "how strongly the rows pull; steady is good", say: (value) => short(value, 3) },
+  { key: "tokens_per_second", title: "Tokens per second", about: "pieces of text read", say: (value) => number(value) },
+  { key: "memory_gb", title: "Memory", about: "taken by the run", say: (value) => `${short(value, 3)} GB` },
+  { key: "gpu_memory_gb", title: "GPU memory", about: "taken on the graphics card", say: (value) => `${short(value, 3)} GB` },
+  { key: "gpu_use", title: "GPU in use", about: "how busy the graphics card is", say: (value) => `${short(value, 3)} %` },
 ];
 
 // The choices above a loss chart; `changed` is called when one is made.
@@ -51,6 +51,8 @@ export class RunCurves {
     this.curves = curves;
     this.charts = new Map();
     place.innerHTML = html`<section class="card" aria-label="Loss"><div class="spread chart-head"><h2>Loss</h2><div class="row small choices"></div></div>
+        <p class="soft small curve-about">How far the answers still are from the wanted ones: lower is better. Training is measured on the rows that are learned, validation on rows that are not;
+          where only the training loss goes on falling, the rows are being learned by heart.</p>
         <div class="row small legend"><span><i class="line tuned"></i>Training</span><span><i class="line ink"></i>Validation</span>
           <span class="soft">Drag to zoom, double-click to see all.</span></div>
         <div class="plot" data-chart="loss"></div><p class="soft waiting">The curve begins with the first step.</p></section>
@@ -79,7 +81,7 @@ export class RunCurves {
     this.framed = text;
     for (const [key, chart] of this.charts) if (key !== "loss") { chart.close(); this.charts.delete(key); }
     this.place.querySelector(".minis").innerHTML = html`${there.map((one) => html`<section class="card" aria-label="${one.title}">
-      <div class="spread"><h3>${one.title}</h3><span class="num soft" data-now="${one.key}"></span></div><div class="plot" data-chart="${one.key}"></div></section>`)}`;
+      <div class="spread"><h3>${one.title}</h3><span class="num soft" data-now="${one.key}"></span></div><p class="soft small">${one.about}</p><div class="plot" data-chart="${one.key}"></div></section>`)}`;
   }
   chart(key, options) {
     if (!this.charts.has(key)) this.charts.set(key, new Lines(this.place.querySelector(`[data-chart="${key}"]`), options));

@@ -26,7 +26,7 @@ export function share(run) {
 }
 export function bar(run) {
   const part = share(run);
-  const starting = ["running", "stopping"].includes(run.status) && !run.step;
+  const starting = ["running", "stopping"].includes(run.status) && !run.total_steps; // how far is known once the steps are counted
   return html`<div class="bar ${starting && "unknown"} ${run.status}" role="progressbar" aria-label="Progress of ${nameOf(run)}"
     aria-valuemin="0" aria-valuemax="100" ${starting ? "" : html`aria-valuenow="${Math.round(part)}"`}
     ><i ${starting ? "" : html`style="width:${part.toFixed(1)}%"`}></i></div>`;

@@ -4,6 +4,7 @@ import "./job.js";
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { link, shares } from "./dataset-links.js";
+import { SEED } from "./glossary.js";
 import { planned, verdict } from "./split-plan.js";
 import { toast } from "./toast.js";
 import { SIDES } from "./turns.js";
@@ -17,8 +18,8 @@ const WAYS = [
 const TIES = [
   ["questions", "the same question", "whatever they answer"],
   ["near", "nearly the same text", "80 % of it or more in common"],
-  ["documents", "the same source document", "by the column “document”"],
-  ["conversations", "the same conversation", "by its id, or as one goes on from another"],
+  ["documents", "the same source document", "named in the column “document”"],
+  ["conversations", "the same conversation", "by its number, or where one goes on from another"],
 ];
 const FRACTIONS = [["train", 80], ["validation", 10], ["test", 10]];
 const FEW = 50; // a column with more values is not offered to be kept in balance
@@ -67,7 +68,7 @@ class Split extends Part {
     const few = columns.filter((each) => each.values > 1 && each.values <= FEW);
     const about = { group: "Which column makes a group", date: "Which column has the date", column: "Which column names the side" }[by];
     const picked = columns.find((each) => each.name === column);
-    const markup = html`<h2>Plan a new split</h2><p class="soft">Nothing moves before you have seen what comes of it.</p>
+    const markup = html`<h2>Plan a new split</h2><p class="soft">Training rows are learned from, validation rows watch over the training, held-out rows make the score: the model must never have seen them. Nothing moves before you have seen what comes of it.</p>
       <fieldset class="sp-field"><legend>How</legend><div class="form-options">${WAYS.map(([key, words]) => html`<label><input type="radio" name="by" value="${key}" ${key === by ? html`checked` : ""}><span>${words}</span></label>`)}</div>
         <p class="form-help">${WAYS.find(([key]) => key === by)[2]}</p></fieldset>
       <div class="sp-fields">${about ? html`<div class="sp-field"><label for="sp-column">${about}</label>${columns.length
@@ -78,7 +79,7 @@ class Split extends Part {
           html`<label>${SIDES[side]}<span><input name="share-${side}" class="ft-input num" inputmode="decimal" value="${this.choices.shares[side]}" maxlength="6" autocomplete="off"> %</span></label>`)}</div></div>`}
         ${["column", "date"].includes(by) ? "" : html`<div class="sp-field"><label for="sp-stratify">Keep in balance</label><select id="sp-stratify" name="stratify" class="ft-input"><option value="">nothing in particular</option>${few.map((each) => option(each, stratify, values(each)))}</select>
           <p class="form-help">Every side gets the same shares of each of its values.</p></div>
-        <div class="sp-field"><label for="sp-seed">Seed</label><input id="sp-seed" name="seed" class="ft-input num" inputmode="numeric" value="${seed}" maxlength="12" autocomplete="off"><p class="form-help">Another number draws other rows.</p></div>`}</div>
+        <div class="sp-field"><label for="sp-seed">Number for chance (seed)</label><input id="sp-seed" name="seed" class="ft-input num" inputmode="numeric" value="${seed}" maxlength="12" autocomplete="off"><p class="form-help">${SEED}</p></div>`}</div>
       <fieldset class="sp-field"><legend>Stay on one side, because they have</legend><div class="sp-ties">${TIES.map(([key, words, how]) =>
         html`<label class="ft-check"><input type="checkbox" name="tie-${key}" ${ties[key] ? html`checked` : ""}> <span>${words} <span class="soft small">${how}</span></span></label>`)}
         ${columns.length ? html`<label class="ft-check sp-keep" for="sp-keep"><span>the same value of</span> <select id="sp-keep" name="keep" class="ft-select"><option value="">no further column</option>${columns.map((each) => option(each, keep))}</select></label>` : ""}</div></fieldset>

@@ -56,7 +56,7 @@ class Versions extends Part {
       <td>${shares(each.counts)}<div class="soft small num">${["train", "validation", "test"].map((side) => number(each.counts[side] ?? 0)).join(" · ")}</div></td>
       <td class="small">${each.runs.length ? each.runs.slice(-2).map((run) => html`<a class="anywhere" dir="auto" title="${run.name.slice(0, 200)}" data-go="tab=runs&run=${run.id}" href="?tab=runs&run=${run.id}">${run.name.slice(0, 40)}</a> `) : html`<span class="soft">no run</span>`}${each.runs.length > 2
         ? html`<span class="soft">and ${each.runs.length - 2} more</span>` : ""}</td><td class="right soft num">${when(each.made)}</td>
-      <td class="right"><span class="row nowrap"><button type="button" class="ft-button small" data-do="name" data-version="${version}" aria-label="Name version ${version}">Name</button>
+      <td class="right"><span class="row nowrap"><button type="button" class="ft-button small" data-do="name" data-version="${version}" aria-label="Name version ${version}">Name it</button>
         ${version === latest ? "" : html`<button type="button" class="ft-button small" data-do="back" data-version="${version}">Go back to it</button>`}</span></td></tr>`;
   }
   origin(each) {

@@ -34,7 +34,7 @@ class DoctorSettings(Settings):
     cutoff: int = setting(
         1024,
         title="Cut-off",
-        help="Longest row in tokens that the run will take; what lies beyond is cut off and not learned.",
+        help="Longest row in tokens (words or pieces of words) that the run takes; what lies beyond is not learned.",
         group="Tokens",
         unit="tokens",
         ge=8,

@@ -112,7 +112,13 @@ class MixSettings(Settings):
         gt=0,
         le=0.9,
     )
-    seed: int = setting(0, title="Seed", help="Another seed draws other rows.", ge=0, lt=2**63)
+    seed: int = setting(
+        0,
+        title="Seed",
+        help="The number behind every choice by chance: the same draws the same rows again, another draws others.",
+        ge=0,
+        lt=2**63,
+    )
 
     @field_validator("name")
     @classmethod

@@ -14,12 +14,12 @@ IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class Lora(Settings):
-    """LoRA (Hu et al. 2021): small matrices beside the frozen weights are trained."""
+    """LoRA (Hu et al. 2021): small additions beside the model's weights are trained; the usual way."""
 
     name: Literal["lora"] = "lora"
     rank: int = setting(
         8, ge=1, le=1024, title="Rank", group="Method",
-        help="How much the adapter can learn; raise it for large or varied sets, lower it for small ones.",
+        help="How much the additions (the adapter) can learn; more for large or varied sets, less for small ones.",
     )  # fmt: skip
     alpha: float = setting(
         16.0, gt=0, le=4096, title="Alpha", group="Method", level="advanced",
@@ -46,7 +46,7 @@ class Dora(Lora):
 
 
 class Qlora(Lora):
-    """QLoRA (Dettmers et al. 2023): LoRA on weights held in four bits (NF4, double quantisation), or in eight."""
+    """QLoRA (Dettmers et al. 2023): LoRA on a model packed into four bits a weight (NF4), or eight: least memory."""
 
     name: Literal["qlora"] = "qlora"  # type: ignore[assignment]
     bits: Literal["4", "8"] = setting(
@@ -57,7 +57,7 @@ class Qlora(Lora):
 
 
 class Full(Settings):
-    """All weights are trained."""
+    """Full: every weight of the model is trained; takes the most memory."""
 
     name: Literal["full"] = "full"
 
@@ -66,7 +66,7 @@ Method = Annotated[Lora | Dora | Qlora | Full, Field(discriminator="name")]
 
 
 class Sft(Settings):
-    """Supervised fine-tuning: the model learns to give the answers of the rows."""
+    """Supervised fine-tuning (SFT): the model learns to answer as the rows do."""
 
     name: Literal["sft"] = "sft"
     loss_on: Literal["all", "last"] = setting(
@@ -136,7 +136,7 @@ class TrainSettings(Settings):
 
     dataset: str = setting(
         title="Dataset", group="Data", pattern=IDENTIFIER,
-        help="The dataset to learn from, by its name in the workspace.",
+        help="The examples to learn from, by the name of their dataset.",
     )  # fmt: skip
     version: int | None = setting(
         None, ge=1, title="Version", group="Data", level="advanced", auto="the newest version",
@@ -144,7 +144,7 @@ class TrainSettings(Settings):
     )  # fmt: skip
     model: str = setting(
         "starter", title="Model", group="Model", min_length=1, max_length=300,
-        help="The model to start from, by its name in the workspace; the starter is fetched when missing.",
+        help="The model that is taught, by its name; the small starter is fetched when it is missing.",
     )  # fmt: skip
     name: str = setting(
         "", title="Name", group="Data", level="advanced", max_length=120,
@@ -157,8 +157,8 @@ class TrainSettings(Settings):
         "qlora (least memory), full (all weights).",
     )  # fmt: skip
     objective: Objective | None = setting(
-        None, title="Goal", group="Data", auto="answers (sft) where rows have them, raw text (pretraining) otherwise",
-        help="What is learned: answers (sft), or to go on with raw text (pretraining).",
+        None, title="Goal", group="Data", auto="answers where rows have them (sft), raw text otherwise (pretraining)",
+        help="What the model learns: to answer as the rows do (sft), or to go on with raw text (pretraining).",
     )  # fmt: skip
 
     epochs: float | None = setting(
@@ -173,7 +173,7 @@ class TrainSettings(Settings):
     learning_rate: float | None = setting(
         None, gt=0, le=1, title="Learning rate", group="Training",
         auto="by the method and the model's size",
-        help="How far each update moves the weights; halve it when the loss jumps, double it when little changes.",
+        help="How far each update moves the model; halve it when the loss (its error) jumps, double it when it stays.",
     )  # fmt: skip
     batch_size: int | None = setting(
         None, ge=1, le=4096, title="Batch size", group="Training", unit="rows an update",
@@ -207,7 +207,7 @@ class TrainSettings(Settings):
     cutoff: int | None = setting(
         None, ge=8, le=1_000_000, title="Cut-off", group="Data", unit="tokens",
         auto="the longest row, at most 1024 and at most the model's context",
-        help="Longest row in tokens; what lies beyond is cut off and not learned.",
+        help="Longest row in tokens (words or pieces of words); what lies beyond is cut off and not learned.",
     )  # fmt: skip
     template: str | None = setting(
         None, title="Chat template", group="Data", level="advanced", pattern=IDENTIFIER,

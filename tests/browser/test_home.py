@@ -30,7 +30,7 @@ def test_a_new_user_sees_two_ways_to_begin(studio, page):
     studio.open(page)
     expect(page.get_by_role("button", name="Try the sample")).to_be_enabled()
     expect(page.locator("[data-slot=machine]")).to_contain_text("GB memory")
-    expect(page.locator(".hm-fits")).to_contain_text("LoRA")
+    expect(page.locator(".hm-fits")).to_contain_text("small additions are trained, the model stays as it is")
     expect(page.locator("[data-slot=runs]")).to_contain_text("No runs yet.")
     expect(page.get_by_text("500 to 5,000")).to_be_hidden()
     page.get_by_text("Should I fine-tune?").click()
@@ -48,7 +48,7 @@ def test_recent_runs_live(studio, page):
     run = runs.create(studio.workspace, TrainSettings(dataset="nothing", name="<b>mine</b>"))
     row = page.locator(".hm-runs tbody tr")
     expect(row).to_contain_text("<b>mine</b>")
-    expect(row.locator(".chip")).to_have_text("failed", timeout=SLOW)  # there is no such dataset
+    expect(row.locator(".chip")).to_have_text("Failed", timeout=SLOW)  # there is no such dataset
     row.get_by_role("link").click()
     expect(page).to_have_url(re.compile(f"tab=runs&run={run.name}|run={run.name}.*tab=runs"))
 

@@ -13,7 +13,7 @@ def test_a_map_is_made_coloured_and_leads_to_its_rows(studio, page: Page, page_f
     source = ROOT / "assets" / "starter" / "support-desk.csv"
     import_file(studio.workspace, ImportSettings(source=str(source), name="mapped"))
     studio.open(page, tab="data", dataset="mapped")
-    page.get_by_role("link", name="Pictures").click()
+    page.get_by_role("link", name="Charts and map").click()
     expect(page.locator("ft-map .figures")).to_contain_text("English")
     expect(page.locator('[data-chart="answers"] .bars, [data-chart="answers"] .barlayer').first).to_be_visible()
     page.get_by_role("button", name="Make a map").click()

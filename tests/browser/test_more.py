@@ -20,7 +20,7 @@ def test_written_rows_are_reviewed_before_they_are_trained_on(studio, page: Page
         studio.open(page, tab="data", dataset="more")
         page.get_by_role("link", name="More rows").click()
         page.get_by_label("Who writes").select_option("")
-        expect(page.get_by_text("The rows are sent to that address")).to_be_visible()
+        expect(page.get_by_text("The rows are sent there and nowhere else")).to_be_visible()
         page_faults.allow("409")
         page.get_by_role("textbox", name="Address").fill("nowhere")
         page.get_by_label("Model there").fill("big")

@@ -117,7 +117,7 @@ def test_a_rule_shows_its_rows_before_it_tags_them(studio, page, page_faults):
     page_faults.allow("409")
     dataset = visits(studio, "tagged")
     studio.open(page, tab="data", dataset="tagged", part="tag")
-    page.get_by_label("Tag", exact=True).fill("task")
+    page.get_by_label("Name of the tag", exact=True).fill("task")
     page.get_by_label("Value", exact=True).fill("cold")
     page.get_by_label("Words, one a line").fill("cough\nflu")
     page.get_by_role("button", name="Show the rows").click()
@@ -144,8 +144,8 @@ def test_a_mixture_is_shown_then_made(studio, page, page_faults):
     page.get_by_label("Which rows of part 1").select_option("domain=lung")
     page.get_by_text("By hand", exact=True).click()
     page.get_by_label("Weight of part 1").fill("2")
-    page.get_by_label("General rows against forgetting").select_option("chatter")
-    page.get_by_label("Share of general rows").fill("20")
+    page.get_by_label("General questions, against forgetting").select_option("chatter")
+    page.get_by_label("Share of general questions").fill("20")
     found = page.get_by_role("region", name="What comes of it")
     expect(found.locator("tbody tr").nth(1)).to_contain_text("20.8 %")
     expect(found.locator("tbody tr").first).to_contain_text("2 times")
@@ -169,7 +169,7 @@ def test_in_large_datasets_rules_and_recipes_are_worked_out_by_jobs(studio, page
         studio.workspace, "large", (talk(f"Call {n} about a {'refund' if n % 4 else 'lamp'}") for n in range(20_000))
     )
     studio.open(page, tab="data", dataset="large", part="tag")
-    page.get_by_label("Tag", exact=True).fill("task")
+    page.get_by_label("Name of the tag", exact=True).fill("task")
     page.get_by_label("Value", exact=True).fill("money")
     page.get_by_label("Words, one a line").fill("refund")
     page.get_by_role("button", name="Show the rows").click()
@@ -184,6 +184,7 @@ def test_in_large_datasets_rules_and_recipes_are_worked_out_by_jobs(studio, page
     page.locator(".ft-toast").get_by_role("button", name="Undo").click()
     expect(page.locator(".tg > .told")).to_be_empty()
 
+    make_set(studio.workspace, "beside", [talk("Hello")])  # a mixture takes two
     studio.open(page, tab="data", mix="1")
     page.get_by_label("Part 1", exact=True).select_option("large")
     expect(page.get_by_role("region", name="What comes of it")).to_contain_text("These parts have 20,000 rows")
@@ -191,3 +192,14 @@ def test_in_large_datasets_rules_and_recipes_are_worked_out_by_jobs(studio, page
     found = page.get_by_role("region", name="What comes of it")
     expect(found.locator("tbody tr").first).to_contain_text("once")
     expect(found.locator("tfoot")).to_contain_text("20,000")
+
+
+def test_one_dataset_alone_leads_to_a_second(start_studio, page):
+    """A mixture takes two; whoever has one is told so and led to the import."""
+    studio = start_studio()
+    visits(studio, "lonely")
+    studio.open(page, tab="data", dataset="lonely", part="mix")
+    expect(page.get_by_role("heading", name="A second dataset comes first")).to_be_visible()
+    expect(page.locator("ft-mix")).to_contain_text("so far there is only “lonely”")
+    page.locator("ft-mix").get_by_role("link", name="Import a file").click()
+    expect(page.get_by_role("heading", name="Import", exact=True)).to_be_visible()
