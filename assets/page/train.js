@@ -209,7 +209,7 @@ class Train extends Part {
   panel() {
     this.draw("[data-slot=preflight]", html`<div class="spread"><h2>Before you start</h2><span class="pf-state soft small" role="status"></span></div>
       <div data-slot="fit"></div><div class="pf-problems" role="status"></div>
-      <button type="button" class="ft-button primary pf-start" data-start>Start training</button>
+      <button type="button" class="ft-button primary pf-start" data-start disabled>Start training</button>
       <p class="soft small pf-hint">The run goes on when you close this page. You can stop it at any time and keep what it learned.</p>
       <div class="pf-error" role="alert"></div>
       ${EXCHANGE}`);
@@ -221,7 +221,7 @@ class Train extends Part {
     const problems = found.problems.filter((problem) => !(this.missing && problem.field === "model"));
     this.form.explain(found.settings, found.reasons);
     const loose = this.form.complain(problems);
-    for (const kind of this.choices.datasets.length ? ["dataset", "model"] : ["model"]) this.beside(kind, loose.filter((problem) => problem.field === kind));
+    for (const kind of this.choices.datasets.length || this.picked.dataset ? ["dataset", "model"] : ["model"]) this.beside(kind, loose.filter((problem) => problem.field === kind));
     this.draw(".pf-problems", html`${problems.map((problem) => html`<button type="button" class="pf-problem ${problem.level}" data-to="${problem.field}">
       <span>${problem.level === "error" ? "Stops the run" : "Look at this"}</span>${problem.what}${problem.field ? "" : html` ${problem.why} ${problem.next}`}</button>`)}
       ${problems.length ? "" : html`<p class="pf-good">${this.missing ? "The model is fetched first; time and memory are told then." : "Nothing stands in the way."}</p>`}`);
