@@ -7,13 +7,14 @@ const GOALS = [["auto", "Find out by itself"], ["task", "One task, such as sorti
 
 export function options(models, settings) {
   const option = (value, words, now) => html`<option value="${value}" ${value === now ? html`selected` : ""}>${words}</option>`;
-  const model = models?.length ? html`<div class="sp-field"><label for="dr-model">Model you will train</label><select id="dr-model" name="model" class="ft-input">${models.map((name) => option(name, name, settings.model ?? models[0]))}</select>
+  const measured = models?.length ? html`<div class="sp-field"><label for="dr-model">Model you will train</label><select id="dr-model" name="model" class="ft-input">${models.map((name) => option(name, name, settings.model ?? models[0]))}</select>
       <p class="form-help">Rows are measured in its tokens: ${TOKENS}.</p></div>
     <div class="sp-field"><label for="dr-cutoff">Cut off after (tokens)</label><input id="dr-cutoff" name="cutoff" class="ft-input num" type="number" min="8" max="1000000" value="${settings.cutoff ?? 1024}">
       <p class="form-help">Training reads a row up to here; what lies beyond is not learned. 1,024 tokens are some 700 English words.</p></div>`
-    : html`<p class="soft small">There is no model on this machine yet, so it is not looked at whether rows are too long for one.</p>`;
-  return html`<form class="stack dr-options"><div class="sp-fields">${model}<div class="sp-field"><label for="dr-goal">What the model shall learn</label><select id="dr-goal" name="goal" class="ft-input">${GOALS.map(([value, words]) => option(value, words, settings.goal ?? "auto"))}</select>
-      <p class="form-help">Decides how many rows are enough and how varied they should be.</p></div></div>
+    : "";
+  const unmeasured = measured ? "" : html`<p class="soft small">There is no model on this machine yet, so whether rows are too long for one is not looked at.</p>`;
+  return html`<form class="stack dr-options"><div class="sp-fields">${measured}<div class="sp-field"><label for="dr-goal">What the model shall learn</label><select id="dr-goal" name="goal" class="ft-input">${GOALS.map(([value, words]) => option(value, words, settings.goal ?? "auto"))}</select>
+      <p class="form-help">Decides how many rows are enough and how varied they should be.</p></div></div>${unmeasured}
     <details class="fold" ${settings.benchmark?.length ? html`open` : ""}><summary>Compare with benchmark files</summary><label class="field"><span>Files on this machine that must not be trained on (MMLU, GSM8K …), one a line; FILE:COLUMN for one column</span>
       <textarea name="benchmark" rows="2" spellcheck="false" placeholder="/data/gsm8k-test.jsonl:question">${"\n"}${(settings.benchmark ?? []).join("\n")}</textarea></label></details>
     <div><button class="ft-button primary">Look at the rows</button></div></form>`;
