@@ -166,7 +166,7 @@ export function fits(fit) {
 const rough = (seconds) => (seconds < 5400 ? `${Math.max(1, Math.round(seconds / 60))} min` : `${Math.round(seconds / 3600)} h`);
 function table(items, button) {
   return html`<div class="tr-scroll" tabindex="0"><table class="tr-table">
-    <colgroup>${["", "4.2rem", "7.5rem", "5rem", "7.5rem", "6.8rem"].map((width) => html`<col ${width ? html`style="width:${width}"` : ""}>`)}</colgroup><thead><tr><th scope="col">Model</th><th scope="col">Size</th><th scope="col">Licence, languages</th>
+    <colgroup>${["", "6.1rem", "7.2rem", "4.6rem", "7.5rem", "6.6rem"].map((width) => html`<col ${width ? html`style="width:${width}"` : ""}>`)}</colgroup><thead><tr><th scope="col">Model</th><th scope="col">Size</th><th scope="col">Licence, languages</th>
     <th scope="col">Reads</th><th scope="col">A usual run here</th><th scope="col"><span class="sr-only">Action</span></th></tr></thead>
     <tbody>${items.map((item) => html`<tr><td><strong>${item.id ?? item.name}</strong>
       ${item.description ? html`<span class="soft">${item.description}</span>` : ""}
