@@ -144,6 +144,7 @@ def mapped(page: Page) -> None:
     if make.is_visible():
         make.click()
     page.locator("ft-map .map-legend li").first.wait_for()
+    page.locator("ft-map .figures .card").first.wait_for()
 
 
 def compare(page: Page) -> None:
