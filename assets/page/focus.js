@@ -61,7 +61,12 @@ function standFor() {
   standIn = place;
   place.focus({ preventScroll: true });
 }
-document.addEventListener("focusout", later);
+// What still stands when it loses the focus to nothing was left on purpose, such as a field by Escape.
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  later();
+  if (relatedTarget || !document.hasFocus()) return;
+  queueMicrotask(() => { if (kept?.element === target && document.activeElement !== target && usable(target)) kept = null; });
+});
 function later() {
   if (soon || !kept) return;
   soon = true;
