@@ -40,7 +40,7 @@ PAGE = """
   <div data-slot="ways" class="hm-ways"></div>
   <div data-slot="error"></div>
   <div data-slot="sample"></div>
-  <div class="hm-columns">
+  <div class="hm-state">
     <section class="card" aria-labelledby="hm-runs"><div class="spread"><h2 id="hm-runs">Recent runs</h2>
       <a class="small" href="?tab=runs" data-go="tab=runs&run=">All runs</a></div><div data-slot="runs"></div></section>
     <section class="card" aria-labelledby="hm-machine"><h2 id="hm-machine">This machine</h2>
