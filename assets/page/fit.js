@@ -31,7 +31,7 @@ export class Fit {
       ["Time", known ? this.time(facts) : null],
       ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null],
       ...(facts.measured ? [["Memory, measured", `${facts.measured.fits ? "" : "more than "}${facts.measured.memory_gb.toFixed(1)} GB`]] : []),
-      ...(known ? [["Recomputation", ...this.recomputation(found)]] : []),
+      ...(known ? this.recomputation(found) : []),
       ["Disk", facts.disk_gb === undefined ? null : size(facts.disk_gb * 1e9)],
     ];
     const some = rows.some(([, value]) => value !== null);
@@ -52,11 +52,11 @@ export class Fit {
   now() { return JSON.stringify(this.train.settings()); }
   // The settings that were measured, as Start has to take them; else those of the form.
   settings() { return this.result?.fits && this.result.of === this.now() ? this.result.settings : this.train.settings(); }
-  // Whether parts are computed twice, and why: as it was chosen, or as somebody set it.
+  // That parts are computed twice, and why, as it was chosen or as somebody set it; what is not done needs no line.
   recomputation(found) {
     const own = this.facts() !== found.facts, on = (own ? this.result : found).settings.recompute;
     const why = (own && this.result.why) || found.reasons.recompute || "As it is set.";
-    return [on ? "on" : "off", why];
+    return on || own ? [["Recomputation", on ? "on" : "off", `Computing parts twice saves memory and takes longer. ${why}`]] : [];
   }
   time(facts) {
     if (facts.seconds === null) return "measure it";
