@@ -35,10 +35,13 @@ def main(job: Job) -> dict[str, Any]:
         raise StopRequested from None
     for note in examined.notes:
         job.message(note)
+    counts = reports.write(job.folder, dataset, version, reviews, examined)
     model = visits.model_of(job.workspace, settings)
     if model and examined.counts is not None and not settings.template:
-        keep(dataset, version, model, examined.counts)
-    counts = reports.write(job.folder, dataset, version, reviews, examined)
+        try:
+            keep(dataset, version, model, examined.counts)
+        except OSError as error:  # only an order of the list needs them
+            job.message(f"The rows' tokens were counted, but can't be kept: {error.strerror or error}.")
     return {"dataset": dataset.name, "version": version, "rows": examined.rows, "findings": counts}
 
 

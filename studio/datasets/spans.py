@@ -37,9 +37,14 @@ def spans_of(row: Row) -> list[Span]:
     return held if isinstance(held, list) and _are_spans(held) else []
 
 
+KINDS: dict[str, Any] = {"of": str, "at": (int, type(None)), "start": int, "end": int, "label": str, "text": str}
+
+
 def _are_spans(held: Any) -> bool:
-    wanted = {"of", "at", "start", "end", "label", "text"}
-    return isinstance(held, list) and all(isinstance(span, dict) and wanted <= set(span) for span in held)
+    return isinstance(held, list) and all(
+        isinstance(span, dict) and all(name in span and isinstance(span[name], kind) for name, kind in KINDS.items())
+        for span in held
+    )
 
 
 def _stands(row: Row, span: Span) -> bool:
@@ -48,4 +53,4 @@ def _stands(row: Row, span: Span) -> bool:
     if isinstance(content, list):
         at = span["at"]
         content = content[at].get("content") if isinstance(at, int) and 0 <= at < len(content) else None
-    return bool(content) and str(content)[int(span["start"]) : int(span["end"])] == span["text"]
+    return bool(content) and str(content)[span["start"] : span["end"]] == span["text"]

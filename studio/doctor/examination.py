@@ -185,7 +185,7 @@ class Round:
         except StudioError as error:
             self.notes.append(f"Rows were not measured in tokens: {error.what} {error.why}")
             return []
-        self.counts = tokens.counts
+        self.counts = None if self.changes else tokens.counts  # of the version as it is, not as it shall be
         return tokens.found()
 
     # ---- What is told ----

@@ -125,8 +125,8 @@ def start_fix(workspace: Workspace, job: str, kind: str, mask: Mask = "labels") 
     if at_work := fixing(workspace, report):
         raise Busy("Another finding is being fixed.", f"{at_work} is at work.", "Wait for it, or stop it.")
     folder = job_folder.create(workspace, FIX, {"visit": job, "finding": kind, "mask": mask}, report.dataset)
-    report.note_job(folder.name)
     local.start(folder)
+    report.note_job(folder.name)
     return folder
 
 

@@ -22,8 +22,8 @@ from studio.datasets.versions.writer import BATCH_ROWS, VersionWriter
 class Carried:
     """The rows taken so far: their ids, their sides (places in SIDES), and on which side their documents are.
 
-    Equal rows are kin, whatever their ids are, and so are rows whose ids are made of one content; kin stand on one
-    side. Of a row no more is kept than some bytes in arrays.
+    Equal rows are kin, whatever their ids are; a row that is equal to none is kin to those whose ids are made of the
+    same content. Kin stand on one side. Of a row no more is kept than some bytes in arrays.
 
     Args:
         again: whether a row that is there already is taken once more, under an id of its own.
