@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from studio import acceleration, measurement, runs, wording
 from studio.calibration import Calibration
-from studio.errors import Refused
+from studio.errors import Refused, StudioError
 from studio.estimate import Estimate, Shape, estimate, number_format
 from studio.files import read_json
 from studio.ladder import Case, ladder
@@ -217,13 +218,13 @@ def _case(
 
 
 def _smaller(workspace: Workspace, shape: Shape) -> list[tuple[str, Shape]]:
-    """The models at hand that are smaller than this one."""
-    at_hand = [model for model in list_models(workspace) if isinstance(model, Model)]
-    return [
-        (model.name, Shape.read(read_json(model.path / "config.json"), model.parameters))
-        for model in at_hand
-        if model.parameters < shape.parameters
-    ]
+    """The models at hand that are smaller than this one, but for those whose shape can't be read."""
+    found = []
+    for model in list_models(workspace):
+        if isinstance(model, Model) and model.parameters < shape.parameters:
+            with contextlib.suppress(TypeError, ValueError, AttributeError, StudioError):
+                found.append((model.name, Shape.read(read_json(model.path / "config.json"), model.parameters)))
+    return found
 
 
 def _long(found: Preflight, here: Machine) -> None:

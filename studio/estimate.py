@@ -63,7 +63,7 @@ class Shape:
             parameters=parameters,
             layers=int(config.get("num_hidden_layers") or config.get("n_layer") or 0),
             hidden=hidden,
-            intermediate=int(config.get("intermediate_size") or config.get("n_inner") or 4 * hidden),
+            intermediate=_widest(config.get("intermediate_size") or config.get("n_inner") or 4 * hidden),
             vocabulary=int(config.get("vocab_size") or 0),
             heads=heads,
             key_value_heads=int(config.get("num_key_value_heads") or heads),
@@ -93,6 +93,11 @@ class Shape:
     def adapter(self, rank: int) -> int:
         """Parameters of a LoRA of that rank on all linear layers."""
         return self.layers * rank * sum(inputs + outputs for inputs, outputs in self.linear)
+
+
+def _widest(width: Any) -> int:
+    """Of one figure, or of one for each layer, as Gemma 3n has it."""
+    return max(map(int, width)) if isinstance(width, list) else int(width)
 
 
 @dataclass(frozen=True)
