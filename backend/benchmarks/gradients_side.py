@@ -6,6 +6,7 @@ python -m backend.benchmarks.gradients_side SETTINGS.json prints the greatest di
 from __future__ import annotations
 
 import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import trl
-from datasets import Dataset
 from peft import LoraConfig
 
 from backend.training import calibrate, load
@@ -46,14 +45,20 @@ class Apart:
 
     def add(self, ours: tuple[float, Gradients], theirs: tuple[float, Gradients]) -> None:
         self.compared += 1
-        self.loss = max(self.loss, abs(ours[0] - theirs[0]))
+        self.loss = _greater(self.loss, abs(ours[0] - theirs[0]))
         if ours[1].keys() != theirs[1].keys():
             raise ValueError(f"Other tensors are trained: {sorted(ours[1].keys() ^ theirs[1].keys())[:5]}")
         for name, value in theirs[1].items():
             apart = ours[1][name] - value
-            self.gradient = max(self.gradient, float(apart.abs().max()))
+            self.gradient = _greater(self.gradient, float(apart.abs().max()))
             if length := float(value.norm()):
-                self.share = max(self.share, float(apart.norm()) / length)
+                self.share = _greater(self.share, float(apart.norm()) / length)
+
+
+def _greater(before: float, now: float) -> float:
+    if not math.isfinite(now):  # max() would pass over a NaN
+        raise ValueError("A loss or a gradient is not a number, so nothing can be compared.")
+    return max(before, now)
 
 
 def main(given: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +94,9 @@ def _row(number: int, row: dict[str, Any]) -> Encoded:
 
 def _trainer(settings: TrainSettings, workspace: Workspace, rows: list[Encoded], output: str) -> Any:
     """TRL's, at its defaults but for float32, over rows that are tokens already, which it leaves as they are."""
+    import trl  # only the benchmark's own environment has it
+    from datasets import Dataset
+
     method, lora = settings.method, None
     if isinstance(method, Lora):
         lora = LoraConfig(

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from backend.benchmarks.gradients_side import Apart
 from tests.conftest import index_answers
 from tests.tiny import tiny_model
 
@@ -34,3 +36,13 @@ def test_every_row_has_trls_loss_and_gradients(tmp_path: Path, outside: dict[str
     # Two batches of four rows: each row, and each batch. LoRA has two tensors a linear layer, the logits have none.
     assert lora["losses"] == full["losses"] == 10 and lora["trained_tensors"] == 2 * 2 * 7
     assert lora["gradient_apart"] > 0 and full["gradient_apart"] > 0  # two computations, not one looked at twice
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_taken_for_near(odd: float) -> None:
+    plain = (1.0, {"weight": torch.ones(2)})
+    Apart().add(plain, plain)
+    with pytest.raises(ValueError, match="not a number"):
+        Apart().add((odd, plain[1]), plain)
+    with pytest.raises(ValueError, match="not a number"):
+        Apart().add((1.0, {"weight": torch.tensor([1.0, odd])}), plain)
