@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.nn.attention import varlen
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
@@ -64,6 +63,8 @@ def flash_attention(
     """`row_attention` by FlashAttention (Dao 2023), all rows in one operation; on NVIDIA GPUs, in bfloat16."""
     if rows is None or options.get("dropout"):
         return row_attention(module, query, key, value, attention_mask, rows, **options)
+    from torch.nn.attention import varlen  # 2.8, which trains too, has none
+
     ends = torch.tensor([0, *(end for _, end in rows)], dtype=torch.int32, device=query.device)
     longest = max(end - start for start, end in rows)
     # Full training computes positions in float32, which this kernel has no form for.
