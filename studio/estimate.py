@@ -39,10 +39,20 @@ PIECES = 3
 # Bytes a weight of few bits takes, its scales included.
 HELD_BYTES = {"4": 0.53, "8": 1.02}
 
+# What models with experts call how many there are, and how many of them a token goes through.
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+CHOSEN = ("num_experts_per_tok", "top_k_experts", "moe_topk", "moe_top_k", "moe_k")
+
 
 @dataclass(frozen=True)
 class Shape:
-    """The figures of a decoder that decide its cost, from its config.json."""
+    """The figures of a decoder that decide its cost, from its config.json.
+
+    Attributes:
+        intermediate: width of the gated part, of one expert where there are several.
+        experts: of a layer; 0 where it has one gated part, which every token goes through.
+        chosen: how many of them a token goes through.
+    """
 
     parameters: int
     layers: int
@@ -53,22 +63,28 @@ class Shape:
     key_value_heads: int
     head_size: int
     tied: bool
+    experts: int = 0
+    chosen: int = 1
 
     @classmethod
     def read(cls, config: dict[str, Any], parameters: int) -> Shape:
         config = config.get("text_config") or config
         hidden = int(config.get("hidden_size") or config.get("n_embd") or 0)
         heads = int(config.get("num_attention_heads") or config.get("n_head") or 1)
+        experts = _largest(next(filter(None, map(config.get, EXPERTS)), 0))
+        width = (config.get("moe_intermediate_size") if experts else None) or config.get("intermediate_size")
         return cls(
             parameters=parameters,
             layers=int(config.get("num_hidden_layers") or config.get("n_layer") or 0),
             hidden=hidden,
-            intermediate=_widest(config.get("intermediate_size") or config.get("n_inner") or 4 * hidden),
+            intermediate=_largest(width or config.get("n_inner") or 4 * hidden),
             vocabulary=int(config.get("vocab_size") or 0),
             heads=heads,
             key_value_heads=int(config.get("num_key_value_heads") or heads),
             head_size=int(config.get("head_dim") or hidden // heads),
             tied=bool(config.get("tie_word_embeddings", True)),
+            experts=experts,
+            chosen=_largest(next(filter(None, map(config.get, CHOSEN)), 1)) if experts else 1,
         )
 
     @property
@@ -77,27 +93,38 @@ class Shape:
         return self.vocabulary * self.hidden
 
     @property
-    def linear(self) -> list[tuple[int, int]]:
-        """Inputs and outputs of one layer's linear parts: query, key, value, output, gate, up, down."""
+    def attention(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of one layer's query, key, value and output."""
         query, value = self.heads * self.head_size, self.key_value_heads * self.head_size
-        return [
-            (self.hidden, query),
-            (self.hidden, value),
-            (self.hidden, value),
-            (query, self.hidden),
-            (self.hidden, self.intermediate),
-            (self.hidden, self.intermediate),
-            (self.intermediate, self.hidden),
-        ]
+        return [(self.hidden, query), (self.hidden, value), (self.hidden, value), (query, self.hidden)]
+
+    @property
+    def gated(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of one layer's gate, up and down, or of one expert's."""
+        return [(self.hidden, self.intermediate), (self.hidden, self.intermediate), (self.intermediate, self.hidden)]
+
+    @property
+    def linear(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of one layer's linear parts: Transformers has all experts as one tensor, which is none."""
+        return self.attention if self.experts else self.attention + self.gated
+
+    @property
+    def packed(self) -> int:
+        """Parameters that QLoRA holds in few bits: of linear parts; neither an embedding, a head nor experts."""
+        return min(self.layers * _weights(self.linear), self.parameters - self.embedding)
 
     def adapter(self, rank: int) -> int:
         """Parameters of a LoRA of that rank on all linear layers."""
         return self.layers * rank * sum(inputs + outputs for inputs, outputs in self.linear)
 
 
-def _widest(width: Any) -> int:
+def _weights(linear: list[tuple[int, int]]) -> int:
+    return sum(inputs * outputs for inputs, outputs in linear)
+
+
+def _largest(figure: Any) -> int:
     """Of one figure, or of one for each layer, as Gemma 3n has it."""
-    return max(map(int, width)) if isinstance(width, list) else int(width)
+    return max(map(int, figure)) if isinstance(figure, list) else int(figure)
 
 
 @dataclass(frozen=True)
@@ -134,8 +161,7 @@ def estimate(
     if device == "cpu" and not pace:
         pace = _speed(settings, dtype, speeds) / operations(settings, shape, trained_share)
     if method.name == "qlora":
-        inner = shape.parameters - shape.embedding
-        weights = inner * HELD_BYTES[method.bits] + shape.embedding * width
+        weights = shape.packed * HELD_BYTES[method.bits] + (shape.parameters - shape.packed) * width
     else:
         weights = shape.parameters * (BYTES["float32"] if method.name == "full" else width)
     trained = shape.parameters if method.name == "full" else shape.adapter(method.rank)
@@ -200,7 +226,7 @@ def _logit_bytes(logits: float, width: int) -> float:
 def _activation_bytes(settings: TrainSettings, shape: Shape, width: int) -> float:
     """Bytes kept for the backward pass, a token: what each layer's products, gate, attention and norms need again."""
     query, value = shape.heads * shape.head_size, shape.key_value_heads * shape.head_size
-    products = width * (2 * shape.hidden + 2 * query + 2 * value + 4 * shape.intermediate)
+    products = width * (2 * shape.hidden + 2 * query + 2 * value + 4 * shape.intermediate * shape.chosen)
     norms = 2 * 4 * shape.hidden  # in float32
     per_layer: float = products + norms
     if settings.method.name == "full":
@@ -221,7 +247,7 @@ def operations(settings: TrainSettings, shape: Shape, trained_share: float) -> f
 
     Forward and the gradients of the activations are 2 + 2 a weight; full training adds 2 for those of the weights.
     """
-    body = sum(inputs * outputs for inputs, outputs in shape.linear) * shape.layers
+    body = (_weights(shape.attention) + _weights(shape.gated) * shape.chosen) * shape.layers
     head = shape.embedding * trained_share
     return 2 * (3 if settings.method.name == "full" else 2) * (body + head) * (4 / 3 if settings.recompute else 1)
 
