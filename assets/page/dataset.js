@@ -86,7 +86,7 @@ class Dataset extends Part {
         : html`<span class="chip">Version ${version.version}</span>`}
         <details class="menu ft-download"><summary class="ft-button">Download</summary><div>${[["messages", "JSONL, OpenAI messages"], ["csv", "CSV, for a spreadsheet"], ["parquet", "Parquet, as stored"]].map(
           ([form, words]) => html`<a href="${at(name)}/download?form=${form}&version=${version.version}" download>${words}</a>`)}</div></details>
-        ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}`, "Train with it", html`class="ft-button ${this.placed?.leads ? "" : "primary"}"`)}
+        ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}&take=${version.version === latest ? "newest" : version.version}`, "Train with it", html`class="ft-button ${this.placed?.leads ? "" : "primary"}"`)}
         ${menu(`More for ${name}`, html`<button type="button" data-do="rename">Rename</button><button type="button" class="danger" data-do="delete">Delete</button>`)}</div></div></div>`;
   }
   told() {

@@ -37,7 +37,7 @@ export class DatasetPicker {
       <p class="row center after"><a class="ft-button primary" href="?tab=data&import=1" data-go="tab=data&import=1">Import a file</a></p></div>`);
     const chosen = datasets.find((item) => item.name === this.host.picked.dataset);
     put(this.place, html`<div class="tr-chosen"><div class="tr-words">
-        ${chosen ? facts(chosen) : html`<strong>${this.host.picked.dataset || "Nothing chosen yet"}</strong>`}</div>
+        ${chosen ? facts(chosen) : html`<strong>${this.host.picked.dataset || "Nothing chosen yet"}</strong>`}<span class="small tr-version"></span></div>
         <div class="row">${chosen && !chosen.error ? html`<a class="ft-button quiet" href="?tab=data&dataset=${chosen.name}"
           data-go="tab=data&dataset=${encodeURIComponent(chosen.name)}">Look at the rows</a>` : ""}
         <button type="button" class="ft-button" data-change aria-expanded="${String(this.open)}">${this.open ? "Close" : "Change"}</button></div></div>
@@ -45,6 +45,12 @@ export class DatasetPicker {
         placeholder="Filter ${number(datasets.length)} datasets" aria-label="Filter the datasets" value="${this.words}">` : ""}
         <ul class="tr-options"></ul></div>` : ""}`);
     this.list();
+    this.told();
+  }
+  // An older version than the newest is told beside the dataset: its setting may be out of sight.
+  told() {
+    const place = this.place.querySelector(".tr-version"), version = this.host.form.values().version;
+    if (place) place.textContent = version ? `Version ${version} is used, as the settings say.` : "";
   }
   list() {
     const place = this.place.querySelector(".tr-options");

@@ -40,8 +40,8 @@ class Train extends Part {
   }
   addressChanged() {
     if (address().tab !== "train") return;
-    const { dataset, from } = address();
-    if (RUN.test(from) || (dataset && dataset !== this.picked.dataset)) this.follow();
+    const { dataset, from, take } = address();
+    if (RUN.test(from) || take || (dataset && dataset !== this.picked.dataset)) this.follow();
     this.loop();
   }
   async tick() {
@@ -90,13 +90,26 @@ class Train extends Part {
     const { models, known } = this.choices, name = this.picked.model;
     return models.some((item) => item.name === name) ? null : known.find((item) => item.name === name || item.id === name) ?? null;
   }
-  // What the address asks for: a dataset, or the settings of an old run, which are filled in once.
+  // What the address asks for: a dataset and which of its versions to take, or the settings of an old run; once.
   async follow() {
-    const { dataset, from, rung } = address();
+    const { dataset, from, rung, take } = address();
     if (RUN.test(from)) {
       go({ from: null, rung: null }, { replace: true });
       await this.exchange.ofRun(from, rung);
-    } else if (dataset) this.choose("dataset", dataset, { replace: true });
+    } else if (dataset) {
+      this.choose("dataset", dataset, { replace: true });
+      if (take) this.of(take);
+    }
+  }
+  // The version that was looked at wins over the one an earlier run was made with.
+  of(version) {
+    go({ take: null }, { replace: true });
+    const field = this.form.fields.get("version"), wanted = /^\d+$/.test(version) ? version : "";
+    if (!field || String(this.form.values().version ?? "") === wanted) return;
+    this.form.put(field, wanted);
+    this.datasets.told();
+    this.keep();
+    this.soon(0);
   }
   choose(kind, name, { replace = false } = {}) {
     const other = this.picked[kind] !== name;
@@ -113,6 +126,7 @@ class Train extends Part {
   edited() {
     this.preset = "";
     this.drawPresets();
+    this.datasets.told();
     this.keep();
     this.soon();
   }

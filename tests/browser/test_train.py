@@ -256,3 +256,14 @@ def test_what_came_meanwhile_is_there_on_return(train, studio):
     train.locator("[data-name=later]").click()
     expect(train.locator(".pf-figures")).to_contain_text("48")
     expect(train).to_have_url(re.compile("dataset=later"))
+
+
+def test_train_with_it_takes_the_version_that_was_looked_at(train, studio):
+    train.get_by_role("button", name="Show all settings").click()
+    typed(train, "version").fill("1")
+    expect(train.locator(".tr-version")).to_have_text("Version 1 is used, as the settings say.")
+    studio.open(train, tab="data", dataset="questions")
+    train.get_by_role("link", name="Train with it").click()
+    expect(typed(train, "version")).to_have_value("")
+    expect(train.locator(".tr-version")).to_have_text("")
+    expect(train).not_to_have_url(re.compile("take="))
