@@ -1,32 +1,37 @@
-"""A studio of one's own, started as anybody starts it, and asked over HTTP."""
+"""A studio of one's own, started as anybody starts it but for the guard over it, and asked over HTTP."""
 
 from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import psutil
 
+from backend import leash
 from studio.errors import JobFailed
 from studio.jobs.local import ROOT
 from studio.workspace import Workspace
 
 PATIENCE = 120.0
 LOOK_SECONDS = 0.01
+APPEAR_SECONDS = 0.001
 
 
 class StudioProcess:
-    """Runs while the block of its `with` does."""
+    """Runs while the block of its `with` does; neither it nor its engine outlives this process.
+
+    Attributes:
+        began: when it was started, by `time.perf_counter()`, a few milliseconds too early rather than too late.
+    """
 
     def __init__(self, workspace: Workspace) -> None:
         self.port = free_port()
@@ -34,9 +39,10 @@ class StudioProcess:
         self.output = workspace.root / "studio.log"
         where = ["--no-browser", "--port", str(self.port), "--workspace", str(workspace.root)]
         with open(self.output, "ab") as output:
-            self.process = subprocess.Popen(
+            self.guard = leash.guarded(
                 [sys.executable, "launch.py", "ui", *where], cwd=ROOT, stdout=output, stderr=output
             )
+        self.began, self.process = self._appeared()
 
     def __enter__(self) -> StudioProcess:
         return self
@@ -44,12 +50,23 @@ class StudioProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.terminate()
         try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            with suppress(psutil.Error):  # it has ended already, or does not: the guard ends what is left
+                self.process.terminate()
+                self.process.wait(30)
+        finally:
+            leash.end(self.guard)
+
+    def _appeared(self) -> tuple[float, psutil.Process]:
+        """The last moment at which the guard had no child, for its own start is not the studio's; and the child."""
+        guard, moment = psutil.Process(self.guard.pid), time.perf_counter()
+        while self.guard.poll() is None:
+            looked = time.perf_counter()
+            if found := guard.children():
+                return moment, found[0]
+            moment = looked
+            time.sleep(APPEAR_SECONDS)
+        raise self._failed()
 
     def first_byte(self) -> float:
         """The moment at which anything is answered to a browser."""
@@ -75,12 +92,15 @@ class StudioProcess:
     def _tries(self) -> Iterator[None]:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            if self.process.poll() is not None:
+            if self.guard.poll() is not None:
                 break
             yield
             time.sleep(LOOK_SECONDS)
+        raise self._failed()
+
+    def _failed(self) -> JobFailed:
         said = self.output.read_text(encoding="utf-8", errors="replace").strip()[-400:]
-        raise JobFailed("The studio did not start.", said, "Start it by hand to see why: python3 launch.py")
+        return JobFailed("The studio did not start.", said, "Start it by hand to see why: python3 launch.py")
 
     def get(self, path: str) -> bytes:
         with urllib.request.urlopen(self.address + path, timeout=PATIENCE) as answer:
@@ -103,11 +123,11 @@ class StudioProcess:
 
     def memory(self) -> int:
         """Bytes, the resident size of the page's process at this moment."""
-        return int(psutil.Process(self.process.pid).memory_info().rss)
+        return int(self.process.memory_info().rss)
 
     def files_of(self, package: str) -> list[str]:
         """Files of an installed package that the process has mapped; [] where the system does not tell."""
-        maps = getattr(psutil.Process(self.process.pid), "memory_maps", None)
+        maps = getattr(self.process, "memory_maps", None)
         return [one.path for one in maps() if package in Path(one.path).parts] if maps else []
 
 
