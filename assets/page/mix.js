@@ -57,7 +57,8 @@ class Mix extends Part {
 
   form() {
     const { datasets } = this.there;
-    if (datasets.length < 2) { this.draw(".form", this.lacking(datasets[0])); return; }
+    // Of one dataset the rows of a label or a tag can be mixed with those of another.
+    if (datasets.length < 2 && !Object.values(datasets[0]?.groups ?? {}).some((values) => values.length > 1)) { this.draw(".form", this.lacking(datasets[0])); return; }
     const { name, by, temperature, rows, general, general_share, seed, parts } = this.choices;
     const sets = (chosen, none) => html`<option value="">${none}</option>${datasets.map((each) => html`<option value="${each.name}" ${each.name === chosen ? html`selected` : ""}>${each.name} (${number(each.counts.train)} to train on)</option>`)}`;
     const only = (part) => Object.entries(datasets.find((each) => each.name === part.dataset)?.groups ?? {}).flatMap(([tag, values]) => values.map(([value, count]) => [`${tag}=${value}`, `${tag}: ${value} (${number(count)})`]));
@@ -81,11 +82,11 @@ class Mix extends Part {
       <div class="row"><button class="ft-button primary">Make the mixture</button><span class="soft small">What comes of it is shown below first.</span></div>`);
     place.querySelector(`[name="${CSS.escape(focused ?? "")}"]${focused === "by" ? ":checked" : ""}`)?.focus();
   }
-  // One dataset alone makes no mixture: what it is for, and the way to a second.
+  // One dataset whose rows can't be told apart makes no mixture: what it is for, and the way to a second.
   lacking(only) {
     const again = `tab=data&import=1&${OUT}&dataset=`;
     return html`<div class="empty"><h2>${only ? "A second dataset comes first" : "There is nothing to mix yet"}</h2>
-      <p>A mixture puts the rows of several datasets together${only ? html`; so far there is only “${only.name}”` : ""}. Import another file, or take sample data.</p>
+      <p>A mixture puts the rows of several datasets together${only ? html`; so far there is only “${only.name}”, and no tags part its rows` : ""}. Import another file, or take sample data.</p>
       <p class="row center after">${link(again, "Import a file", html`class="ft-button primary"`)}</p></div>`;
   }
   typed(field) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from playwright.sync_api import Page, expect
 
@@ -195,11 +196,31 @@ def test_in_large_datasets_rules_and_recipes_are_worked_out_by_jobs(studio, page
 
 
 def test_one_dataset_alone_leads_to_a_second(start_studio, page):
-    """A mixture takes two; whoever has one is told so and led to the import."""
+    """A mixture takes two, or tags; whoever has neither is told so and led to the import."""
     studio = start_studio()
-    visits(studio, "lonely")
+    make_set(studio.workspace, "lonely", [talk(f"Small talk {n}", tags={"domain": "chat"}) for n in range(20)])
     studio.open(page, tab="data", dataset="lonely", part="mix")
     expect(page.get_by_role("heading", name="A second dataset comes first")).to_be_visible()
     expect(page.locator("ft-mix")).to_contain_text("so far there is only “lonely”")
     page.locator("ft-mix").get_by_role("link", name="Import a file").click()
     expect(page.get_by_role("heading", name="Import", exact=True)).to_be_visible()
+
+
+def test_the_tags_of_one_dataset_are_mixed_by_weight(start_studio, page):
+    studio = start_studio()
+    visits(studio, "ward")
+    studio.open(page, tab="data", dataset="ward", part="mix")
+    page.get_by_text("By hand", exact=True).click()
+    for part, tag, weight in ((1, "lung", "1"), (2, "skin", "0.5")):
+        page.get_by_label(f"Part {part}", exact=True).select_option("ward")
+        page.get_by_label(f"Which rows of part {part}").select_option(f"domain={tag}")
+        page.get_by_label(f"Weight of part {part}").fill(weight)
+    found = page.get_by_role("region", name="What comes of it")
+    expect(found.locator("tbody tr").first).to_contain_text("once")
+    expect(found.locator("tbody tr").nth(1)).to_contain_text("50 % of them")
+    page.get_by_role("button", name="Make the mixture").click()
+    expect(page.locator(".mx .job")).to_contain_text("“ward-mix” version 1 is made")
+    trained = Counter(
+        row.tags["domain"] for row in Dataset.open(studio.workspace, "ward-mix").rows() if row.split == "train"
+    )
+    assert trained == {"lung": 19, "skin": 10}
