@@ -5,7 +5,9 @@ jobs/measured.jsonl     one line a measurement, by what it depends on
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib.metadata
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +23,9 @@ from studio.settings.train import Sharded, TrainSettings
 from studio.workspace import Workspace
 
 FILE = "measured.jsonl"
+# To be raised when the trainer takes other memory or time than before: what was measured until then holds no longer.
+TRAINER = 1
+PACKAGES = ("transformers", "peft", "bitsandbytes")  # PyTorch is in the `place`
 # An estimate this near to what is free, on either side, is not good enough to start by.
 NEAR = 0.3
 # Settings that change neither the memory nor the time of an update.
@@ -125,11 +130,21 @@ def known(workspace: Workspace, settings: TrainSettings, where: str, free_gb: fl
 
 
 def key(workspace: Workspace, settings: TrainSettings, where: str) -> str:
-    """A hash of what memory and time depend on: the settings, the device, and what the names in the settings mean."""
+    """A hash of what memory and time depend on: the settings, what the names in them mean, the device and the code."""
     kept = {name: value for name, value in settings.plain().items() if name not in INDIFFERENT}
     files = (workspace.models / settings.model / "config.json", workspace.datasets / settings.dataset / "dataset.json")
     made = [_content(files[0]), _made(files[1], settings.version)]
-    return hashlib.blake2b(json.dumps([where, kept, made], sort_keys=True).encode(), digest_size=12).hexdigest()
+    depends = [where, kept, made, TRAINER, [_release(name) for name in PACKAGES]]
+    return hashlib.blake2b(json.dumps(depends, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+@functools.cache
+def _release(package: str) -> str:
+    """As it is installed, without importing it."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _content(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from dataclasses import replace
 
@@ -78,6 +79,22 @@ def test_a_model_that_is_divided_can_not_be_measured_by_one_process(workspace: W
     with pytest.raises(Refused, match="can't be measured") as refused:
         measurement.start(workspace, RUN.model_copy(update={"spread": Fsdp(processes=2)}))
     assert refused.value.next and not list(workspace.jobs.glob("*"))
+
+
+def test_it_holds_for_the_code_it_was_made_by(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember(workspace, RUN, HERE, FITS)
+    with monkeypatch.context() as later:
+        later.setattr(measurement, "TRAINER", measurement.TRAINER + 1)
+        assert not known(workspace, RUN, HERE, 8)
+    version = importlib.metadata.version
+    for package in ("transformers", "peft", "bitsandbytes"):
+        with monkeypatch.context() as later:
+            newer = {package: "99.0"}
+            later.setattr(importlib.metadata, "version", lambda name, newer=newer: newer.get(name) or version(name))
+            measurement._release.cache_clear()
+            assert not known(workspace, RUN, HERE, 8), package
+        measurement._release.cache_clear()
+    assert known(workspace, RUN, HERE, 8)
 
 
 def test_that_it_did_not_fit_into_less_says_nothing(workspace: Workspace) -> None:
