@@ -43,7 +43,7 @@ class Identity:
     Attributes:
         run: the run's id.
         settings: hash of its settings; a checkpoint with another one is not used.
-        device, threads, processes, passes, dtype, onednn: with others the result is as good, but not bit for bit alike.
+        device and all below: with others the result is as good, but not bit for bit alike.
     """
 
     run: str
@@ -54,6 +54,8 @@ class Identity:
     passes: str = ""
     dtype: str = ""
     onednn: bool = False
+    attention: str = "auto"
+    kernels: str = "usual"
 
     @classmethod
     def of(cls, run: str, settings: TrainSettings, device: str, onednn: bool = False) -> Identity:
@@ -61,7 +63,8 @@ class Identity:
         digest = hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16).hexdigest()
         passes = f"{settings.tokens_per_pass} tokens{', recomputed' if settings.recompute else ''}"
         threads, count = torch.get_num_threads(), processes(settings.spread)
-        return cls(run, digest, device, threads, count, passes, settings.dtype, onednn)
+        ways = settings.attention, settings.kernels
+        return cls(run, digest, device, threads, count, passes, settings.dtype, onednn, *ways)
 
     def computed_with(self) -> dict[str, Any]:
         """What bit-for-bit equality depends on."""
@@ -72,6 +75,8 @@ class Identity:
             "processes": self.processes,
             "at once": self.passes,
             "number format": self.dtype,
+            "attention": self.attention,
+            "kernels": self.kernels,
             "oneDNN": "used" if self.onednn else "not used",
             "processor": cpu_name(),
             "machine": f"{platform.system()} {platform.machine()}",

@@ -208,3 +208,20 @@ def test_another_processor_or_way_of_products_is_said(world: Any, monkeypatch: p
     (said,) = told(folder, "message")
     for words in ("oneDNN not used then, used now", "another one now", "bfloat16 now"):
         assert words in said["text"]
+
+
+def test_other_attention_or_kernels_are_said(world: Any) -> None:
+    from studio.runs import settings_of
+
+    folder = world.run()
+    usual = settings_of(folder)
+    fast = usual.model_copy(update={"attention": "flash", "kernels": "liger"})
+    first = Checkpoints(folder, Identity.of("r", usual, "cpu"), 2)
+    first.save(Figures(), write)
+    found = Checkpoints(folder, later := Identity.of("r", fast, "cpu"), 2).newest(print)
+    assert found is not None
+    job = Job(folder)
+    with job.log, job.metrics:
+        checkpoints.announce(job, found, later)
+    (said,) = told(folder, "message")
+    assert "attention auto then, flash now" in said["text"] and "kernels usual then, liger now" in said["text"]
