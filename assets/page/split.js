@@ -51,7 +51,8 @@ class Split extends Part {
     if (this.drawn !== key) { this.drawn = key; this.form(); }
   }
   now() {
-    const { counts, version, checked } = this.state;
+    const { counts, version } = this.state;
+    const checked = this.found ?? this.state.checked; // a check that is shown below is the newest word
     const words = !checked ? html`<span class="chip">Not checked</span> <span class="soft">Whether rows that belong together stand on two sides is not known yet.</span>`
       : html`<span class="chip ${checked.clean ? "finished" : "broken"}">${checked.clean ? "Clean" : "Not clean"}</span> <span class="soft">${verdict(checked)}</span>`;
     return html`<div class="spread"><h2>The split of version ${version}</h2><button type="button" class="ft-button" data-do="check">${checked ? "Check again" : "Check it"}</button></div>
@@ -125,6 +126,7 @@ class Split extends Part {
   // Shows a plan that is there; one that is being made shows its progress.
   async open(job) {
     this.shown = job;
+    this.found = null;
     this.draw(".told", html``);
     this.draw(".plan", html``);
     this.draw(".job", html``);
@@ -139,10 +141,12 @@ class Split extends Part {
     if (this.shown !== job) return;
     if (plan.making) {
       this.draw(".job", html`<div class="card"><ft-job data-kind="jobs" data-id="${job}" data-title="Looking through the rows" data-stopped="Nothing was changed."></ft-job></div>`);
+      this.querySelector(".job").scrollIntoView({ block: "nearest" });
       return;
     }
+    if (plan.settings.check) this.found = plan.leaks;
     this.draw(".plan", planned(plan));
-    this.querySelector(".plan h2")?.scrollIntoView({ block: "nearest" });
+    this.querySelector(".plan .card")?.scrollIntoView({ block: "start" });
     this.loop();
   }
   done(event) {
