@@ -56,7 +56,13 @@ function labelSet(form, labels) {
     const on = form.label === label;
     return html`<button type="button" class="rv-option ${on && form.said.suggested ? "suggested" : ""}" data-label="${label}" aria-pressed="${press(on)}" dir="auto">${at < DIGITS ? key(at + 1) : ""}
       ${GOOD[label] && form.card.row.kind === "feedback" ? GOOD[label] : label}${on && form.said.suggested ? html` <span class="chip suggestion">suggested</span>` : ""}</button>`;
-  })}</div>${form.said.label !== null && own !== null && form.said.label !== own ? html`<p class="soft small">The row has “${GOOD[own] ?? own}”.</p>` : ""}${form.card.suggested_label !== null && form.card.suggested_label === own ? html`<p class="soft small">The suggestion is “${GOOD[own] ?? own}”, too.</p>` : ""}</fieldset>`;
+  })}</div>${form.said.label !== null && own !== null && form.said.label !== own ? html`<p class="soft small">The row has “${GOOD[own] ?? own}”.</p>` : ""}${beside(form)}</fieldset>`;
+}
+
+// What was suggested, where the form does not show it.
+function beside({ card: { suggested_label: label }, label: now, labelled, said }) {
+  if (!label || (label !== labelled && (!said.labelChosen || label === now))) return "";
+  return html`<p class="soft small">The suggestion is “${GOOD[label] ?? label}”${label === labelled ? ", too." : html`. Take and accept it: ${key("y")}`}</p>`;
 }
 
 function suggested(form) {

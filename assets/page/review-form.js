@@ -4,7 +4,7 @@
 import { keep, recall } from "./remember.js";
 
 const MOST_KEPT = 50;
-const EMPTY = { texts: {}, label: null, choice: null, ratings: {}, tags: {}, spans: [], note: "", suggested: false };
+const EMPTY = { texts: {}, label: null, labelChosen: false, choice: null, ratings: {}, tags: {}, spans: [], note: "", suggested: false };
 export const GOOD = { true: "Good", false: "Bad" };
 
 export class Form {
@@ -23,10 +23,11 @@ export class Form {
     const tags = last.status === "draft" ? last.tags ?? {} : {};
     return { label: last.label ?? null, choice, ratings: { ...last.ratings }, spans: structuredClone(last.spans ?? this.card.marked), note: last.note ?? "", tags };
   }
-  // Labels go into the form at once; an answer stands beside the row until it is taken.
+  // Labels go into the form at once, where nobody chose one or took one off; an answer stands beside the row until it
+  // is taken.
   suggest() {
     const { suggested_label: label, status } = this.card;
-    if (label && status === "pending" && this.labelled !== label) Object.assign(this.said, { label, suggested: true });
+    if (label && !this.said.labelChosen && status === "pending" && this.labelled !== label) Object.assign(this.said, { label, suggested: true });
   }
   // The label that the row has by itself.
   get labelled() { return this.card.row.label ?? this.card.row.tags?.label ?? null; }

@@ -212,7 +212,7 @@ class ReviewQueue extends Part {
     return true;
   }
   set(changes) { this.form.set(changes); this.render(); }
-  label(label) { this.set({ label: this.form.label === label && this.form.said.label !== null ? null : label, suggested: false }); }
+  label(label) { this.set({ label: this.form.label === label && this.form.said.label !== null ? null : label, labelChosen: true, suggested: false }); }
   digit(at, event) {
     const rating = event?.target.closest?.(".rv-rating");
     if (rating) {

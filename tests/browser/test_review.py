@@ -268,6 +268,49 @@ def test_suggestions_fill_the_form_and_one_key_takes_them(studio, page, tmp_path
     assert lines(queue)[0]["content"]["label"] == "c"
 
 
+def test_a_suggestion_that_comes_late_leaves_the_label_that_was_chosen(studio, page, tmp_path):
+    """The model says c of every row; its answer is held back until the reviewer has chosen."""
+    rows = [{"text": f"Message {n}", "label": "ab"[n % 2]} for n in range(6)]
+    queue = put(studio, tmp_path, "late", rows)
+    guidelines.save(queue.dataset, {"labels": ["a", "b", "c"]}, 0)
+    waiting = []
+    said = json.dumps({"answers": {"tuned": {"text": "c"}}})
+    page.route(
+        "**/rows/*/question?*", lambda route: route.fulfill(json={"messages": [{"role": "user", "content": ""}]})
+    )
+    page.route("**/studio/answers/some/engine/start", lambda route: route.fulfill(json={"phase": "ready"}))
+    page.route("**/studio/answers/some", lambda route: waiting.append(route))
+
+    def answered() -> None:
+        until(page, lambda: waiting)
+        waiting.pop().fulfill(body=said)
+
+    def pressed(label: str) -> None:
+        expect(page.locator(f"[data-label={label}]")).to_have_attribute("aria-pressed", "true")
+
+    beside = page.get_by_text("The suggestion is “c”")
+    enter(studio, page, "late", source="live:some:tuned")
+    expect(page.get_by_text("Thinking…")).to_be_visible()
+    page.keyboard.press("2")
+    answered()
+    expect(beside).to_be_visible()
+    pressed("b")
+    page.keyboard.press("Enter")
+    first(page, "Message 1")  # of the label b
+    page.keyboard.press("1")
+    page.keyboard.press("1")  # taken off again: the row keeps its own
+    answered()
+    expect(beside).to_be_visible()
+    pressed("b")
+    page.keyboard.press("Enter")
+    first(page, "Message 2")  # nothing is chosen
+    answered()
+    pressed("c")
+    page.keyboard.press("Enter")
+    until(page, lambda: len(lines(queue)) == 3)
+    assert [line.get("label") for line in lines(queue)] == ["b", None, "c"]
+
+
 def test_many_at_once_and_one_undo(studio, page, tmp_path):
     rows = labelled(20)
     for n in (3, 7, 11):
