@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 from filelock import FileLock, Timeout
 
 from backend.job import LOCK_SECONDS, Concluded, Job, conclude
-from backend.leash import leashed, tie_to_parent
+from backend.leash import KILL, leashed, tie_to_parent
 from backend.training.launching import forget_meetings
 from studio import events, logs
 from studio.errors import NoMemory, StudioError
@@ -62,9 +62,9 @@ def keep(job: Job, command: list[str], environments: list[dict[str, str]]) -> di
     last = logs.last(job.folder / events.EVENTS) or {}
     if last.get("type") in events.TERMINAL:
         raise Concluded(1 if last["type"] == "failed" else 0)
-    if -signal.SIGKILL in codes and mark.fresh():
+    if -KILL in codes and mark.fresh():
         raise NoMemory("The memory ran out.", "The system ended the training to save itself.", MEMORY_NEXT)
-    if {-signal.SIGKILL, -signal.SIGTERM} & set(codes):
+    if {-KILL, -signal.SIGTERM} & set(codes):
         raise Concluded(1)  # somebody's kill -9 leaves no word: the run is interrupted
     code = next((code for code in codes if code not in (0, LOST_CODE)), codes[0])
     raise StudioError(

@@ -23,6 +23,7 @@ from typing import Any
 
 DIE_WITH_PARENT, ADOPT = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of Linux
 KILLED = 128  # a guard's exit code for a program ended by a signal is this and the signal's number
+KILL = getattr(signal, "SIGKILL", 9)  # Windows has none
 TRIES, TRY_SECONDS = 10, 1.0
 
 
@@ -59,7 +60,7 @@ def _leash() -> Callable[[], None]:
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def tie() -> None:
-        prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        prctl(DIE_WITH_PARENT, KILL)
         if os.getpid() != parent and os.getppid() != parent:  # it died meanwhile
             os._exit(1)
 
@@ -80,7 +81,7 @@ def _guard(command: list[str]) -> int:
     threading.Thread(target=_end_with_starter, args=(alone,), daemon=True).start()
     code = program.wait()
     _end_all()
-    return KILLED + signal.SIGKILL if alone.is_set() else code if code >= 0 else KILLED - code
+    return KILLED + KILL if alone.is_set() else code if code >= 0 else KILLED - code
 
 
 def _end_with_starter(alone: threading.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -43,9 +44,10 @@ def allocation(settings: TrainSettings) -> dict[str, str]:
 
     Where memory is short, every large block is one of its own and given back at once. Otherwise glibc puts blocks of
     up to 32 MB into its heap, where what stays leaves holes of what goes: quicker, and with half as much again. It is
-    much more with the layers of PEFT that DoRA and QLoRA take, which make many copies.
+    much more with the layers of PEFT that DoRA and QLoRA take, which make many copies. What the user has set stays.
     """
-    return OWN_BLOCKS if estimate.saves_memory(settings) else {}
+    set_by_user = OWN_BLOCKS.keys() & os.environ.keys()
+    return OWN_BLOCKS if estimate.saves_memory(settings) and not set_by_user else {}
 
 
 def forget_meetings(folder: Path) -> None:

@@ -54,6 +54,12 @@ def test_a_crash_is_said_with_its_signal(job: Job) -> None:
         keeper.keep(job, python("raise SystemExit(7)"), [{}])
 
 
+def test_a_system_without_that_signal_is_told_of_a_crash_too(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(signal, "SIGKILL")  # as on Windows
+    with pytest.raises(StudioError, match="code 7"):
+        keeper.keep(job, python("raise SystemExit(7)"), [{}])
+
+
 def test_killed_by_somebody_there_is_no_end(job: Job) -> None:
     with pytest.raises(Concluded) as end:
         keeper.keep(job, python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), [{}])

@@ -47,6 +47,14 @@ def test_memory_is_given_back_at_once_where_it_is_short(
     assert started == [launching.OWN_BLOCKS if saving else {}]
 
 
+def test_how_the_user_has_memory_given_back_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    saving = settings(recompute=True)
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    assert launching.allocation(saving).keys() == {"MALLOC_MMAP_THRESHOLD_"}
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")
+    assert launching.allocation(saving) == {}
+
+
 def test_several_know_of_one_another_and_meet_in_a_new_file_each_time(tmp_path: Path) -> None:
     three = spread(name="ddp", processes=3).spread
     command, environments = launching.of(tmp_path, three)
