@@ -13,6 +13,16 @@ const KINDS = {
   models: "Models", runs: "Runs", datasets: "Datasets", evaluations: "Evaluations", exports: "Exports",
   jobs: "Other jobs", sweeps: "Sweeps", trash: "Trash",
 };
+// All that asks the network: what, where and what is sent, when, and whether “Stay offline” holds it back.
+const LEAVES = [
+  ["Models", "The Hugging Face hub: the name of the model or the words you search for, and your access token if there is one", "Only when you search for a model or add one", true],
+  ["Datasets of the hub", "The Hugging Face hub: the name of the dataset, and your access token if there is one", "Only when you look one up or import it", true],
+  ["Publishing a dataset", "The Hugging Face hub: the rows of a version, its card, and your access token", "Only when you press Publish, or give the command “publish”", true],
+  ["More rows from another address", "The address you name: example rows, your guidance, and the key from FLEXTUNE_API_KEY if there is one", "Only when you choose “Another address”; one on this machine is asked offline too", true],
+  ["Starter model", "The Python package index that pip is set to", "Only when you add the starter, or try the sample", true],
+  ["Packages", "The same index", "At the very first start, and when you give the command “setup”", false],
+  ["Another trainer, to compare with", "The same index", "Only when you give the command “benchmark” for a comparison that needs one", true],
+];
 const SLOW = 20000;
 const COUNTING = 700;
 
@@ -150,11 +160,9 @@ class Settings extends Part {
         <button type="button" role="switch" class="switch" aria-checked="${offline ? "true" : "false"}" aria-labelledby="offline-name" aria-describedby="offline-about" data-offline></button></div>
       <h3>What leaves this machine, and when</h3>
       <div class="scroll"><table><thead><tr><th scope="col">What</th><th scope="col">Where it asks</th><th scope="col">When</th><th scope="col">Now</th></tr></thead><tbody>
-        <tr><td>Models</td><td>The Hugging Face hub: the name of the model, and your access token if there is one</td><td>Only when you search for a model or add one</td><td>${chip(offline)}</td></tr>
-        <tr><td>Starter model</td><td>The Python package index that pip is set to</td><td>Only when you add the starter, or try the sample</td><td>${chip(offline)}</td></tr>
-        <tr><td>Packages</td><td>The same index</td><td>At the very first start, and when you give the command “setup”</td><td><span class="chip">By command</span></td></tr>
+${LEAVES.map(([what, where, then, switched]) => html`<tr><td>${what}</td><td>${where}</td><td>${then}</td><td>${switched ? chip(offline) : html`<span class="chip">By command</span>`}</td></tr>`)}
         </tbody></table></div>
-      <p class="soft small">Your data, your runs and your answers never leave. There is no telemetry, no look for updates, and no font, script or picture from elsewhere.</p>`);
+      <p class="soft small">Nothing else leaves: rows go out only where you publish them or have another address write more, and runs and answers never do. There is no telemetry, no look for updates, and no font, script or picture from elsewhere.</p>`);
   }
   async switchOffline() {
     const offline = !this.settings.offline;

@@ -84,7 +84,7 @@ def meant(page_faults):
 def test_offline_holds_until_it_is_taken_back(studio, settings):
     switch = settings.get_by_role("switch", name="Stay offline")
     expect(switch).to_have_attribute("aria-checked", "false")
-    expect(part(settings, "network").get_by_text("Allowed")).to_have_count(2)
+    expect(part(settings, "network").get_by_text("Allowed")).to_have_count(6)
     switch.focus()
     settings.keyboard.press("Space")
     expect(switch).to_have_attribute("aria-checked", "true")
@@ -210,3 +210,11 @@ def test_a_part_has_an_address(studio, page):
     expect(page).to_have_url(re.compile("part=network"))
     page.go_back()
     expect(page).to_have_url(re.compile("part=support"))
+
+
+def test_the_table_names_all_that_leaves(studio, page):
+    studio.open(page, tab="settings", part="network")
+    rows = part(page, "network").get_by_role("row")
+    for what in ("Models", "Datasets of the hub", "Publishing a dataset", "More rows from another address", "Packages"):
+        expect(rows.filter(has_text=what)).to_have_count(1)
+    expect(rows.filter(has_text="Publishing a dataset")).to_contain_text("the rows of a version")
