@@ -34,7 +34,8 @@ export class Lines {
     }
   }
   trace(one) {
-    const [x, y] = one.points ? [one.x, one.y] : thin(one.x, one.y, this.range);
+    // Copies: Plotly takes an array that is the same one as before for unchanged, however much it grew.
+    const [x, y] = (one.points ? [one.x, one.y] : thin(one.x, one.y, this.range)).map((list) => [...list]);
     return {
       type: "scatter", x, y, name: one.name, mode: one.points ? "lines+markers" : "lines", connectgaps: false,
       opacity: one.faint ? 0.28 : 1, hoverinfo: one.faint ? "skip" : undefined,

@@ -97,6 +97,10 @@ def test_curves_stream_and_only_what_is_new_is_asked_for(studio, page):
     for (_, end, had), (start, _, got) in pairwise(asked):
         assert start == end
         assert not got or not had or got[0] == had[-1] + 1
+    # What is drawn, not only what is held.
+    small = "[...document.querySelectorAll('.minis [data-chart]')]"
+    assert page.evaluate(f"{small}.length") > 0
+    page.wait_for_function(f"{small}.every((one) => one.calcdata.at(-1).at(-1).x >= 90)")
     page.get_by_label("Log scale").check()
     page.wait_for_function(f"document.querySelector('{LOSS}').layout.yaxis.type === 'log'")
     expect(page.get_by_text(re.compile("about .* left"))).to_be_visible()
