@@ -7,6 +7,7 @@ POST /studio/imports/hub              which configurations and splits a hub data
 POST /studio/imports/fetch            fetches one of them, as a job that makes an upload
 POST /studio/imports/merge            merges datasets into a new one, as a job
 POST /studio/imports/preview          what the file would become: format, mapping, first rows, bad rows
+GET  /studio/imports/name?text=       the nearest name to that text that a dataset may have, or the text where none is near
 POST /studio/imports/start            starts the import as a job
 POST /studio/imports/discard          an upload that is not wanted
 """
@@ -22,6 +23,7 @@ from fastapi import APIRouter, Body, Request
 
 from studio import preferences
 from studio.errors import BadInput, NoRoom, StudioError
+from studio.files import check_name, suggest_name
 from studio.jobs import folder as job_folder
 from studio.jobs import local
 from studio.workspace import Workspace
@@ -90,12 +92,20 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
     def look(body: Words = Body(...)) -> Words:  # noqa: B008
         return _preview(workspace, uploads, body)
 
+    @api.get("/name")
+    def near(text: str = "") -> Words:
+        try:
+            return {"name": check_name(text)}
+        except BadInput:
+            return {"name": suggest_name(text, text)}
+
     @api.post("/start")
     def start(body: Words = Body(...)) -> Words:  # noqa: B008
         from studio.settings.base import check
         from studio.settings.importing import ImportSettings
 
         given: Words = {key: body[key] for key in GIVEN if key in body}
+        check_name(str(given.get("name", "")), "dataset name")  # said alone, as it stands at its field
         given |= {"source": _sources(uploads, body), "origin": _origin(uploads, body)}
         settings = check(ImportSettings, given, "This import can't be started.")
         folder = job_folder.create(workspace, "import_data", settings.model_dump(mode="json"), settings.name)

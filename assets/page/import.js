@@ -2,7 +2,7 @@
 //
 //   ?tab=data&import=1[&upload=ID | &path=… | &sample=…][&job=ID][&fetch=ID]
 
-import { Part, address, go, html, notice, number, size, tell } from "./base.js";
+import { Part, address, ask, go, html, notice, number, size, tell } from "./base.js";
 import { copy } from "./copy.js";
 import { Mapping } from "./mapping.js";
 import { keep, recall } from "./remember.js";
@@ -95,7 +95,7 @@ class Import extends Part {
     const { file, bytes } = this.found;
     const now = document.activeElement;
     const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
-      <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false"></div><div class="exists stack tight-stack"></div>
+      <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false" aria-describedby="ft-name-hint"><span class="soft small" id="ft-name-hint">It becomes a folder’s name: spaces and other signs turn into dashes.</span></div><div class="name-told"></div><div class="exists stack tight-stack"></div>
       <div class="consent"></div><div class="start-told"></div><div class="start"><button class="ft-button primary">Import</button></div><div class="job"></div>
       ${this.mapping.form(this.found)}`;
     const place = this.querySelector(".ft-form");
@@ -117,6 +117,14 @@ class Import extends Part {
     this.mapping.exists = Boolean(there);
     this.draw(".exists", there ? html`<label class="ft-check"><input type="checkbox" name="append" ${append ? html`checked` : ""}> <span>Add to the rows of “${name}”</span></label>
       <p class="soft small">${append ? "Its next version has its rows, with their ids and sides, and the new ones behind them; rows it has already are not doubled." : `There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.`}</p>` : html``);
+  }
+  // Spaces and the like become what a folder's name can have, as soon as the field is left.
+  async tidy(field) {
+    const typed = field.value.trim();
+    const { name } = typed ? await ask(`/studio/imports/name?text=${encodeURIComponent(typed)}`).catch(() => ({ name: typed })) : { name: typed };
+    if (field.value.trim() !== typed || name === typed) return;
+    field.value = name;
+    this.change(field, 0);
   }
   consent() {
     const { bad_count: bad, checked, whole } = this.found;
@@ -161,12 +169,13 @@ class Import extends Part {
     if (event.target.closest("[data-form=import]")) this.change(event.target, 350);
   }
   chosen(event) {
+    if (event.target.id === "ft-name") this.tidy(event.target);
     if (event.target.matches("select, [type=checkbox], [type=radio]") && event.target.closest("[data-form=import]")) this.change(event.target, 0);
   }
   change(field, wait) {
     const needed = this.mapping.change(field, this.found);
     keep("import", { source: this.showing, choices: this.mapping.choices });
-    if (field.name === "name" || field.name === "append") { this.named(); return; }
+    if (field.name === "name" || field.name === "append") { this.draw(".name-told", html``); this.named(); return; }
     if (field.name === "skip_bad") { this.draw(".start-told", html``); return; }
     this.refused = this.failed = null;
     if (needed === "form") this.form();
@@ -194,6 +203,10 @@ class Import extends Part {
   // ---- The import itself ----
 
   async run() {
+    const button = this.querySelector(".start button");
+    button.disabled = true;
+    await this.tidy(this.querySelector("#ft-name"));
+    button.disabled = false;
     const name = this.querySelector("#ft-name").value.trim();
     this.draw(".start-told", html``);
     const count = this.refused ?? this.found.bad_count;
@@ -204,13 +217,12 @@ class Import extends Part {
     }
     const wrong = this.mapping.wrong();
     if (wrong) { this.draw(".start-told", notice(wrong)); return; }
-    const button = this.querySelector(".start button");
     button.disabled = true;
     try {
       const started = await tell("/studio/imports/start", { ...this.source, ...this.mapping.asked(), ...this.mapping.more(), name });
       go({ job: started.job }, { replace: true });
     } catch (error) {
-      this.draw(".start-told", notice(error));
+      this.draw(error.field === "name" ? ".name-told" : ".start-told", notice(error));
       button.disabled = false;
     }
   }

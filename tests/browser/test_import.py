@@ -47,6 +47,25 @@ def test_several_files_are_one_dataset_and_their_names_say_the_sides(studio, pag
     assert Dataset.open(studio.workspace, "both").counts() == {"train": 30, "validation": 0, "test": 10}
 
 
+def test_a_name_with_spaces_becomes_one_that_can_be_had(studio, page, page_faults):
+    page_faults.allow("409", "400")
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("rows.jsonl", jsonl(range(4))))
+    name = page.get_by_label("Name of the dataset")
+    name.fill("Ward messages 2026")
+    name.blur()
+    expect(name).to_have_value("Ward-messages-2026")
+    name.fill("病棟")  # nothing near it
+    page.get_by_role("button", name="Import", exact=True).click()
+    told = page.locator(".name-told")
+    expect(told).to_contain_text("can't be used as a dataset name")
+    expect(told).not_to_contain_text("name:")
+    name.fill("My rows")
+    expect(told).to_be_empty()
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.locator("ft-dataset h1")).to_have_text("My-rows")
+
+
 def test_a_document_shows_what_it_will_become(studio, page):
     studio.open(page, tab="data", **{"import": "1"})
     upload(page, ("Handbook.docx", handbook()))
