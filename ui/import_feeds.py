@@ -7,7 +7,7 @@ POST /studio/imports/hub              which configurations and splits a hub data
 POST /studio/imports/fetch            fetches one of them, as a job that makes an upload
 POST /studio/imports/merge            merges datasets into a new one, as a job
 POST /studio/imports/preview          what the file would become: format, mapping, first rows, bad rows
-GET  /studio/imports/name?text=       the nearest name to that text that a dataset may have, or the text where none is near
+GET  /studio/imports/name?text=       the nearest name to that text that a dataset may have
 POST /studio/imports/start            starts the import as a job
 POST /studio/imports/discard          an upload that is not wanted
 """
