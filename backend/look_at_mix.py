@@ -11,14 +11,15 @@ from backend.job import Job, run_job
 
 
 def main(job: Job) -> dict[str, Any]:
-    """Counts rows and tokens of each part and side; `finished` has them."""
+    """Counts rows and tokens of each part and side; `finished` has them, and the recipe."""
     from studio.datasets.mixing.mixture import look
     from studio.settings.base import check
     from studio.settings.mixing import MixSettings
 
     given = {key: value for key, value in job.settings.items() if key not in ("job", "model")}
     settings = check(MixSettings, given, "This mixture can't be made.")
-    return {"found": look(job.workspace, settings, job.settings["model"], job.watch)}
+    found = look(job.workspace, settings, job.settings["model"], job.watch)
+    return {"found": found, "recipe": settings.model_dump(mode="json")}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-// A mixture of several datasets: which, how much of each, what comes of it, and its making.
+// A mixture of several datasets: which, how much of each, what comes of it, and its making. The jobs that make it
+// (&job=ID) and count what comes of it (&count=ID) stand in the address.
 
 import "./job.js";
 
@@ -19,6 +20,7 @@ class Mix extends Part {
 
   start() {
     this.origin = address().dataset;
+    this.asked = 0; // how often what comes of it was asked for: an answer to an older recipe is not shown
     this.choices = { name: this.origin ? `${this.origin}-mix` : "mixture", by: "proportional", temperature: "2", rows: "", general: "", general_share: "10", seed: "0", parts: [blank(this.origin), blank()] };
     this.draw(null, html`<div class="mx stack">${this.origin ? "" : html`<div>${link(`tab=data&mix=&job=&${OUT}`, "‹ All datasets", html`class="back"`)}<h1>Mix datasets</h1></div>`}<form class="card form" novalidate></form><div class="told"></div><div class="look"></div><div class="job"></div></div>`);
     this.oninput = (event) => this.typed(event.target);
@@ -28,7 +30,7 @@ class Mix extends Part {
     this.loop();
     this.job();
   }
-  addressChanged() { this.job(); }
+  addressChanged() { this.job(); this.count(); }
   async tick() {
     const there = await ask("/studio/mixes");
     const key = JSON.stringify(there);
@@ -38,18 +40,22 @@ class Mix extends Part {
     this.drawn = key;
     if (first && this.origin) await this.again();
     this.form();
+    this.count();
     this.look();
   }
   // A mixture opens with the recipe that made it, its parts at their newest versions.
   async again() {
     if (this.there.datasets.find((each) => each.name === this.origin)?.format !== "mixture") return;
     const { recipe } = await ask(`/studio/mixes/${encodeURIComponent(this.origin)}`).catch(() => ({}));
-    if (!recipe) return;
+    if (recipe) this.take({ ...recipe, name: this.origin });
+  }
+  // The form as a recipe says.
+  take(recipe) {
     const parts = recipe.parts.map((text) => {
       const [, dataset, , only, weight] = /^([^[\]@=]+)(?:@(\d+))?(?:\[([^\]]*)\])?(?:=(.+))?$/.exec(text);
       return { ...blank(dataset), only: only ?? "", weight: weight ?? "1" };
     });
-    Object.assign(this.choices, { name: this.origin, by: recipe.by, temperature: String(recipe.temperature), rows: String(recipe.rows ?? ""), seed: String(recipe.seed),
+    Object.assign(this.choices, { name: recipe.name, by: recipe.by, temperature: String(recipe.temperature), rows: String(recipe.rows ?? ""), seed: String(recipe.seed),
       general: (recipe.general ?? "").replace(/@\d+$/, ""), general_share: String(100 * recipe.general_share), parts });
   }
 
@@ -97,6 +103,8 @@ class Mix extends Part {
       if (key === "dataset") this.choices.parts[place].only = "";
     }
     if (["dataset", "by", "general"].includes(key)) this.form();
+    if (key === "name" && (this.starting || address().count)) return; // the same comes of it under any name
+    this.forget();
     clearTimeout(this.typing);
     this.typing = setTimeout(() => this.look(), 300);
   }
@@ -107,6 +115,7 @@ class Mix extends Part {
     else if (event.target.closest("[data-do=count]")) return this.look(true);
     else return;
     this.form();
+    this.forget();
     this.look();
   }
   get recipe() {
@@ -123,28 +132,51 @@ class Mix extends Part {
 
   // Large parts are counted when that is asked for, by a job: it takes a while, and a recipe is typed letter by letter.
   async look(patient = false) {
+    if (this.starting || address().count) return;
     const recipe = this.recipe;
     if (!recipe.parts.length) { this.draw(".look", html``); return; }
-    const mine = (this.asked = (this.asked ?? 0) + 1);
+    const mine = (this.asked += 1);
     const slow = setTimeout(() => { if (mine === this.asked && !this.querySelector(".mx-found")) this.draw(".look", html`<p class="soft" role="status">Counting rows and tokens…</p><div class="bar unknown"><i></i></div>`); }, 200);
+    this.starting = patient;
     try {
       const told = await tell("/studio/mixes/look", { ...recipe, name: recipe.name || "mixture", model: address().model, patient });
-      if (mine === this.asked) this.draw(".look", told.error ? notice(told.error) : told.job ? this.counting(told.job) : told.large ? this.uncounted(told.large) : found(told));
+      if (mine !== this.asked) { if (told.job) this.stop(told.job); return; }
+      this.starting = false;
+      if (told.job) go({ count: (this.begun = told.job) }, { replace: true });
+      else this.draw(".look", told.error ? notice(told.error) : told.large ? this.uncounted(told.large) : found(told));
     } catch (error) {
       if (mine === this.asked) this.draw(".look", notice(error));
     } finally {
       clearTimeout(slow);
+      if (mine === this.asked) this.starting = false;
     }
   }
+  // The recipe is another one: what was asked of the one before is not shown, and its counting ends.
+  forget() {
+    const { count } = address();
+    this.asked += 1;
+    this.starting = false;
+    if (!count) return;
+    this.draw(".look", html``);
+    go({ count: null }, { replace: true });
+    this.stop(count);
+  }
+  stop(job) { tell(`/studio/jobs/jobs/${encodeURIComponent(job)}/stop`).catch(() => null); } // it may have ended meanwhile
   uncounted(rows) {
     return html`<section class="card spread" aria-label="What comes of it"><p class="soft">These parts have ${number(rows)} rows, so counting what comes of it takes a moment.</p>
       <button type="button" class="ft-button" data-do="count">Count rows and tokens</button></section>`;
   }
-  counting(job) {
-    return html`<div class="card"><ft-job data-kind="jobs" data-id="${job}" data-title="Counting rows and tokens" data-stopped="Nothing was changed."></ft-job></div>`;
+  count() {
+    const { count } = address();
+    if (this.there && count) this.draw(".look", html`<div class="card"><ft-job data-kind="jobs" data-id="${count}" data-title="Counting rows and tokens" data-stopped="Nothing was changed."></ft-job></div>`);
   }
   counted({ status, result }) {
-    if (status === "finished") this.draw(".look", found(result.found));
+    const { count } = address();
+    go({ count: null }, { replace: true });
+    if (status === "stopped") this.look();
+    if (status !== "finished") return; // its notice stays
+    if (count !== this.begun) { this.take(result.recipe); this.form(); } // after a reload it is known from the job only
+    this.draw(".look", found(result.found));
   }
   async make() {
     this.draw(".told", html``);

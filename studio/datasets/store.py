@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,10 +197,12 @@ class Dataset:
         with self._asking(version) as (connection, path):
             return connection.execute(sql.format(TABLE), [str(path), *values]).fetchall()
 
-    def stream(self, sql: str, version: int | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def stream(
+        self, sql: str, version: int | None, batch_rows: int, values: Sequence[Any] = ()
+    ) -> Iterator[pa.RecordBatch]:
         """The same for long answers: batch by batch, in the file's order."""
         with self._asking(version) as (connection, path):
-            yield from connection.sql(sql.format(TABLE), params=[str(path)]).to_arrow_reader(batch_rows)
+            yield from connection.sql(sql.format(TABLE), params=[str(path), *values]).to_arrow_reader(batch_rows)
 
     @contextmanager
     def _asking(self, version: int | None) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:

@@ -188,11 +188,61 @@ def test_in_large_datasets_rules_and_recipes_are_worked_out_by_jobs(studio, page
     make_set(studio.workspace, "beside", [talk("Hello")])  # a mixture takes two
     studio.open(page, tab="data", mix="1")
     page.get_by_label("Part 1", exact=True).select_option("large")
+    page.get_by_label("Number for chance").fill("5")
     expect(page.get_by_role("region", name="What comes of it")).to_contain_text("These parts have 20,000 rows")
     page.get_by_role("button", name="Count rows and tokens").click()
+    page.wait_for_url(re.compile("count="))
+    page.reload()  # the job goes on, and knows the recipe
     found = page.get_by_role("region", name="What comes of it")
     expect(found.locator("tbody tr").first).to_contain_text("once")
     expect(found.locator("tfoot")).to_contain_text("20,000")
+    expect(page.get_by_label("Number for chance")).to_have_value("5")
+    assert "count=" not in page.url
+
+
+def test_the_counting_of_a_recipe_ends_with_the_recipe(studio, page):
+    """Changed while the counting is asked for or at work: that is stopped, and never shown."""
+    asked, stopped = [], []
+
+    def look(route):
+        body = route.request.post_data_json
+        if not body["patient"]:
+            route.fulfill(json={"large": 90_000})
+        else:
+            asked.append(route)
+
+    def stop(route):
+        stopped.append(route.request.url.split("/")[-2])
+        route.fulfill(json={})
+
+    page.route("**/studio/mixes/look", look)
+    page.route("**/studio/jobs/jobs/count-*/stop", stop)
+    page.route(
+        "**/studio/jobs/jobs/count-*?*",
+        lambda route: route.fulfill(json={"status": "running", "offset": 0, "events": [], "text": "reading"}),
+    )
+    for name in ("held", "kept"):
+        make_set(studio.workspace, name, [talk(f"{name} {n}") for n in range(3)])
+    studio.open(page, tab="data", mix="1")
+    page.get_by_label("Part 1", exact=True).select_option("held")
+    count = page.get_by_role("button", name="Count rows and tokens")
+    with page.expect_request("**/studio/mixes/look"):
+        count.click()
+    page.get_by_label("Part 2", exact=True).select_option("kept")
+    expect(count).to_be_visible()
+    with page.expect_request("**/studio/jobs/jobs/count-1/stop"):
+        asked[0].fulfill(json={"job": "count-1"})
+    assert "count=" not in page.url
+    with page.expect_request("**/studio/mixes/look"):
+        count.click()
+    asked[1].fulfill(json={"job": "count-2"})
+    page.wait_for_url(re.compile("count=count-2"))
+    page.get_by_label("Name of the mixture").fill("another")  # which changes nothing of what is counted
+    expect(page.locator(".mx .look")).to_contain_text("reading")
+    with page.expect_request("**/studio/jobs/jobs/count-2/stop"):
+        page.get_by_label("Number for chance").fill("7")
+    expect(count).to_be_visible()
+    assert "count=" not in page.url and stopped == ["count-1", "count-2"]
 
 
 def test_one_dataset_alone_leads_to_a_second(start_studio, page):

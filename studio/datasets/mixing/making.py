@@ -51,7 +51,7 @@ def mix(
         before = _mixture_before(folder)
         version = 1 + max((entry["version"] for entry in before["versions"]), default=0) if before else 1
         watch(0, 0, "looking through the parts")
-        stocks = take_stock(workspace, settings)
+        stocks = take_stock(workspace, settings, watch)
         shares = blend(stocks, settings)
         told = preview(shares)
         recipe, digest = _save_recipe(settings, stocks, scratch / "source" / f"{version:04}")

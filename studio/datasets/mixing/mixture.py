@@ -7,7 +7,7 @@ held out in one part is not trained on, not even where another part has the same
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -24,7 +24,10 @@ from studio.settings.mixing import MixSettings, Part, read_part
 from studio.workspace import Workspace
 
 HELD_OUT = SIDES[1:]
+BATCH_ROWS = 4096  # read at once; as often it is looked whether to stop
 SAMPLE = 200  # rows of a part whose tokens are counted
+# Of a row: its id, its side, the sum of its contents, its kind.
+Found = tuple[str, str, str, str]
 # What a model can be trained on in one go; other kinds only mix with their own.
 TOGETHER = ({"chat", "label"},)
 CONTENTS = ("messages", "chosen", "rejected", "label", "text")
@@ -85,7 +88,7 @@ def take_stock(workspace: Workspace, settings: MixSettings, watch: Watch = lambd
     """What there is of each part, the general one last.
 
     Args:
-        watch: called before each part with parts done, parts in all, and what is being done; may raise to stop.
+        watch: called now and then with rows done, rows in all, and what is being done; may raise to stop.
 
     Raises:
         NotFound: there is no such dataset or version.
@@ -94,33 +97,36 @@ def take_stock(workspace: Workspace, settings: MixSettings, watch: Watch = lambd
     parts = [(part, False) for part in settings.ingredients()]
     if settings.general:
         parts.append((read_part(settings.general), True))
+    opened = [Dataset.open(workspace, part.dataset) for part, _ in parts]
+    versions = [part.version or dataset.latest for (part, _), dataset in zip(parts, opened, strict=True)]
+    lengths = [int(dataset.version_info(version)["rows"]) for dataset, version in zip(opened, versions, strict=True)]
     stocks, sums = [], []
-    for place, (part, general) in enumerate(parts):
-        watch(place, len(parts), f"reading “{part.dataset}”")
-        dataset = Dataset.open(workspace, part.dataset)
-        version = part.version or dataset.latest
-        found = _rows_of(dataset, version, part)
+    for place, ((part, general), dataset, version) in enumerate(zip(parts, opened, versions, strict=True)):
+        found: list[Found] = []
+        for batch in _rows_of(dataset, version, part):
+            watch(sum(lengths[:place]) + len(found), sum(lengths), f"reading “{part.dataset}”")
+            found += batch
         if not found:
             raise _nothing(part)
         kinds = {kind for *_, kind in found}
         stocks.append(Stock(part, dataset, version, {side: [] for side in SIDES}, kinds, general=general))
         sums.append(found)
     _check_kinds(stocks)
-    _keep_sides(stocks, sums, settings.seed)
+    _keep_sides(stocks, sums, settings.seed, watch)
     return stocks
 
 
-def _rows_of(dataset: Dataset, version: int, part: Part) -> list[tuple[str, str, str, str]]:
-    """(row id, side, sum of the contents, kind) of the rows of a part."""
+def _rows_of(dataset: Dataset, version: int, part: Part) -> Iterator[list[Found]]:
+    """The rows of a part, a batch at a time."""
     where, values = "", []
     if part.tag:
         where = """WHERE coalesce(json_extract_string(tags, ?), json_extract_string(extra, ?),
             CASE WHEN ? = 'label' THEN label END) = ?"""
         pointer = "/" + part.tag.replace("~", "~0").replace("/", "~1")
         values = [pointer, pointer, part.tag, part.value]
-    found: list[tuple[str, str, str, str]]
-    found = dataset.query(f"SELECT row_id, split, {SUM}, kind FROM {{}} {where}", version, values)
-    return found
+    sql = f"SELECT row_id, split, {SUM}, kind FROM {{}} {where}"
+    for batch in dataset.stream(sql, version, BATCH_ROWS, values):
+        yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 
 def _nothing(part: Part) -> BadInput:
@@ -140,10 +146,11 @@ def _check_kinds(stocks: Sequence[Stock]) -> None:
         )
 
 
-def _keep_sides(stocks: Sequence[Stock], sums: Sequence[list[tuple[str, str, str, str]]], seed: int) -> None:
+def _keep_sides(stocks: Sequence[Stock], sums: Sequence[list[Found]], seed: int, watch: Watch) -> None:
     """Puts the rows of each part on their sides in the order in which they are drawn."""
     held_out = {total for found in sums for _, side, total, _ in found if side != "train"}
     held_ids = {row_id for found in sums for row_id, side, *_ in found if side != "train"}
+    done, total_rows = 0, sum(map(len, sums))
     for stock, found in zip(stocks, sums, strict=True):
         orphans = {
             row.row_id
@@ -151,6 +158,9 @@ def _keep_sides(stocks: Sequence[Stock], sums: Sequence[list[tuple[str, str, str
             if held_ids.intersection(map(str, row.extra.get(PARENTS) or ()))
         }
         for row_id, side, total, _ in found:
+            if done % BATCH_ROWS == 0:
+                watch(done, total_rows, f"putting the rows of “{stock.part.dataset}” on their sides")
+            done += 1
             if side == "train" and (total in held_out or row_id in orphans):
                 stock.left_out += 1
             else:
@@ -258,8 +268,9 @@ def look(
     if name is None:
         return told | {"model": None}
     tokenizer = load_tokenizer(workspace.folder("models", name))
+    samples = [min(SAMPLE, share.stock.trained) for share in shares]
     for place, (part, share) in enumerate(zip(told["parts"], shares, strict=True)):
-        watch(place, len(shares), f"counting tokens of “{part['dataset']}”")
+        watch(sum(samples[:place]), sum(samples), f"counting tokens of “{part['dataset']}”")
         part["tokens"] = round(share.rows * _tokens_a_row(share.stock, tokenizer))
     return told | {"model": name, "tokens": sum(part["tokens"] for part in told["parts"])}
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from studio.datasets.mixing import mixture
 from studio.datasets.mixing.making import Names, mix, read_recipe
 from studio.datasets.mixing.mixture import apportion, blend, look, preview, take_stock
 from studio.datasets.splitting import plans
@@ -88,6 +89,26 @@ def test_a_mixture_has_the_very_counts_of_its_preview(three):
     assert entry["counts"] == Dataset.open(three, "mixed").counts()
     again = Counter(row.extra["mixed_from"]["row"] for row in found if row.tags["source"] == "calls")
     assert set(again.values()) == {1, 2, 3} and sorted(again.values())[-3:] == [3, 3, 3]
+
+
+def test_the_rows_of_each_part_are_watched_batch_by_batch(three, monkeypatch):
+    """So that Stop is heeded in the midst of a large part, and progress moves."""
+    monkeypatch.setattr(mixture, "BATCH_ROWS", 16)
+    seen = {}
+    stocks = take_stock(three, recipe(), lambda done, total, what: seen.setdefault((what, total), []).append(done))
+    assert seen == {
+        ("reading “letters”", 64): [0, 16, 32, 48],
+        ("reading “calls”", 64): [50],
+        ("putting the rows of “letters” on their sides", 64): [0, 16, 32, 48],
+    }
+    assert [stock.trained for stock in stocks] == [40, 10]
+
+    def stop(done, total, what):
+        if done == 32:
+            raise InterruptedError(what)
+
+    with pytest.raises(InterruptedError, match="reading “letters”"):
+        look(three, recipe(), watch=stop)
 
 
 def test_the_recipe_makes_the_same_again_and_another_seed_others(three):
