@@ -32,20 +32,39 @@ export class Told extends Error {
 export const asset = (name) => new URL(name, import.meta.url).pathname;
 const EDITION = asset("").split("/").at(-2);
 
+// Whether the studio answers, told to the header when it changes; what was said of its silence elsewhere goes with it.
+let silent = false;
+function heard(error) {
+  if (silent === Boolean(error)) return;
+  silent = Boolean(error);
+  window.dispatchEvent(new CustomEvent("ft-heard", { detail: error }));
+  if (silent) return;
+  for (const one of document.querySelectorAll(".notice.unanswered")) {
+    let place = one.parentElement;
+    while (place && place.drawn === undefined) place = place.parentElement;
+    one.remove();
+    if (place) place.drawn = undefined; // the same words may have to be drawn again
+  }
+}
+
 export async function ask(path, options = {}) {
   const done = working();
   let answer;
   try {
     answer = await fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, "X-FlexTune-Edition": EDITION } });
   } catch {
-    throw new Told({
+    const error = new Told({
       what: "The studio does not answer.",
       why: "It was closed, or is being restarted. Runs go on without it.",
       next: "Start it again: python3 launch.py. This page goes on by itself then.",
+      unanswered: true,
     });
+    if (!options.signal?.aborted) heard(error);
+    throw error;
   } finally {
     done();
   }
+  heard(null);
   const data = await answer.json().catch(() => ({}));
   if (answer.status === 412) window.dispatchEvent(new CustomEvent("ft-outdated"));
   if (!answer.ok) throw new Told(data.error ?? { what: `The studio refused this (${answer.status}).`, why: "", next: "Reload the page." });
@@ -55,6 +74,9 @@ export const tell = (path, body) =>
   ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
 
 export function notice(error, level = "error") {
+  if (error.unanswered) { // the header says the rest, for the whole page
+    return html`<div class="notice ${level} unanswered" role="status"><strong>This did not reach the studio.</strong> Try again when it answers.</div>`;
+  }
   return html`<div class="notice ${level}" role="${level === "error" ? "alert" : "status"}">
     <strong>${error.what}</strong> ${error.why} <span class="soft">${error.next}</span></div>`;
 }
@@ -98,10 +120,10 @@ export class Part extends HTMLElement {
     this.hurry = false;
     if (this.alive) this.timer = setTimeout(() => this.loop(), wait);
   }
-  // Shows or takes away the word that the studio does not answer; a part may do more.
+  // Shows or takes away what went wrong in the last look; that the studio does not answer is the header's to say.
   away(error) {
     let place = this.querySelector(":scope > .ft-away");
-    if (!error) { place?.remove(); return; }
+    if (!error || error.unanswered) { place?.remove(); return; }
     if (!place) {
       place = document.createElement("div");
       place.className = "ft-away";

@@ -76,7 +76,7 @@ class Evaluate extends Part {
     try {
       about = await ask(`/studio/evaluations/for/${encodeURIComponent(id)}`);
     } catch (error) {
-      if (!error.what || error.next?.startsWith("Start it again: ")) throw error;
+      if (!error.what || error.unanswered) throw error;
       return this.draw(".body", html`${this.back()}${notice(error)}`);
     }
     if (address().run !== id) return;
@@ -122,7 +122,7 @@ class Evaluate extends Part {
     try {
       one ??= await ask(`/studio/evaluations/${encodeURIComponent(id)}`);
     } catch (error) {
-      if (error.next?.startsWith("Start it again: ")) throw error;
+      if (error.unanswered) throw error;
       return this.draw(".body", html`<div class="stack">${this.back()}${notice(error)}</div>`);
     }
     const here = address();

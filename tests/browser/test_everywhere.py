@@ -160,7 +160,8 @@ def test_every_page_in_every_window(furnished, studio, open_page, width, dark):
         settle(page, query["tab"])
         if page.evaluate(WIDER):
             troubles.append(f"?{where}: scrolls sideways")
-        troubles += [f"?{where}: {away}" for away in page.locator(".ft-away:visible").all_inner_texts()]
+        away = page.locator(".ft-away:visible, .ft-silent .notice").all_inner_texts()
+        troubles += [f"?{where}: {one}" for one in away]
         troubles += [f"?{where}: {found}" for found in serious(page)]
     assert not troubles, "\n".join(troubles)
 

@@ -156,8 +156,13 @@ def test_a_killed_and_restarted_studio_loses_nothing(start_studio, page, page_fa
     studio.kill()
     expect(page.get_by_text("The studio does not answer.")).to_be_visible()
     before = curve(page)[-1]
+    page.get_by_role("button", name="Stop", exact=True).click()
+    pressed = page.get_by_text("This did not reach the studio.")
+    expect(pressed).to_be_visible()
+    expect(page.get_by_text("The studio does not answer.")).to_have_count(1)
     studio.start()
     wait_for_step(page, before + 20)
+    expect(pressed).to_have_count(0)
     expect(page.get_by_text("The studio does not answer.")).to_have_count(0)
     assert curve(page) == list(range(1, curve(page)[-1] + 1))
     assert job_folder.status(folder) == "running"

@@ -50,7 +50,7 @@ def test_a_page_left_open_goes_on_after_a_restart(start_studio, page, page_fault
     page.get_by_role("textbox", name="Password").fill("half typed")
     studio.kill()
     page.evaluate("document.querySelector('ft-settings').loop()")
-    away = page.locator("ft-settings .ft-away")
+    away = page.locator(".ft-silent .notice")
     expect(away).to_contain_text("The studio does not answer.")
     expect(away).to_contain_text("python3 launch.py")
     studio.start()
