@@ -19,7 +19,7 @@ SHORT = 512
 # Rows up to this length keep their probabilities for the backward pass; those of longer ones are worked out again.
 KEPT = 256
 Bounds = tuple[tuple[int, int], ...]
-FLASH = "flash-rows"
+FLASH = "rows-at-once"  # Transformers takes any name with "flash" in it for one of its own kernels
 CAUSAL = (-1, 0)  # of the window: everything before a token, nothing after it
 
 
@@ -154,3 +154,9 @@ def fits(config: Any, longest: int) -> bool:
     if getattr(config, "use_sliding_window", True) and window and window < longest:
         return False
     return not getattr(config, "attn_logit_softcapping", None)
+
+
+def drops(config: Any) -> bool:
+    """Whether the model's attention has dropout in training."""
+    config = config.get_text_config()
+    return any(getattr(config, name, 0) for name in ("attention_dropout", "attn_pdrop"))

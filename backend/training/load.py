@@ -137,6 +137,13 @@ def _choose_attention(model: Any, settings: TrainSettings) -> None:
         BadInput: FlashAttention was asked for, and the model does more.
     """
     flash = settings.attention == "flash"
+    if flash and attention.drops(model.config):
+        raise BadInput(
+            "FlashAttention can't be taken for this model.",
+            "It trains with dropout in its attention, which rows in one operation have no form for.",
+            "Choose the attention auto (--attention auto).",
+            field="attention",
+        )
     if model.config._attn_implementation == "sdpa" and attention.fits(model.config, settings.cutoff or 0):
         model.set_attn_implementation(attention.FLASH if flash else attention.NAME)
     elif flash:

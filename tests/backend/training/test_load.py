@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers
 
-from backend.training import load
+from backend.training import attention, load
 from backend.training.loss import Forward
 from studio.errors import BadInput, Broken, Refused
 from studio.models import Model
@@ -36,6 +36,20 @@ def test_attention_goes_row_by_row_where_no_row_reaches_beyond_a_window(
     loaded = load.load(settings(method={"name": "full"}, cutoff=cutoff), small_model(kind, tmp_path))
     assert loaded.forward.by_row == by_row
     assert loaded.packs
+
+
+@pytest.mark.parametrize(("kind", "name"), [("llama", "attention_dropout"), ("gpt2", "attn_pdrop")])
+def test_flash_attention_is_taken_but_where_attention_has_dropout(kind: str, name: str, tmp_path: Path) -> None:
+    given, path = settings(attention="flash"), small_model(kind, tmp_path).path
+    base = transformers.AutoModelForCausalLM.from_pretrained(path)
+    load._choose_attention(base, given)
+    assert base.config._attn_implementation == attention.FLASH
+    base = transformers.AutoModelForCausalLM.from_pretrained(path, **{name: 0.1})
+    with pytest.raises(BadInput, match="dropout") as caught:
+        load._choose_attention(base, given)
+    assert caught.value.field == "attention" and "--attention auto" in caught.value.next
+    load._choose_attention(base, settings())
+    assert base.config._attn_implementation == attention.NAME
 
 
 @pytest.mark.starter
