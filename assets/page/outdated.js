@@ -6,6 +6,11 @@ import { html } from "./base.js";
 const SECONDS = 3;
 const FIELDS = "textarea, input:not([type]), input[type=text], input[type=password]";
 let told = false;
+// Whether a person typed, chose or ticked anything: most forms keep that nowhere else.
+let touched = false;
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, (event) => { touched ||= event.isTrusted && Boolean(event.target.closest?.(".ft")); }, { capture: true });
+}
 
 const typed = () => [...document.querySelectorAll(FIELDS)].some((one) => one.offsetParent !== null && one.value.trim() && one.value !== one.defaultValue);
 
@@ -15,9 +20,9 @@ window.addEventListener("ft-outdated", () => {
   const place = document.createElement("div");
   place.className = "ft ft-outdated notice warning";
   place.setAttribute("role", "alert");
-  const waits = typed();
+  const waits = touched || typed();
   place.innerHTML = html`<span><strong>The studio was updated.</strong> This page belongs to the version before${waits
-    ? ". Copy what you have typed if you need it, then load the page again." : " and is loaded again."}</span>
+    ? ". Note what you have filled in if you need it, then load the page again." : " and is loaded again."}</span>
     <button type="button" class="ft-button">Load it now</button>`;
   place.querySelector("button").addEventListener("click", () => location.reload());
   document.body.prepend(place);
