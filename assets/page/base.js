@@ -30,7 +30,11 @@ export class Told extends Error {
 
 // The page's own files, in the edition that this script is of.
 export const asset = (name) => new URL(name, import.meta.url).pathname;
-const EDITION = asset("").split("/").at(-2);
+// Goes with whatever the page asks for; of a studio that was updated since, the answer is 412.
+export const EDITION = { "X-FlexTune-Edition": asset("").split("/").at(-2) };
+export function heed(status) {
+  if (status === 412) window.dispatchEvent(new CustomEvent("ft-outdated"));
+}
 
 // Whether the studio answers, told to the header when it changes; what was said of its silence elsewhere goes with it.
 let silent = false;
@@ -51,7 +55,7 @@ export async function ask(path, options = {}) {
   const done = working();
   let answer;
   try {
-    answer = await fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, "X-FlexTune-Edition": EDITION } });
+    answer = await fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, ...EDITION } });
   } catch {
     const error = new Told({
       what: "The studio does not answer.",
@@ -66,7 +70,7 @@ export async function ask(path, options = {}) {
   }
   heard(null);
   const data = await answer.json().catch(() => ({}));
-  if (answer.status === 412) window.dispatchEvent(new CustomEvent("ft-outdated"));
+  heed(answer.status);
   if (!answer.ok) throw new Told(data.error ?? { what: `The studio refused this (${answer.status}).`, why: "", next: "Reload the page." });
   return data;
 }

@@ -1,6 +1,6 @@
 // A conversation with two sides: what each is asked, and its answer as it is written. Kept in this window's storage.
 
-import { Told, ask, tell } from "./base.js";
+import { EDITION, Told, ask, heed, tell } from "./base.js";
 
 const POLL_MS = 400;
 const path = (run) => `/studio/answers/${encodeURIComponent(run)}`;
@@ -54,11 +54,12 @@ export async function ready(runs, signal, told) {
 // whole answers by key.
 export async function answer(run, body, signal, said) {
   const response = await fetch(path(run), {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal,
+    method: "POST", headers: { "Content-Type": "application/json", ...EDITION }, body: JSON.stringify(body), signal,
   }).catch((error) => {
     if (signal.aborted) throw error;
     throw new Told({ what: "The studio does not answer.", why: "It was closed, or is being restarted.", next: "Start it again, then ask again." });
   });
+  heed(response.status);
   if (!response.ok) {
     const { error } = await response.json().catch(() => ({}));
     throw new Told(error ?? { what: `The studio refused this (${response.status}).`, why: "", next: "Reload the page." });

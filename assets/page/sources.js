@@ -2,7 +2,7 @@
 //
 // What is found is written into the address (upload, path or sample); what goes wrong is told by a `ft-fault` event.
 
-import { Part, address, ask, go, html, number, size, tell } from "./base.js";
+import { EDITION, Part, address, ask, go, heed, html, number, size, tell } from "./base.js";
 import { toast } from "./toast.js";
 
 export const SAMPLES = [
@@ -107,12 +107,14 @@ class Sources extends Part {
       request.onabort = () => failed(null);
       request.onerror = () => failed({ what: "The upload broke off.", why: "The studio does not answer, or the file could not be read (a folder can’t be dropped: give its path).", next: "Choose the file again." });
       request.onload = () => {
+        heed(request.status);
         const answer = JSON.parse(request.responseText || "{}");
         if (request.status === 200) done(answer.upload);
         else failed(answer.error ?? { what: `The studio refused the file (${request.status}).`, why: request.responseText.slice(0, 200), next: "Give its path instead." });
       };
       progress(0);
       request.open("POST", `/studio/imports/upload?name=${encodeURIComponent(file.name)}&upload=${upload}`);
+      for (const [name, value] of Object.entries(EDITION)) request.setRequestHeader(name, value);
       request.send(file);
     });
   }

@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, START_SECONDS, Studio
+from tests.sets import make_set
 from ui.app import wait_until_ready
+from ui.edition import HEADER
 
 
 @pytest.fixture
@@ -87,6 +89,47 @@ def test_a_page_from_before_an_update_says_so_and_loads_itself_anew(closed, page
     page.get_by_role("tab", name="Home").click()
     expect(page.locator("ft-home")).to_contain_text("See it working")
     expect(page.locator(".ft-outdated")).to_have_count(0)
+
+
+@pytest.mark.parametrize("ticked", [False, True])
+def test_an_outdated_page_is_refused_its_question_and_keeps_what_was_ticked(studio, page, page_faults, ticked):
+    """A tick is lost by loading anew as typed words are."""
+    page_faults.allow("status of 412")
+    make_set(studio.workspace, "ticked" if ticked else "plain", [{"text": "a", "kind": "text"}] * 2)
+    studio.open(page, tab="data", dataset="ticked" if ticked else "plain", part="tag")
+    box = page.get_by_label("take them as patterns")
+    box.check() if ticked else expect(box).to_be_visible()
+    outdated(page, "**/studio/answers/*")
+    page.evaluate(
+        """async () => {
+            const start = document.querySelector("script[src$='/studio.js']").src;
+            const { answer } = await import(start.replace("studio.js", "chat.js"));
+            await answer("none", {}, new AbortController().signal).catch(() => null);
+        }"""
+    )
+    words = "Note what you have filled in" if ticked else "and is loaded again"
+    expect(page.locator(".ft-outdated")).to_contain_text(words)
+
+
+def test_an_outdated_page_uploads_nothing(studio, page, page_faults):
+    page_faults.allow("status of 412")
+    studio.open(page, tab="data", **{"import": "1"})
+    outdated(page, "**/studio/imports/upload*")
+    page.get_by_label("Choose files").set_input_files(
+        {"name": "a.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
+    )
+    expect(page.locator(".ft-outdated")).to_contain_text("The studio was updated.")
+    assert not list(studio.workspace.root.rglob("a.csv"))
+
+
+def outdated(page, path: str) -> None:
+    """What the page sends there says that it is of another edition, if it says any."""
+
+    def older(route):
+        named = {name: "before" for name in route.request.headers if name == HEADER}
+        route.continue_(headers=route.request.headers | named)
+
+    page.route(path, older)
 
 
 def serve(studio: Studio, root: Path) -> None:
