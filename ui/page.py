@@ -164,7 +164,10 @@ async def our_fault(request: Request, error: Exception) -> JSONResponse:
     What is imported only when it is first needed may be of a newer version than what runs.
     """
     running = getattr(request.app.state, "edition", None)
-    updated = running is not None and Edition().name != running.name
+    try:
+        updated = running is not None and Edition().name != running.name
+    except OSError:  # a file went away while it was looked at: an update is under way
+        updated = True
     told = {
         "what": "The studio was updated while it was open." if updated else "The studio itself failed at this.",
         "why": f"{type(error).__name__}: {error}.",

@@ -28,7 +28,7 @@ def test_a_fault_of_the_studio_is_told_and_not_hidden(workspace: Workspace, monk
     assert "start it again" in told["next"]
 
 
-def test_a_fault_after_an_update_says_what_it_comes_from() -> None:
+def test_a_fault_after_an_update_says_what_it_comes_from(monkeypatch) -> None:
     app = FastAPI()
     app.add_exception_handler(Exception, page.our_fault)
     app.add_api_route("/", lambda: 1 // 0)
@@ -37,3 +37,11 @@ def test_a_fault_after_an_update_says_what_it_comes_from() -> None:
         assert client.get("/").json()["error"]["what"] == "The studio itself failed at this."
         app.state.edition.name = "before"
         assert client.get("/").json()["error"]["what"] == "The studio was updated while it was open."
+
+        def vanished() -> None:
+            raise FileNotFoundError("assets/page/chat.js")
+
+        monkeypatch.setattr(page, "Edition", vanished)
+        answer = client.get("/")
+    assert answer.status_code == 500 and "ZeroDivisionError" in answer.json()["error"]["why"]
+    assert answer.json()["error"]["what"] == "The studio was updated while it was open."
