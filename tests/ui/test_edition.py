@@ -28,6 +28,13 @@ def test_what_is_changed_under_it_is_not_served(tree: Path) -> None:
     assert Edition(tree).serve(edition.name, "a.js").status_code == 404, "nothing new for an old page"
 
 
+@pytest.mark.parametrize("name", ["../../studio/runs.py", "./a.js", "..\\..\\studio\\runs.py", "/etc/passwd", ""])
+def test_no_name_leads_out(tree: Path, name: str) -> None:
+    edition = Edition(tree)
+    assert edition.serve(edition.name, name).status_code == 404
+    assert edition.serve(edition.name, str(tree / "studio" / "runs.py")).status_code == 404
+
+
 @pytest.mark.parametrize("path", [f"{PAGE}/a.js", "studio/runs.py"])
 def test_any_changed_file_is_another_edition(tree: Path, path: str) -> None:
     before = Edition(tree).name
