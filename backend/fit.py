@@ -9,7 +9,6 @@ before it takes what other programs need; that it did not fit is then the result
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
@@ -112,8 +111,8 @@ def measure(job: Job, settings: TrainSettings, limit: float, device: str) -> Mea
 
 def _watch(job: Job, room: float | None, settings: TrainSettings) -> tuple[int, int]:
     """Runs the trial to its end, or ends it when it takes more than `room` bytes; its highest memory and exit code."""
-    environment = {"CUDA_VISIBLE_DEVICES": "0"} | os.environ | {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    environment |= launching.allocation(settings)
+    given = {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"} | launching.allocation(settings)
+    environment = {"CUDA_VISIBLE_DEVICES": "0"} | launching.environment(given)
     computed = "twice" if settings.recompute else "once"
     command = [sys.executable, "-m", "backend.training.trial", str(job.folder), computed]
     child = leashed(command, cwd=local.ROOT, env=environment)

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from backend.job import LOCK_SECONDS, Concluded, Job, conclude
 from backend.leash import KILL, leashed, tie_to_parent
-from backend.training.launching import forget_meetings
+from backend.training.launching import environment, forget_meetings
 from studio import events, logs
 from studio.errors import NoMemory, StudioError
 from studio.jobs import local
@@ -56,7 +56,7 @@ def keep(job: Job, command: list[str], environments: list[dict[str, str]]) -> di
     """
     mark = MemoryMark()
     forget_meetings(job.folder)
-    children = [leashed(command, cwd=local.ROOT, env=os.environ | environment) for environment in environments]
+    children = [leashed(command, cwd=local.ROOT, env=environment(given)) for given in environments]
     codes = _wait(job, children, mark)
     forget_meetings(job.folder)
     last = logs.last(job.folder / events.EVENTS) or {}

@@ -16,6 +16,8 @@ LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 # The file by which the processes find one another, new in every life; torch's own way would be an open port.
 MEETING = "FLEXTUNE_MEETING"
 MEETINGS = ".meeting-*"
+# What tells a process which of several it is.
+RANKS = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "RANK", "LOCAL_RANK", MEETING)
 OWN_BLOCKS = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 
 
@@ -37,6 +39,11 @@ def of(folder: Path, spread: Spread | None) -> tuple[list[str], list[dict[str, s
         "TORCH_CPP_LOG_LEVEL": "ERROR",
     }
     return command, [together | {"RANK": str(index), "LOCAL_RANK": str(index)} for index in range(count)]
+
+
+def environment(given: dict[str, str]) -> dict[str, str]:
+    """That of a process that is started with `given`: a shell or a cluster's ranks around it are not this run's."""
+    return {name: value for name, value in os.environ.items() if name not in RANKS} | given
 
 
 def allocation(settings: TrainSettings) -> dict[str, str]:

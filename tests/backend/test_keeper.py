@@ -67,6 +67,18 @@ def test_killed_by_somebody_there_is_no_end(job: Job) -> None:
     assert not told(job.folder, "failed")
 
 
+def test_a_shell_of_several_processes_does_not_reach_a_training_of_one(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under torchrun, or on a cluster."""
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "1")
+    code = "import os; raise SystemExit(9 if 'RANK' in os.environ else int(os.environ.get('WORLD_SIZE', '7')))"
+    for given, wanted in (({}, "code 7"), ({"WORLD_SIZE": "2"}, "code 2")):
+        with pytest.raises(StudioError, match=wanted):
+            keeper.keep(job, python(code), [given])
+
+
 class Kernel:
     """Counts as the kernel would when it is asked again and again."""
 
