@@ -65,8 +65,9 @@ export class RunCurves {
     const empty = !curves.length && !curves.evals.size;
     this.place.querySelector(".waiting").hidden = !empty;
     this.place.querySelector(".plot").hidden = empty;
+    const axis = this.choices.offer(curves.axes);
     if (empty) return;
-    const axis = this.choices.offer(curves.axes), log = this.choices.log, x = curves.x(axis);
+    const log = this.choices.log, x = curves.x(axis);
     await this.chart("loss", { height: 300 }).set(losses(curves, axis, this.choices.smoothing), { axis, log });
     const there = SMALL.filter((one) => curves.has(one.key));
     this.frames(there);
