@@ -13,7 +13,7 @@ const COLUMNS = [
   { key: "loss", title: "Loss", of: (run) => run.loss, right: true },
   { key: "dataset", title: "Dataset", of: (run) => run.dataset.toLowerCase(), wide: true },
   { key: "model", title: "Model", of: (run) => `${run.model} ${run.method}`.toLowerCase(), wide: true },
-  { key: "started", title: "Started", of: (run) => run.started ?? run.created, down: true, wide: true },
+  { key: "made", title: "Made", of: (run) => run.created, down: true, wide: true },
   { key: "took", title: "Time", of: (run) => words.took(run), right: true },
   { key: "disk", title: "Disk", of: (run) => run.disk, right: true, wide: true },
 ];
@@ -56,7 +56,7 @@ class RunList extends Part {
 
   get order() {
     const [key, way] = (address().sort ?? "").split("-");
-    return COLUMNS.some((one) => one.key === key) ? { key, down: way === "down" } : { key: "started", down: true };
+    return COLUMNS.some((one) => one.key === key) ? { key, down: way === "down" } : { key: "made", down: true };
   }
   found() {
     const wanted = this.search.value.trim().toLowerCase();
@@ -136,7 +136,7 @@ class RunList extends Part {
       ["td", "num right", words.short(run.loss)],
       ["td", "wide", html`<div class="clip" title="${run.dataset}">${run.dataset || "–"}</div>`],
       ["td", "wide", html`<div class="clip" title="${run.model}">${run.model || "–"}</div><div class="soft small">${words.method(run)}</div>`],
-      ["td", "wide num", when(run.started ?? run.created)],
+      ["td", "wide num", when(run.created)],
       ["td", "num right", html`${words.took(run) ? duration(words.took(run)) : "–"}${words.left(run) !== null && html`<div class="soft small">${brief(words.left(run))} left</div>`}`],
       ["td", "num right wide", size(run.disk)],
       ["td", "acts", this.actions(run)],

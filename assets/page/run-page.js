@@ -95,7 +95,7 @@ class Run extends Part {
   showState() {
     const { run } = this;
     this.draw(".title", html`<div class="row name"><h1><bdi>${words.nameOf(run)}</bdi></h1><span role="status">${words.chip(run)}</span></div>
-      <p class="soft">${words.lineage(run)}${run.dataset && run.created ? " · " : ""}${run.created && (run.started ? html`started ${when(run.started)}` : html`created ${when(run.created)}`)}</p>
+      <p class="soft">${words.lineage(run)}${run.dataset && run.created ? " · " : ""}${run.created && html`made ${when(run.created)}`}</p>
       ${run.notes && html`<p class="notes" dir="auto">${run.notes}</p>`}`);
     this.draw(".deeds", this.deeds(run));
     this.draw(".trouble", this.trouble(run));
