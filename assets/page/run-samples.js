@@ -1,4 +1,4 @@
-// How the answers to the same held-out prompts change while a run learns.
+// How the answers to the same validation rows change while a run learns.
 
 import { html } from "./base.js";
 
@@ -28,7 +28,7 @@ export class Samples {
     const { steps, place } = this;
     if (!steps.length) {
       place.drawn = true;
-      place.innerHTML = html`<h2>Sample answers</h2><p class="soft">At each check the model answers the same few held-out prompts, so that you can see it change.
+      place.innerHTML = html`<h2>Sample answers</h2><p class="soft">At each check the model answers the same few validation rows, from which it does not learn, so that you can see it change.
         The first ones come with the first check.</p>`;
       return;
     }
