@@ -16,7 +16,7 @@ from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.settings.answering import EvaluateSettings
 from studio.settings.base import check
-from studio.statistics import FEWEST_ROWS
+from studio.statistics import FEWEST_ROWS, no_interval
 from studio.workspace import Workspace, broken
 
 VERDICT = "verdict.json"
@@ -103,11 +103,19 @@ def summary(workspace: Workspace, folder: Path) -> dict[str, Any]:
         }
         if status == "finished":
             verdict = migrate.load(folder / VERDICT, "verdict")
-            found |= {"rows": verdict["rows"], "metrics": verdict["metrics"]}
+            found |= {"rows": verdict["rows"], "metrics": _metrics(verdict)}
             found["verdict"] = in_words(verdict, found["split"])
     except (StudioError, OSError, KeyError, TypeError) as error:
         return {"id": folder.name, "run": "", "status": "broken", "error": broken(error), "run_name": ""}
     return found | _about_run(workspace, found["run"])
+
+
+def _metrics(verdict: dict[str, Any]) -> dict[str, Any]:
+    """The figures as they are on disk, each with `no_interval`: "" or why its interval is not to be shown."""
+    return {
+        name: figures | {"no_interval": no_interval(int(verdict["rows"]), figures["low"], figures["high"])}
+        for name, figures in verdict["metrics"].items()
+    }
 
 
 def _about_run(workspace: Workspace, run: str) -> dict[str, Any]:

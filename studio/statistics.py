@@ -78,6 +78,13 @@ def interval(differences: np.ndarray, seed: int = 0, resamples: int = RESAMPLES)
     return float(low), float(high)
 
 
+def no_interval(rows: int, low: float, high: float) -> str:
+    """Why no interval is stated, or "" where one is: a few rows, or rows that all differ alike, show no uncertainty."""
+    if rows < FEWEST_ROWS:
+        return "Too few rows for an interval"
+    return "No interval: the difference is the same on every row" if low == high else ""
+
+
 def _judge(rows: int, better: int, worse: int, low: float, high: float) -> tuple[str, str]:
     if rows < FEWEST_ROWS:
         return "can't tell", (

@@ -131,7 +131,7 @@ class Evaluate extends Part {
     const title = html`<div class="spread"><div><h1>Evaluation of <bdi>${one.run_name || one.id}</bdi></h1>
       <p class="soft small">${one.dataset ? html`${one.dataset} → ${one.model} · ` : one.run_there ? "" : "The run was deleted · "}${one.rows ? `${number(one.rows)} ${SIDES[one.split]} · ` : ""}${when(one.created)}</p></div>
       <div class="row">${one.run_there ? html`<a class="ft-button" href="?tab=compare&run=${one.run}" data-go="tab=compare&run=${encodeURIComponent(one.run)}&evaluation=">Compare in a chat</a>
-        <a class="ft-button" href="?tab=evaluate&run=${one.run}&again=1" data-go="tab=evaluate&run=${encodeURIComponent(one.run)}&again=1&evaluation=">Evaluate again</a>` : ""}
+        ${LIVE.includes(one.status) ? "" : html`<a class="ft-button" href="?tab=evaluate&run=${one.run}&again=1" data-go="tab=evaluate&run=${encodeURIComponent(one.run)}&again=1&evaluation=">Evaluate again</a>`}` : ""}
         ${LIVE.includes(one.status) ? "" : menu(`More for the evaluation of ${one.run_name || one.id}`, html`<button type="button" class="danger" data-delete>Delete</button>`)}</div></div>`;
     this.draw(".body", html`<div class="stack">${this.back()}${title}${this.state(one)}</div>`);
   }
@@ -156,17 +156,17 @@ class Evaluate extends Part {
       const figures = one.metrics[name];
       return html`<section class="card figure"><h2>${title}</h2><p class="soft small">${means}</p>
         <div class="bars">${["base", "tuned"].map((side) => html`<div class="bar-line"><span class="${side}-ink">${side === "base" ? "Base" : "Tuned"}</span>
-          <span class="track"><i style="width:${(100 * figures[side]).toFixed(2)}%;background:var(--${side})"></i></span><strong class="num" data-figure="${name}-${side}">${share(figures[side])}</strong></div>`)}</div>
+          <span class="track">${figures[side] > 0 ? html`<i style="width:${(100 * figures[side]).toFixed(2)}%;background:var(--${side})"></i>` : ""}</span><strong class="num" data-figure="${name}-${side}">${share(figures[side])}</strong></div>`)}</div>
         <div class="spread difference"><span>Difference <strong class="num" data-figure="${name}-difference">${points(figures.difference)}</strong> <span class="soft small">percentage points</span></span>
-          <span class="soft small num" data-figure="${name}-interval">95 % interval ${points(figures.low)} to ${points(figures.high)}</span></div>
-        ${interval(figures)}<p class="small">${figures.sentence}</p></section>`;
+          <span class="soft small num" data-figure="${name}-interval">${figures.no_interval || `95 % interval ${points(figures.low)} to ${points(figures.high)}`}</span></div>
+        ${figures.no_interval ? "" : interval(figures)}<p class="small">${figures.sentence}</p></section>`;
     };
     return html`<div class="grid2">${card("exact_match", "Exact match", "How many answers are the expected one, word for word.")}
       ${card("token_f1", "Token F1", "How many words an answer shares with the expected one, on average; 100 % is all of them and no other.")}</div>
       <details class="card fold"><summary><h2>What these numbers mean</h2></summary><div class="stack narrow-text">
         <p><strong>The rows.</strong> ${one.split === "train" ? "These rows were trained on, so the figures say what was memorised." : "None of these rows was trained on, so the figures say how the model does on questions that are new to it."} Base and tuned model got the same prompts and settings.</p>
         <p><strong>The difference</strong> is tuned minus base over the same rows. With other rows of the same kind it would come out a little different: in 19 of 20 cases the true difference lies within the interval that is drawn. Where the interval leaves out zero, the difference is unlikely to be chance.</p>
-        <p><strong>Can’t tell</strong> means that the interval holds zero, or that there are fewer than ten rows. More held-out rows make it narrower: four times as many halve it.</p>
+        <p><strong>Can’t tell</strong> means that the interval holds zero, or that there are fewer than ten rows, too few for an interval. More held-out rows make it narrower: four times as many halve it.</p>
         <p><strong>Which one counts?</strong> For labels and fixed forms, exact match. For free text, token F1 says more, and reading the rows below says most.</p></div></details>`;
   }
 

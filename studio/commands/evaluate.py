@@ -13,6 +13,7 @@ from studio.jobs import follow, queue
 from studio.settings.answering import EvaluateSettings
 from studio.settings.base import check
 from studio.settings.flags import add_flags, collect
+from studio.statistics import no_interval
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,10 +40,11 @@ def evaluate(context: Context, run: Path, given: dict[str, Any]) -> dict[str, An
 def show(result: dict[str, Any]) -> str:
     lines = [f"{result['rows']} held-out rows."]
     for name, figures in result["metrics"].items():
+        without = no_interval(int(result["rows"]), figures["low"], figures["high"])
+        uncertainty = without.lower() or f"95 % interval {figures['low']:+.3f} to {figures['high']:+.3f}"
         lines.append(
             f"{name.replace('_', ' ').capitalize()}: base {figures['base']:.3f}, tuned {figures['tuned']:.3f}, "
-            f"difference {figures['difference']:+.3f} (95 % interval {figures['low']:+.3f} to {figures['high']:+.3f}): "
-            f"{figures['verdict']}."
+            f"difference {figures['difference']:+.3f} ({uncertainty}): {figures['verdict']}."
         )
         if figures.get("sentence"):
             lines.append(f"  {figures['sentence']}")

@@ -15,6 +15,7 @@ from studio.datasets.importing.steps import import_file
 from studio.jobs import folder as job_folder
 from studio.logs import Log
 from studio.settings.importing import ImportSettings
+from studio.statistics import no_interval
 from tests import adapters
 from tests.backend.conftest import dataset
 from tests.studio.test_evaluations import answered, made
@@ -59,16 +60,18 @@ def test_a_run_is_evaluated_and_the_page_shows_the_verdicts_own_figures(run, stu
     expect(page.locator("[name=split]")).to_contain_text("20 held-out rows")
     page.get_by_role("button", name="Evaluate", exact=True).click()
     expect(page.locator("ft-job")).to_be_visible()
+    expect(page.get_by_role("link", name="Evaluate again")).to_have_count(0)
     expect(page.locator(".verdict .word")).to_be_visible(timeout=WORKING_MS)
     (name,) = studio.workspace.names("evaluations")
     expect(page).to_have_url(re.compile(f"evaluation={name}"))
     verdict = migrate.load(studio.workspace.evaluations / name / "verdict.json", "verdict")
     for metric, figures in verdict["metrics"].items():
+        spread = f"95 % interval {points(figures['low'])} to {points(figures['high'])}"
         for part, text in {
             "base": share(figures["base"]),
             "tuned": share(figures["tuned"]),
             "difference": points(figures["difference"]),
-            "interval": f"95 % interval {points(figures['low'])} to {points(figures['high'])}",
+            "interval": no_interval(verdict["rows"], figures["low"], figures["high"]) or spread,
         }.items():
             expect(page.locator(f"[data-figure='{metric}-{part}']")).to_have_text(text)
     expect(page.locator(".verdict .word")).to_have_text("Can’t tell")

@@ -127,6 +127,11 @@ def test_few_rows_and_rows_that_were_trained_on_get_a_caution(workspace: Workspa
     few = evaluations.summary(workspace, made(workspace, ROWS))
     assert few["verdict"]["word"] == "can't tell"
     assert "5 rows are too few" in few["verdict"]["sentence"]
+    assert few["metrics"]["exact_match"]["no_interval"] == "Too few rows for an interval"
+    many = [answered(n, "no", "QUEUE: billing") for n in range(20)]
+    for last, words in ("QUEUE: billing", "No interval: the difference is the same"), ("no", ""):
+        made_of = evaluations.summary(workspace, made(workspace, [*many, answered(20, "no", last)]))
+        assert made_of["metrics"]["exact_match"]["no_interval"][: len(words) or None] == words
     trained = evaluations.summary(workspace, made(workspace, ROWS, split="train"))
     assert "memorised" in trained["verdict"]["caution"]
     assert "it trained on" in trained["verdict"]["sentence"]
