@@ -4,7 +4,7 @@ import "./dataset-overview.js";
 import "./dataset-rows.js";
 
 import { Part, address, ask, go, html, notice, number, tell, when } from "./base.js";
-import { OUT, at, link } from "./dataset-links.js";
+import { OUT, at, badRows, link } from "./dataset-links.js";
 import { menu } from "./menus.js";
 import { PARTS } from "./parts.js";
 import { toast } from "./toast.js";
@@ -76,7 +76,7 @@ class Dataset extends Part {
       ? html`<form class="row"><label class="unseen" for="new-name">New name</label><input id="new-name" name="name" class="search" value="${name}" maxlength="64" autocomplete="off">
           <button class="ft-button primary">Rename</button><button type="button" class="ft-button" data-do="keep">Cancel</button></form><div class="rename-told"></div>`
       : html`<h1>${name}</h1>`;
-    const source = [version.source?.file && `from ${version.source.file}`, `made ${when(version.made)}`, version.bad_rows && `${number(version.bad_rows)} bad rows left out`];
+    const source = [version.source?.file && `from ${version.source.file}`, `made ${when(version.made)}`, version.bad_rows && badRows(version.bad_rows)];
     const many = versions.length > 1;
     return html`<div class="stack tight-stack">${link(`tab=data&dataset=&${OUT}`, "‹ All datasets", html`class="back"`)}
       <div class="spread top"><div class="title">${title}<p class="soft">${version.kind_words} · ${number(version.rows)} rows · ${source.filter(Boolean).join(" · ")}</p></div>

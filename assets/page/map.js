@@ -56,7 +56,7 @@ class Map_ extends Part {
         <i style="--share:${((100 * count) / most).toFixed(1)}%"></i><span class="num">${number(count)}</span></li>`)}</ul>`}${part}</div>
       <div class="card"><h2>Near-duplicates</h2>${clusters.length
         ? html`<div class="chart" data-chart="clusters"></div><p class="soft small">${number(alike)} rows in ${clusters.length === 1 ? "one group" : `${number(clusters.length)} groups`}; the largest has ${number(clusters[0])}.
-          <a data-go="row=${likest}&part=map" href="?tab=data&dataset=${encodeURIComponent(this.name)}&row=${likest}">A row of it</a></p>`
+          <a data-go="row=${likest}&part=map" href="?tab=data&dataset=${encodeURIComponent(this.name)}&row=${likest}">Open one of its rows</a>.</p>`
         : html`<p class="soft">No two rows share most of their wording.</p>`}${part}</div>`;
   }
   async charts() {

@@ -3,7 +3,7 @@
 //   ?tab=data&dataset=NAME&part=versions&old=1&new=2&what=changed&from=10
 
 import { Part, address, ask, go, html, notice, number, tell, when } from "./base.js";
-import { at, link, shares } from "./dataset-links.js";
+import { at, badRows, link, shares } from "./dataset-links.js";
 import { differences, marked } from "./differences.js";
 import { toast } from "./toast.js";
 import { SIDES, chips, rowBody } from "./turns.js";
@@ -61,7 +61,7 @@ class Versions extends Part {
   }
   origin(each) {
     if (each.back) return `the rows of version ${each.made_from} again`;
-    if (!each.made_from) return html`<span class="anywhere">${each.source?.file ? `from ${each.source.file}` : "imported"}${each.bad_rows ? `, ${number(each.bad_rows)} bad rows left out` : ""}</span>`;
+    if (!each.made_from) return html`<span class="anywhere">${each.source?.file ? `from ${each.source.file}` : "imported"}${each.bad_rows ? `, ${badRows(each.bad_rows)}` : ""}</span>`;
     const done = DONE.filter(([key]) => each[key]).map(([key, words]) => `${number(each[key])} ${words}`).join(", ");
     return `version ${each.made_from} with ${done || "no change"}`;
   }
