@@ -83,20 +83,21 @@ def measure(job: Job, settings: TrainSettings, limit: float, device: str) -> Mea
         StudioError: it failed for another reason than memory, in its own words where it had any.
         StopRequested: somebody asked to stop.
     """
-    began, kills = time.time(), memory_kills()
+    path = job.folder / events.METRICS
+    (_, before), kills = logs.read(path), memory_kills()
     spread, on_cpu = settings.spread, device == "cpu"
     # Processes on one CPU share its memory; each GPU has its own.
     times = (spread.processes or 1) if isinstance(spread, Ddp) and on_cpu else 1
     room = limit / times * (1 - SPARE) * GB if on_cpu else None
     reached, code = _watch(job, room, settings)
-    lines, _ = logs.read(job.folder / events.METRICS)
-    told = [line for line in lines if line.get("type") == "trial" and line["time"] >= began]
+    lines, _ = logs.read(path, before)
+    told = [line for line in lines if line.get("type") == "trial"]
     failed = next((line for line in told if "what" in line), None)
     if failed and not measurement.ran_out(failed):
         raise StudioError(failed["what"], failed["why"], failed["next"])
     # The trial tells the memory of the GPU where it trains on one.
     peak = max([reached if on_cpu else 0, *(line.get("memory", 0) for line in told)]) / GB * times
-    steps = [line for line in lines if line.get("type") == "step" and line["time"] >= began]
+    steps = [line for line in lines if line.get("type") == "step"]
     if code == 0 and len(steps) == 3:
         # A measured peak above the limit was held only because others gave way meanwhile.
         return Measured(peak <= limit, round(peak, 3), round(limit, 2), steps[-1]["seconds"], time.time())
