@@ -149,7 +149,8 @@ def go_on_with(workspace: Workspace, run: str, name: str) -> str:
             f"“{rung.title}” changes what is learned.",
             "Start a new run with it.",
         )
-    queue.requeue(workspace, folder, changed(settings, rung.changes).plain())
+    why = "It was chosen when the run was taken up again, to need less memory."
+    queue.requeue(workspace, folder, changed(settings, rung.changes).plain(), dict.fromkeys(rung.changes, why))
     return folder.name
 
 

@@ -41,11 +41,11 @@ def settings_of(job: Job) -> TrainSettings:
 
 
 def tell_recomputation(job: Job, settings: TrainSettings) -> None:
-    """Whether parts are computed twice, and why, as it was chosen when the run was made."""
-    created = logs.read(job.folder / events.EVENTS)[0][0]
-    why = (created.get("reasons") or {}).get("recompute")
-    if why:
-        job.message(f"Recomputation is {'on' if settings.recompute else 'off'}. {why}")
+    """Whether parts are computed twice, and why, as it was chosen at first or last taken up again."""
+    lines = logs.read(job.folder / events.EVENTS)[0]
+    whys = [why for line in lines if (why := (line.get("reasons") or {}).get("recompute"))]
+    if whys:
+        job.message(f"Recomputation is {'on' if settings.recompute else 'off'}. {whys[-1]}")
 
 
 def write_down(job: Job, settings: TrainSettings) -> None:

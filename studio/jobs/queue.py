@@ -152,11 +152,13 @@ def stop(workspace: Workspace, folder: Path) -> str:
     return job_folder.status(folder)
 
 
-def requeue(workspace: Workspace, folder: Path, settings: dict[str, Any] | None = None) -> None:
+def requeue(
+    workspace: Workspace, folder: Path, settings: dict[str, Any] | None = None, reasons: dict[str, str] | None = None
+) -> None:
     """Puts a stopped, interrupted or failed job into the queue again.
 
     Args:
-        settings: those it goes on with, where they change.
+        settings: those it goes on with, where they change; reasons: why, by the names of those that do.
 
     Raises:
         Refused: it runs, waits already, or has finished.
@@ -174,5 +176,5 @@ def requeue(workspace: Workspace, folder: Path, settings: dict[str, Any] | None 
             migrate.save(folder / job_folder.SETTINGS, "settings", {"job": job, **settings})
         (folder / job_folder.STOP).unlink(missing_ok=True)
         with Log(folder / events.EVENTS) as log:
-            log.append("queued")
+            log.append("queued", **({"reasons": reasons} if reasons else {}))
     advance(workspace)

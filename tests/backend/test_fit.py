@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backend import fit, job
 from studio import measurement, proposal, runs
 from studio.errors import Refused
 from studio.jobs import folder as job_folder
-from studio.jobs import follow
+from studio.jobs import follow, queue
 from studio.machine import machine
 from studio.measurement import with_free
 from studio.preflight import preflight
@@ -70,6 +72,28 @@ def test_where_only_a_measurement_can_tell_both_ways_are_measured_and_the_answer
 def test_what_takes_too_much_is_ended_and_gets_a_ladder(world: World) -> None:
     _, found = measure(world.workspace, limit=0.2, tokens_per_pass=400, batch_size=16)
     assert not found["fits"] and found["memory_gb"] < 0.4 and found["step_seconds"] is None
+    assert found["ladder"]
+
+
+def test_a_measurement_reads_its_own_lines_whatever_the_clock_says(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock is put back by an hour before it, and lines of the other way lie in the log."""
+    settings = preflight(world.workspace, TrainSettings.model_validate(SHORT)).settings
+    work = job.Job(job_folder.create(world.workspace, "fit", {}))
+    real = time.time
+
+    def trial(*_: Any) -> tuple[int, int]:
+        monkeypatch.setattr(time, "time", lambda: real() - 3600)
+        for step in (1, 2, 3):
+            work.metrics.append("step", step=step, seconds=0.25)
+        return 10**8, 0
+
+    with work.log, work.metrics:
+        work.metrics.append("trial", what="It broke.", why="Of another trial.", next="None.")
+        monkeypatch.setattr(fit, "_watch", trial)
+        found = fit.measure(work, settings, 1.0, "cpu")
+    assert found.fits and found.step_seconds == 0.25
 
 
 def test_a_measurement_that_fails_says_why(world: World) -> None:
@@ -155,6 +179,22 @@ def test_a_run_that_ran_out_goes_on_with_smaller_passes(world: World, train: Any
     assert any("at once" in line["text"] for line in told(folder, "message")), "the last digits may differ: it says so"
 
 
+def test_recomputation_taken_as_a_rung_has_its_own_reason(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from backend.training.settings import tell_recomputation
+
+    given = SHORT | {"max_steps": 6, "recompute": False}
+    settings = preflight(world.workspace, TrainSettings.model_validate(given)).settings
+    folder = runs.create(world.workspace, settings, 6, {"recompute": "Without it the run takes little."})
+    end_for_memory(folder)
+    monkeypatch.setattr(queue, "advance", lambda _: None)
+    proposal.go_on_with(world.workspace, folder.name, "recompute")
+    work = job.Job(folder)
+    with work.log, work.metrics:
+        tell_recomputation(work, runs.settings_of(folder))
+    text = told(folder, "message")[-1]["text"]
+    assert text.startswith("Recomputation is on. It was chosen when") and "takes little" not in text
+
+
 def end_for_memory(folder: Path) -> None:
     from studio import events
     from studio.errors import NoMemory
@@ -171,7 +211,6 @@ def test_memory_that_runs_out_within_python_ends_as_failed_with_its_cause(
 ) -> None:
     import torch
 
-    from backend import job
     from backend.training import trainer
 
     def none_left(*_: Any, **__: Any) -> Any:
