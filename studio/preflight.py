@@ -64,6 +64,13 @@ class Preflight:
         """The settings a measurement is made of: what only it can tell is open."""
         return self.settings.model_copy(update={"recompute": None}) if self.doubtful else self.settings
 
+    def take(self, measured: TrainSettings, why: str) -> None:
+        """Goes on with settings that were measured, and `why` parts are computed twice in them or not."""
+        for name in [name for name in self.reasons if getattr(measured, name) != getattr(self.settings, name)]:
+            del self.reasons[name]
+        self.settings = measured
+        self.reasons |= {"recompute": why} if why else {}
+
     @property
     def errors(self) -> list[Problem]:
         return [problem for problem in self.problems if problem.level == "error"]

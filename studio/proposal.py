@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studio import measurement, migrate, runs
+from studio import events, measurement, migrate, runs
 from studio.errors import BadInput, NotFound, Refused, StudioError
 from studio.jobs import queue
 from studio.ladder import Rung, changed
 from studio.preflight import Preflight, Problem, preflight
-from studio.settings.base import problems
+from studio.settings.base import check, problems
 from studio.settings.files import read_config
 from studio.settings.flags import command, flags, merge
 from studio.settings.train import TrainSettings
@@ -184,13 +184,27 @@ def _sound(workspace: Workspace, given: dict[str, Any]) -> Preflight:
     return found
 
 
-def start(workspace: Workspace, given: dict[str, Any]) -> str:
+def start(workspace: Workspace, given: dict[str, Any], measured: str = "") -> str:
     """Makes a run of it and starts it as soon as the device is free; returns its id.
+
+    Args:
+        measured: the job that measured it; what is left to be chosen is then as it was there.
 
     Raises:
         Refused: something stands in its way; all of it is said.
     """
     found = _sound(workspace, given)
+    if measured:
+        _take_measured(workspace, found, given, measured)
     folder = runs.create(workspace, found.settings, found.steps, found.reasons)
     queue.advance(workspace)
     return folder.name
+
+
+def _take_measured(workspace: Workspace, found: Preflight, given: dict[str, Any], job: str) -> None:
+    result = events.read_state(workspace.folder("jobs", job)).result
+    then = check(TrainSettings, result.get("settings") or {}, f"{job} measured no run.")
+    settings, _ = read(given)
+    left = [name for name in TrainSettings.model_fields if getattr(settings, name) is None]
+    found.take(found.settings.model_copy(update={name: getattr(then, name) for name in left}), result["why"])
+    found.steps = result["steps"]

@@ -3,7 +3,7 @@
 GET  /studio/train/choices            datasets, models and what fits here, presets, old runs, downloads at work
 POST /studio/train/look               {settings} → problems, figures, chosen values, command and file
 POST /studio/train/measure            {settings} → {kind, id} of the job that measures whether it fits
-POST /studio/train/start              {settings} → {id}
+POST /studio/train/start              {settings, measured} → {id}
 GET  /studio/train/of-run/ID?rung=    the settings of an old run, with a rung of its ladder laid over them
 POST /studio/train/of-file            {name, text} → the settings in a file
 GET  /studio/models/search?words=     the hub, asked only by a person
@@ -82,8 +82,8 @@ def router(workspace: Workspace) -> APIRouter:
         return {"kind": folder.parent.name, "id": folder.name}
 
     @api.post("/train/start")
-    def start(settings: dict[str, Any] = Body(embed=True)) -> dict[str, str]:  # noqa: B008
-        return {"id": proposal.start(workspace, settings)}
+    def start(settings: dict[str, Any] = Body(embed=True), measured: str = Body("")) -> dict[str, str]:  # noqa: B008
+        return {"id": proposal.start(workspace, settings, measured)}
 
     @api.get("/train/of-run/{run}")
     def of_run(run: str, rung: str = "") -> dict[str, Any]:

@@ -4,6 +4,9 @@ import { duration, html, notice, number, size, tell } from "./base.js";
 import { TOKENS } from "./glossary.js";
 import { rungs } from "./ladder.js";
 
+// As in studio/measurement.py: what did not fit does not fit into a fiftieth more.
+const SLACK = 0.98;
+
 export class Fit {
   // `train` is the Train page; `slot` the place of the figures.
   constructor(train, slot) {
@@ -23,7 +26,7 @@ export class Fit {
   }
   show(found) {
     this.found = found;
-    const facts = this.facts(), known = facts.memory_gb !== undefined;
+    const facts = this.facts(), { held } = this, known = facts.memory_gb !== undefined;
     const rows = [
       ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
       ["Tokens to learn", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
@@ -31,32 +34,42 @@ export class Fit {
       ["Time", known ? this.time(facts) : null],
       ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null],
       ...(facts.measured ? [["Memory, measured", `${facts.measured.fits ? "" : "more than "}${facts.measured.memory_gb.toFixed(1)} GB`]] : []),
-      ...(known ? this.recomputation(found) : []),
+      ...(known ? this.recomputation() : []),
       ["Disk", facts.disk_gb === undefined ? null : size(facts.disk_gb * 1e9)],
     ];
     const some = rows.some(([, value]) => value !== null);
     this.slot.querySelector(".pf-terms").hidden = !some;
     this.draw(".pf-figures", !some ? "" : html`${rows.map(([name, value, why]) => html`<div><dt>${name}</dt><dd class="num">${value ?? "–"}</dd>${why ? html`<dd class="why">${why}</dd>` : ""}</div>`)}`);
     this.slot.querySelector(".fit-measure").hidden = !known || !found.command || Boolean(this.job);
-    this.ladder = facts === found.facts ? found.ladder : this.result.ladder;
+    this.ladder = (held ?? found).ladder;
     const big = facts.too_big && this.ladder?.length;
     this.draw(".fit-ladder", big ? html`<h3>Ways to need less memory</h3>${rungs(this.ladder, () => "Take it")}` : "");
   }
-  // What is chosen for empty fields depends on what is free, and that changes: what was just measured is held on to.
+  // What is chosen for empty fields depends on what is free, and that changes. What was just measured is held on to, in
+  // all that is shown and started, while it is of these settings and as true of what is free now.
+  get held() {
+    const { result } = this, free = this.found?.facts.free_gb;
+    if (result?.of !== this.now()) return null;
+    return (result.fits ? result.memory_gb <= free : result.free_gb >= SLACK * free) ? result : null;
+  }
   facts() {
-    const { facts } = this.found;
-    if (facts.measured || this.result?.of !== this.now()) return facts;
-    const { seconds } = this.result;
-    return { ...facts, measured: this.result, near: false, too_big: !this.result.fits, seconds: seconds ?? facts.seconds };
+    const { facts } = this.found, { held } = this;
+    return held ? { ...facts, memory_gb: held.estimated_gb, measured: held, near: false, too_big: !held.fits, seconds: held.seconds ?? facts.seconds } : facts;
+  }
+  // The settings without an open choice, and why each was made; what was measured otherwise than it is chosen now has no reason.
+  chosen() {
+    const { held, found } = this, text = (settings, name) => JSON.stringify(settings[name]);
+    if (!held) return found;
+    const reasons = Object.entries(found.reasons).filter(([name]) => text(held.settings, name) === text(found.settings, name));
+    return { settings: held.settings, reasons: { ...Object.fromEntries(reasons), ...(held.why ? { recompute: held.why } : {}) } };
   }
   now() { return JSON.stringify(this.train.settings()); }
-  // The settings that were measured, as Start has to take them; else those of the form.
-  settings() { return this.result?.fits && this.result.of === this.now() ? this.result.settings : this.train.settings(); }
+  // The measurement whose choices Start has to take; none where the studio chooses anew.
+  get measured() { return this.held?.job ?? ""; }
   // That parts are computed twice, and why, as it was chosen or as somebody set it; what is not done needs no line.
-  recomputation(found) {
-    const own = this.facts() !== found.facts, on = (own ? this.result : found).settings.recompute;
-    const why = (own && this.result.why) || found.reasons.recompute || "As it is set.";
-    return on || own ? [["Recomputation", on ? "on" : "off", `Computing parts twice saves memory and takes longer. ${why}`]] : [];
+  recomputation() {
+    const { settings, reasons } = this.chosen(), on = settings.recompute, why = reasons.recompute ?? "As it is set.";
+    return on || this.held ? [["Recomputation", on ? "on" : "off", `Computing parts twice saves memory and takes longer. ${why}`]] : [];
   }
   time(facts) {
     if (facts.seconds === null) return "measure it";
@@ -82,17 +95,21 @@ export class Fit {
   }
   // The measurement has ended; a run that waited for it starts when it fits and nothing was changed meanwhile.
   async done({ status, result }) {
-    const start = this.start && this.of === this.now();
+    const { of, job: { id: job }, start: waits } = this;
     this.job = null;
     this.start = false;
-    if (status === "finished") {
-      this.result = { ...result, of: this.of };
-      const words = result.fits ? `It fits: at most ${result.memory_gb.toFixed(1)} GB were taken.`
-        : `It does not fit: it had taken ${result.memory_gb.toFixed(1)} GB when it was ended.`;
-      this.slot.querySelector(".fit-job").innerHTML = notice({ what: words, why: "", next: result.fits ? "" : "Take one of the ways below." }, result.fits ? "good" : "warning");
-    }
+    if (status === "finished") this.result = { ...result, job, of };
     await this.train.look();
-    if (start && status === "finished" && result.fits) this.train.begin();
+    const start = waits && of === this.now();
+    // It is not measured again by itself: what is free may go up and down for ever.
+    const ready = status === "finished" && result.fits && !this.doubtful && !this.facts().too_big;
+    if (status === "finished") {
+      const next = !result.fits ? "Take one of the ways below." : start && !ready ? "Less memory is free now, so it was not started." : "";
+      const what = result.fits ? `It fits: at most ${result.memory_gb.toFixed(1)} GB were taken.`
+        : `It does not fit: it had taken ${result.memory_gb.toFixed(1)} GB when it was ended.`;
+      this.slot.querySelector(".fit-job").innerHTML = notice({ what, why: "", next }, ready || (result.fits && !start) ? "good" : "warning");
+    }
+    if (start && ready) this.train.begin();
     else this.train.drawStart();
   }
   take(name) {

@@ -233,7 +233,8 @@ class Train extends Part {
   showFound(found) {
     this.fit.show(found);
     const problems = found.problems.filter((problem) => !(this.missing && problem.field === "model"));
-    this.form.explain(found.settings, found.reasons);
+    const { settings, reasons } = this.fit.chosen();
+    this.form.explain(settings, reasons);
     const loose = this.form.complain(problems);
     for (const kind of this.choices.datasets.length || this.picked.dataset ? ["dataset", "model"] : ["model"]) this.beside(kind, loose.filter((problem) => problem.field === kind));
     this.draw(".pf-problems", html`${problems.map((problem) => html`<button type="button" class="pf-problem ${problem.level}" data-to="${problem.field}">
@@ -288,7 +289,7 @@ class Train extends Part {
       if (this.missing) await this.downloads.first(this.missing);
       else if (this.fit.doubtful) await this.fit.measure(true);
       else {
-        const { id } = await tell("/studio/train/start", { settings: this.fit.settings() });
+        const { id } = await tell("/studio/train/start", { settings: this.settings(), measured: this.fit.measured });
         go({ tab: "runs", run: id, dataset: null, from: null });
       }
     } catch (error) {

@@ -44,8 +44,7 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
         return {"check": found.as_dict()}
     found.refuse_errors()
     if args.measure or (args.measure is None and found.facts["near"] and queue.holder(context.workspace) is None):
-        found.settings, why = refuse_too_big(context, found.to_measure)
-        found.reasons |= {"recompute": why} if why else {}
+        found.take(*refuse_too_big(context, found.to_measure))
     folder = runs.create(context.workspace, found.settings, found.steps, found.reasons)
     queue.advance(context.workspace)
     return wait_for(context, folder) if args.wait else started(folder)

@@ -9,12 +9,11 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from studio import events, runs
+from studio import events, logs, runs
 from studio.errors import NoMemory
 from studio.jobs import folder as job_folder
 from studio.logs import Log
@@ -46,13 +45,13 @@ def train(ready, studio, page):
     return page
 
 
-def answer(page: Page, change: Callable[[dict[str, Any]], None]) -> None:
-    """Changes the facts in the studio's answers from now on."""
+def answer(page: Page, change: Callable[..., None], whole: bool = False) -> None:
+    """Changes the facts in the studio's answers from now on, or the `whole` of them."""
 
     def changed(route: Route) -> None:
         response = route.fetch()
         found = response.json()
-        change(found["facts"])
+        change(found if whole else found["facts"])
         route.fulfill(response=response, body=json.dumps(found))
 
     page.route("**/studio/train/look", changed)
@@ -69,15 +68,40 @@ def test_a_run_is_measured_on_demand_and_both_figures_are_shown(train):
     expect(train.locator(".pf-figures")).not_to_contain_text("Memory, measured")
 
 
+def test_what_no_longer_fits_is_neither_shown_nor_started(train, studio):
+    """Both follow the studio's new choice when less is free than the measured way takes."""
+    typed(train, "method.rank").fill("5")
+    train.get_by_role("button", name="Measure whether it fits").click()
+    expect(train.locator(".fit-job")).to_contain_text("It fits: at most", timeout=60_000)
+    expect(train.locator(".pf-figures")).to_contain_text(re.compile("Recomputation\\s*off"))
+
+    def less(found):
+        found["facts"].update(free_gb=0.01, measured=None)
+        found["settings"]["recompute"] = True
+        found["reasons"]["recompute"] = "Little is free."
+
+    answer(train, less, whole=True)
+    typed(train, "name").fill("another look")
+    typed(train, "name").fill("")
+    expect(train.locator(".pf-figures")).to_contain_text(re.compile("Recomputation\\s*on.*Little is free"))
+    expect(field(train, "recompute").locator(".form-chosen")).to_contain_text("Little is free")
+    train.route("**/studio/train/start", lambda route: route.abort())  # no run takes the device from other tests
+    with train.expect_request("**/studio/train/start") as asked:
+        train.locator(".pf-start").click()
+    assert asked.value.post_data_json["measured"] == ""
+
+
 def test_where_the_estimate_is_near_start_measures_first(train, studio):
-    answer(train, lambda facts: facts.update(near=facts["measured"] is None))
+    """Once, and the run says why it is as it is, also where the studio still calls it near."""
+    answer(train, lambda facts: facts.update(near=True))
     typed(train, "name").fill("measured first")
     typed(train, "method.rank").fill("3")
     expect(train.locator(".pf-state")).to_have_text("")
     train.get_by_role("button", name="Start training").click()
     expect(train.get_by_role("button", name="Starts if it fits")).to_be_disabled()
     train.wait_for_url(re.compile(r"run=\d{8}"), timeout=60_000)
-    assert [run.name for run in runs.list_runs(studio.workspace)].count("measured first") == 1
+    (run,) = [run.id for run in runs.list_runs(studio.workspace) if run.name == "measured first"]
+    assert "recompute" in logs.read(studio.workspace.runs / run / events.EVENTS)[0][0]["reasons"]
 
 
 def test_the_ladder_is_taken_by_a_click_and_taken_back(train):

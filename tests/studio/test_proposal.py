@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from studio import proposal, runs
+from studio import events, logs, proposal, runs
 from studio.commands import train
 from studio.commands.frame import parser_for
 from studio.commands.run_settings import settings_from
 from studio.datasets.importing.steps import import_file
-from studio.errors import BadInput, NotFound, Refused
+from studio.errors import BadInput, NotFound, Refused, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
+from studio.logs import Log
 from studio.settings.importing import ImportSettings
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
@@ -99,6 +100,30 @@ def test_start_makes_a_run_and_asks_for_the_device(ready, monkeypatch):
     again = proposal.of_run(ready, run)
     assert again["method"]["rank"] == 4 and None not in again.values()
     assert fields(proposal.look(ready, again)) == []
+
+
+def test_start_takes_what_was_measured_and_says_why(ready, monkeypatch):
+    """What the form left open is as it was measured; the rest, and the reasons for what is the same, as ever."""
+    monkeypatch.setattr(queue, "advance", lambda _: None)
+    now = proposal.look(ready, GIVEN)
+    then = now["settings"] | {"recompute": not now["settings"]["recompute"], "tokens_per_pass": 77}
+    folder = job_folder.create(ready, "fit", {"settings": then})
+    with Log(folder / events.EVENTS) as log:
+        log.append("finished", settings=then, why="Measured: both ways.", steps=now["steps"])
+    run = ready.runs / proposal.start(ready, GIVEN, folder.name)
+    assert runs.settings_of(run).plain() == then
+    created = logs.read(run / events.EVENTS)[0][0]
+    assert created["reasons"]["recompute"] == "Measured: both ways." and "tokens_per_pass" not in created["reasons"]
+    assert created["reasons"]["batch_size"] == now["reasons"]["batch_size"] and created["total_steps"] == now["steps"]
+    chosen = runs.settings_of(ready.runs / proposal.start(ready, GIVEN | {"recompute": True}, folder.name))
+    assert chosen.recompute is True
+
+
+@pytest.mark.parametrize("job", ["nothing", "../runs"])
+def test_what_measured_nothing_starts_nothing(ready, job):
+    with pytest.raises(StudioError):
+        proposal.start(ready, GIVEN, job)
+    assert ready.names("runs") == []
 
 
 def test_an_error_of_preflight_blocks_start(ready):
