@@ -83,7 +83,7 @@ export class Mapping {
   // What decides which fields there are; while it stays, the form is not drawn anew.
   shape(found) {
     const parts = [...SHAPES[this.shapeNow][1], ...MORE].map(([role]) => (this.part(role)?.template !== undefined ? TEMPLATE : role in this.choices.roles ? "own" : this.part(role)?.column));
-    return JSON.stringify([this.shapeNow, parts, found.columns, found.entries, found.cuts, this.usesShares, this.guess.split, this.guess.side_columns, Boolean(found.rows || found.first)]);
+    return JSON.stringify([this.shapeNow, parts, found.columns, found.entries, found.cuts, this.usesShares, this.guess.split, this.guess.side_columns, this.offered(found.columns ?? []), Boolean(found.rows || found.first)]);
   }
   form(found) {
     const columns = found.columns ?? [];
@@ -102,12 +102,18 @@ export class Mapping {
   }
   // What the draw heeds: rows of one patient or customer stand on one side, and labels are in balance.
   parting(columns, options) {
-    const learned = this.learned(columns);
-    for (const name of ["group_by", "stratify"]) if (learned.has(this.choices[name]) && this.choices[name] !== "label") this.choices[name] = "";
-    const rest = columns.filter((name) => !learned.has(name)).slice(0, 300).map((name) => [name, name]);
-    const label = this.part("label") ? [["label", "The label"]] : [];
+    const { rest, balance } = this.offered(columns);
     return html`<div class="field"><label for="ft-group">Kept on one side: rows with the same</label><select id="ft-group" name="group_by">${options([["", "None"], ...rest], this.choices.group_by ?? "")}</select></div>
-      <div class="field"><label for="ft-stratify">In balance on every side</label><select id="ft-stratify" name="stratify">${options([["", "None"], ...label, ...rest.filter(([name]) => name !== "label")], this.choices.stratify ?? "")}</select></div>`;
+      <div class="field"><label for="ft-stratify">In balance on every side</label><select id="ft-stratify" name="stratify">${options([["", "None"], ...balance], this.choices.stratify ?? "")}</select></div>`;
+  }
+  // The columns that may be kept together and that may be in balance. What is offered no longer is not chosen any more:
+  // nobody sees it, and the import would end with it.
+  offered(columns) {
+    const { choices } = this, learned = this.learned(columns);
+    const rest = columns.filter((name) => !learned.has(name)).slice(0, 300).map((name) => [name, name]);
+    const balance = this.part("label") ? [["label", "The label"], ...rest.filter(([name]) => name !== "label")] : rest;
+    for (const [name, list] of [["group_by", rest], ["stratify", balance]]) if (!list.some(([value]) => value === choices[name])) choices[name] = "";
+    return { rest, balance };
   }
   // The columns that rows are made of; of these nothing else comes along.
   learned(columns) {

@@ -136,3 +136,23 @@ def test_rows_of_one_patient_are_kept_on_one_side(studio, page):
     assert len({(row.extra["patient"], row.split) for row in dataset.rows()}) == 20
     for ward in "AB":
         assert sum(row.split == "test" and row.extra["ward"] == ward for row in dataset.rows()) == 4
+
+
+def test_what_is_offered_no_longer_is_not_asked_for(studio, page):
+    rows = "".join(f"Message {n},{'AB'[n % 2]},{n // 4}\n" for n in range(40))
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("notes.csv", f"text,kind,label\n{rows}".encode()))
+    page.get_by_label("Each row is").select_option("Texts and labels")
+    page.get_by_label("Its label").select_option("kind")
+    balance = page.get_by_label("In balance on every side")
+    expect(balance.locator("option")).to_have_text(["None", "The label"])
+    balance.select_option("The label")
+    page.get_by_label("Each row is").select_option("Plain text")
+    expect(balance.locator("option")).to_have_text(["None", "kind", "label"])  # a column like others
+    expect(balance).to_have_value("label")
+    page.get_by_label("The text").select_option("label")
+    expect(balance).to_have_value("")
+    with page.expect_request("**/studio/imports/start") as asked:
+        page.get_by_role("button", name="Import", exact=True).click()
+    assert asked.value.post_data_json["stratify"] is None
+    page.wait_for_url(re.compile("dataset=notes"))
