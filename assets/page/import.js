@@ -93,6 +93,7 @@ class Import extends Part {
   // The form is drawn anew only when its fields change; what is being typed stays, with its cursor.
   form() {
     const { file, bytes } = this.found;
+    this.mapping.exists = this.exists(this.mapping.choices.name ?? this.found.suggested ?? "");
     const now = document.activeElement;
     const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
       <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false" aria-describedby="ft-name-hint"><span class="soft small" id="ft-name-hint">It becomes a folder’s name: spaces and other signs turn into dashes.</span></div><div class="name-told"></div><div class="exists stack tight-stack"></div>
@@ -105,24 +106,25 @@ class Import extends Part {
       place.innerHTML = markup;
       this.mapping.fill(place);
       place.querySelector("#ft-name").value = this.mapping.choices.name ?? this.found.suggested ?? "";
-      if (now?.id && this.contains(now) === false) place.querySelector(`#${CSS.escape(now.id)}`)?.focus();
     }
     this.named();
     this.consent();
+    if (now?.id && !now.isConnected) place.querySelector(`#${CSS.escape(now.id)}`)?.focus();
   }
+  exists(name) { return Boolean(this.found.datasets?.includes(name.trim())); }
   named() {
-    const name = this.querySelector("#ft-name")?.value.trim();
-    const there = this.found.datasets?.includes(name);
+    const name = this.querySelector("#ft-name")?.value.trim() ?? "";
+    const there = this.exists(name);
     const { append } = this.mapping.choices;
-    this.mapping.exists = Boolean(there);
-    this.draw(".exists", there ? html`<label class="ft-check"><input type="checkbox" name="append" ${append ? html`checked` : ""}> <span>Add to the rows of “${name}”</span></label>
+    this.mapping.exists = there;
+    this.draw(".exists", there ? html`<label class="ft-check"><input id="ft-append" type="checkbox" name="append" ${append ? html`checked` : ""}> <span>Add to the rows of “${name}”</span></label>
       <p class="soft small">${append ? "Its next version has its rows, with their ids and sides, and the new ones behind them; rows it has already are not doubled." : `There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.`}</p>` : html``);
   }
   // Spaces and the like become what a folder's name can have, as soon as the field is left.
   async tidy(field) {
     const typed = field.value.trim();
     const { name } = typed ? await ask(`/studio/imports/name?text=${encodeURIComponent(typed)}`).catch(() => ({ name: typed })) : { name: typed };
-    if (field.value.trim() !== typed || name === typed) return;
+    if (!field.isConnected || field.value.trim() !== typed || name === typed) return;
     field.value = name;
     this.change(field, 0);
   }
@@ -175,7 +177,7 @@ class Import extends Part {
   change(field, wait) {
     const needed = this.mapping.change(field, this.found);
     keep("import", { source: this.showing, choices: this.mapping.choices });
-    if (field.name === "name" || field.name === "append") { this.draw(".name-told", html``); this.named(); return; }
+    if (field.name === "name" || field.name === "append") { this.draw(".name-told", html``); this.form(); return; }
     if (field.name === "skip_bad") { this.draw(".start-told", html``); return; }
     this.refused = this.failed = null;
     if (needed === "form") this.form();

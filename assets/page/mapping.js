@@ -66,10 +66,10 @@ export class Mapping {
     return Object.fromEntries(names.map((role) => [role, this.part(role)]).filter(([, part]) => part && (part.template ?? part.column)));
   }
   more() {
-    const { split, shares, skip_bad, append, group_by, stratify } = this.choices;
-    const drawn = this.usesShares ? { group_by: group_by || null, stratify: stratify || null } : {};
+    const { split, shares, skip_bad, group_by, stratify } = this.choices;
+    const drawn = this.parts ? { group_by: group_by || null, stratify: stratify || null } : {};
     const own = split === "shares" || (!split && !this.guess.split && shares.join() !== "80,10,10");
-    return { ...drawn, skip_bad, append: append && Boolean(this.exists), split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
+    return { ...drawn, skip_bad, append: this.appends, split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
   }
   wrong() {
     const sum = this.choices.shares.reduce((all, share) => all + share, 0);
@@ -77,13 +77,17 @@ export class Mapping {
     return { what: "The shares of the split don’t fit.", why: `They add up to ${sum} %.`, next: "Make them 100 % together." };
   }
   get usesShares() { return this.choices.split === "shares" || (!this.choices.split && !this.guess.split); }
+  // Whether rows are added to a dataset, whose own keep the sides they have.
+  get appends() { return this.choices.append && Boolean(this.exists); }
+  // Whether the draw may heed a column.
+  get parts() { return this.usesShares && !this.appends; }
 
   // ---- The form ----
 
   // What decides which fields there are; while it stays, the form is not drawn anew.
   shape(found) {
     const parts = [...SHAPES[this.shapeNow][1], ...MORE].map(([role]) => (this.part(role)?.template !== undefined ? TEMPLATE : role in this.choices.roles ? "own" : this.part(role)?.column));
-    return JSON.stringify([this.shapeNow, parts, found.columns, found.entries, found.cuts, this.usesShares, this.guess.split, this.guess.side_columns, this.offered(found.columns ?? []), Boolean(found.rows || found.first)]);
+    return JSON.stringify([this.shapeNow, parts, found.columns, found.entries, found.cuts, this.usesShares, this.appends, this.guess.split, this.guess.side_columns, this.offered(found.columns ?? []), Boolean(found.rows || found.first)]);
   }
   form(found) {
     const columns = found.columns ?? [];
@@ -102,6 +106,7 @@ export class Mapping {
   }
   // What the draw heeds: rows of one patient or customer stand on one side, and labels are in balance.
   parting(columns, options) {
+    if (!this.parts) return html`<p class="soft small">To keep rows on one side or labels in balance, add the rows first, then split the dataset anew on its Split page.</p>`;
     const { rest, balance } = this.offered(columns);
     return html`<div class="field"><label for="ft-group">Kept on one side: rows with the same</label><select id="ft-group" name="group_by">${options([["", "None"], ...rest], this.choices.group_by ?? "")}</select></div>
       <div class="field"><label for="ft-stratify">In balance on every side</label><select id="ft-stratify" name="stratify">${options([["", "None"], ...balance], this.choices.stratify ?? "")}</select></div>`;

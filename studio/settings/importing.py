@@ -210,7 +210,10 @@ class ImportSettings(Settings):
     @model_validator(mode="after")
     def _splits_anew(self) -> ImportSettings:
         if self.append and self.splitting:
-            raise ValueError("the rows that are there keep their sides; add first, then use launch.py split")
+            raise ValueError(
+                "the rows that are there keep their sides; add first, then split the dataset anew, on its Split page "
+                "or with launch.py split"
+            )
         return self
 
     @property

@@ -15,8 +15,9 @@ from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 
 
-def jsonl(numbers: range) -> bytes:
-    return "".join(json.dumps({"question": f"Where is {n}?", "answer": "Here."}) + "\n" for n in numbers).encode()
+def jsonl(numbers: range, **more: str) -> bytes:
+    rows = ({"question": f"Where is {n}?", "answer": "Here."} | more for n in numbers)
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 def upload(page, *files: tuple[str, bytes]) -> None:
@@ -91,9 +92,19 @@ def test_rows_are_added_to_a_dataset_and_datasets_are_merged(studio, page, tmp_p
         source.write_bytes(jsonl(numbers))
         import_file(studio.workspace, ImportSettings(source=[str(source)], name=name))
     studio.open(page, tab="data", **{"import": "1"})
-    upload(page, ("more.jsonl", jsonl(range(18, 25))))
+    upload(page, ("more.jsonl", jsonl(range(18, 25), ward="A")))
+    balance = page.get_by_label("In balance on every side")
+    page.get_by_label("Kept on one side: rows with the same").select_option("ward")
     page.get_by_label("Name of the dataset").fill("one")
-    page.get_by_label("Add to the rows of “one”").check()
+    page.get_by_label("Add to the rows of “one”").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Add to the rows of “one”")).to_be_focused()
+    expect(balance).to_have_count(0)  # the rows that are there keep their sides
+    expect(page.get_by_text("on its Split page")).to_be_visible()
+    page.get_by_label("Name of the dataset").fill("one more")
+    expect(balance).to_be_visible()
+    page.get_by_label("Name of the dataset").fill("one")
+    expect(balance).to_have_count(0)
     expect(page.locator(".exists")).to_contain_text("are not doubled")
     page.get_by_role("button", name="Import", exact=True).click()
     page.wait_for_url(re.compile("dataset=one"))
