@@ -193,6 +193,8 @@ class Run extends Part {
       if (deed === "remove") go({ tab: "runs", run: null });
     } catch (error) {
       this.draw(".deed-trouble", notice(error));
+      this.busy = null;
+      if (this.run) this.showState(); // no longer “Resuming…”, though the next look may be long in coming
     }
     this.busy = null;
     if (this.isConnected) this.loop();

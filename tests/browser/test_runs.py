@@ -160,6 +160,7 @@ def test_a_killed_and_restarted_studio_loses_nothing(start_studio, page, page_fa
     pressed = page.get_by_text("This did not reach the studio.")
     expect(pressed).to_be_visible()
     expect(page.get_by_text("The studio does not answer.")).to_have_count(1)
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_enabled()
     studio.start()
     wait_for_step(page, before + 20)
     expect(pressed).to_have_count(0)
