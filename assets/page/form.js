@@ -4,7 +4,6 @@
 import { html, notice } from "./base.js";
 
 const NONE = new Set();
-const TRUTH = new Set(["true", "false"]); // the choices of a switch that may be left to be chosen
 
 export class Form {
   // `root` holds the fields; `changed` is called after every change of a value by the person.
@@ -67,7 +66,7 @@ export class Form {
     for (const [path, field] of this.fields) {
       if (this.isDefault(field) || !this.applies(field)) continue;
       const text = this.text(field);
-      const value = field.dataset.kind === "switch" || TRUTH.has(text) ? text === "true" : isNumber(field) && text !== "" && isFinite(text) ? Number(text) : text;
+      const value = isSwitch(field) ? text === "true" : isNumber(field) && text !== "" && isFinite(text) ? Number(text) : text;
       const [first, second] = path.split(".");
       if (second) (found[first] ??= {})[second] = value;
       else found[first] = value;
@@ -164,6 +163,8 @@ export class Form {
   }
 }
 
+// A switch that may be left to be chosen is drawn as a choice of the two.
+const isSwitch = (field) => field.dataset.kind === "switch" || (field.dataset.kind === "choice" && field.querySelector("input[value=true]") !== null);
 const isNumber = (field) => field.dataset.kind === "whole" || field.dataset.kind === "number";
 function shown(value) {
   return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
