@@ -140,10 +140,10 @@ class Dataset extends Part {
     this.freezing = (await tell(`${at(this.name)}/freeze`)).job;
     this.draw(".told", this.told());
   }
-  frozen({ status, result }) {
+  frozen({ status, result, late }) {
     if (status !== "finished") return; // its notice stays
     this.freezing = null;
-    toast(`Version ${result.version} is frozen; training can use it.`);
+    if (!late) toast(`Version ${result.version} is frozen; training can use it.`);
     go({ version: null, ...this.unchanged() });
     this.loop();
   }

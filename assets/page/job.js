@@ -2,11 +2,13 @@
 //
 //   <ft-job data-kind="jobs" data-id="…" data-title="Importing mails.csv" data-stopped="Nothing was imported."></ft-job>
 //
-// At the end it fires `ft-job-done` with {status, result, error, events}; it bubbles.
+// At the end it fires `ft-job-done` with {status, result, error, events, late}; it bubbles. `late`: it ended a while
+// before anybody looked here, so that what it made needs no word of the moment any more.
 
 import { Part, ask, html, notice, tell } from "./base.js";
 
 const ENDED = ["finished", "stopped", "failed", "interrupted", "broken"];
+const LATE = 30; // seconds
 
 class Job extends Part {
   start() {
@@ -27,7 +29,7 @@ class Job extends Part {
     this.alive = false;
     if (!this.told) {
       this.told = true;
-      const detail = { status: job.status, result: job.result, error: job.error, events: this.events };
+      const detail = { status: job.status, result: job.result, error: job.error, events: this.events, late: Date.now() / 1000 - (this.events.at(-1)?.time ?? Infinity) > LATE };
       this.dispatchEvent(new CustomEvent("ft-job-done", { bubbles: true, detail }));
     }
   }
