@@ -18,9 +18,10 @@ export function engineWords(states, loading) {
   }
   if (states.length && states.every((one) => one.phase === "ready")) {
     const where = states[0].device === "cpu" ? "the CPU" : "the GPU";
+    // What an engine told of another job holds only while that one is at work.
     const words = states.every((one) => one.loaded)
       ? `On ${where}. ${two ? two.trim() : states[0].sharing} They leave the memory when nobody asks for a quarter of an hour.`
-      : states.find((one) => one.told)?.told ?? "They load again when you ask.";
+      : states.find((one) => one.sharer && one.told.startsWith(one.sharer.id))?.told ?? "They load again when you ask.";
     return line(html`<span class="chip finished">Ready</span>`, words, html`<button type="button" class="ft-button small" data-unload>Free the memory</button>`);
   }
   return line(html`<span class="chip">Not loaded</span>`, `The models load when you ask.${two}`, html`<button type="button" class="ft-button small" data-load>Load now</button>`);
