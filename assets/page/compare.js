@@ -96,7 +96,7 @@ class Compare extends Part {
     const place = this.querySelector(".body");
     place.drawn = null;
     place.innerHTML = html`<div class="stack"><div class="engine"></div>
-      <div class="with-rows"><ft-held-out data-run="${chosen[0].id}"></ft-held-out><section aria-label="Conversation"></section></div>
+      <div class="with-rows"><ft-held-out data-run="${chosen[0].id}" data-rows-of="${chosen[0].dataset}"></ft-held-out><section aria-label="Conversation"></section></div>
       <details class="card fold" data-file><summary><h2>Apply to a file</h2></summary></details></div>`;
     place.querySelector("[data-file]").addEventListener("toggle", (event) => this.openFile(event.target, chosen.at(-1)));
     const engines = this.engines = new Engines([...new Set(chosen.map((run) => run.id))], () => this.engines === engines && this.draw(".engine", engines.words()));

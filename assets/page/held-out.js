@@ -1,6 +1,7 @@
 // Held-out rows of a run's dataset as a list of questions: a click asks one. Fires `ft-held-out` with the row.
 
-import { Part, ask, html, notice, number } from "./base.js";
+import { Part, ask, html, notice, number, tell } from "./base.js";
+import { at } from "./dataset-links.js";
 
 const PAGE = 20;
 const WAIT_MS = 250;
@@ -43,9 +44,23 @@ class HeldOut extends Part {
       this.total = found.total;
       this.draw(".trouble", "");
     } catch (error) {
-      this.draw(".trouble", notice(error));
+      this.draw(".trouble", (await this.deleted()) ? html`<div class="notice warning" role="status"><strong>“${this.dataset.rowsOf}” was deleted.</strong>
+        It lies in the trash with all its versions. <button type="button" class="ft-button small" data-back>Restore it</button></div>` : notice(error));
     }
     this.drawList();
+  }
+  async deleted() {
+    const { datasets, deleted } = await ask("/studio/datasets").catch(() => ({ datasets: [], deleted: [] }));
+    const named = (list) => list.some((one) => one.name === this.dataset.rowsOf);
+    return named(deleted) && !named(datasets);
+  }
+  async restore() {
+    try {
+      await tell(`${at(this.dataset.rowsOf)}/restore`);
+      await this.load();
+    } catch (error) {
+      this.draw(".trouble", notice(error));
+    }
   }
   get at() { return this.rows.findIndex((row) => row.row === this.dataset.row); }
 
@@ -69,6 +84,7 @@ class HeldOut extends Part {
   async clicked(event) {
     const button = event.target.closest("button");
     if (!button) return;
+    if ("back" in button.dataset) return this.restore();
     if ("more" in button.dataset) return this.load();
     if ("ask" in button.dataset) return this.choose(this.rows.find((row) => row.row === button.dataset.ask));
     if ("step" in button.dataset) {

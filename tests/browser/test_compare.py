@@ -142,8 +142,10 @@ def test_each_side_goes_on_from_its_own_answer_and_a_reload_keeps_it(runs, studi
     ask(page, "Go on")
     answered(page)
     expect(page.locator(".turn")).to_have_count(3)
+    expect(page.get_by_text("Goes on from what is above.")).to_be_visible()
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_role("heading", name="Nothing asked yet")).to_be_visible()
+    expect(page.get_by_text("Goes on from what is above.")).to_be_hidden()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".turn")).to_have_count(3)
 
@@ -292,6 +294,18 @@ def test_a_training_that_shares_the_machine_is_told(runs, studio, page):
     with logs.Log(other / events.EVENTS) as log:
         log.append("stopped")
     expect(page.locator(".engine .warning")).to_have_count(0)
+
+
+def test_rows_of_a_deleted_dataset_are_restored_beside_the_conversation(runs, studio, page, page_faults):
+    page_faults.allow("409")
+    studio.workspace.delete("datasets", "desk")
+    opened(studio, page, run=runs[0])
+    told = page.locator("ft-held-out .trouble")
+    expect(told).to_contain_text("“desk” was deleted.")
+    expect(told).not_to_contain_text(str(studio.workspace.root))
+    told.get_by_role("button", name="Restore it").click()
+    expect(told).to_be_empty()
+    expect(page.locator("ft-held-out .ask-row").first).to_be_visible()
 
 
 def test_the_engine_outlives_the_studio_and_the_page_goes_on(runs, studio, page, page_faults):
