@@ -48,7 +48,7 @@ export class Downloads {
       train.keep();
     }
     await train.tick();
+    train.soon(0); // time and memory were not known before
     if (starts && status === "finished") await train.begin();
-    else train.soon(0);
   }
 }

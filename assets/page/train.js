@@ -245,10 +245,11 @@ class Train extends Part {
     if (!this.refused) this.draw(".pf-error", "");
     this.exchange.show(found);
   }
+  get tooBig() { return Boolean(this.fit.found && this.fit.facts().too_big && !this.fit.doubtful); }
   drawStart() {
     const button = this.querySelector(".pf-start"), coming = Boolean(this.downloads.after), measuring = Boolean(this.fit.job && this.fit.start);
     button.disabled = !this.found || this.errors > 0 || coming || measuring;
-    button.textContent = !this.found ? "Checking …" : measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.fit.found && this.fit.facts().too_big && !this.fit.doubtful ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
+    button.textContent = !this.found ? "Checking …" : measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.tooBig ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
     this.querySelector(".pf-hint").textContent = this.errors ? "Correct what stops the run first."
       : coming || this.missing ? "The run starts by itself when the model is here, as long as this page is open. From then on you can close it."
       : "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
@@ -276,6 +277,7 @@ class Train extends Part {
   async begin() {
     const button = this.querySelector(".pf-start");
     if (this.starting || button.disabled) return;
+    const agreed = this.tooBig; // “Start anyway” was what the button said
     this.starting = true;
     this.refused = false;
     this.drawStart();
@@ -285,7 +287,7 @@ class Train extends Part {
         await this.look();
         if (this.stale) return;
       }
-      if (this.errors) return;
+      if (this.errors || (this.tooBig && !agreed)) return;
       if (this.missing) await this.downloads.first(this.missing);
       else if (this.fit.doubtful) await this.fit.measure(true);
       else {

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from studio import runs
+from tests.browser.test_fit import answer
 
 LOADING_MS = 90_000
 CLICKS = 6
@@ -95,17 +96,32 @@ def test_the_token_view_fetches_the_starter_where_there_is_no_model(start_studio
     expect(page.locator(".ft-tokenview .trained").first).to_be_visible(timeout=LOADING_MS)
 
 
-def test_start_fetches_a_model_that_is_not_here_yet(start_studio, tiny, page):
-    """The click that says so downloads it."""
-    studio = start_studio()
+def with_a_model_to_fetch(studio, page, tiny):
+    """Train, with a dataset of its own and a model that Start has to fetch first."""
     from_a_folder(page, tiny)
     studio.open(page, tab="data", **{"import": "1"})
     page.set_input_files("#ft-file", {"name": "trams.csv", "mimeType": "text/csv", "buffer": TABLE.encode()})
     button(page, "Import").click()
     button(page, "Train with it").click()
     expect(page.locator(".pf-start")).to_have_text("Download the model and start")
+
+
+def test_start_fetches_a_model_that_is_not_here_yet(start_studio, tiny, page):
+    """The click that says so downloads it."""
+    studio = start_studio()
+    with_a_model_to_fetch(studio, page, tiny)
     page.locator(".pf-start").click()
     expect(page).to_have_url(re.compile("tab=runs&run=|run=.*tab=runs"), timeout=LOADING_MS)
     expect(page.locator("ft-run .title")).to_contain_text("trams")
     (run,) = studio.workspace.names("runs")
     assert runs.settings_of(studio.workspace.runs / run).model == "tiny"
+
+
+def test_what_proves_too_big_once_it_is_fetched_is_not_started(start_studio, tiny, page):
+    studio = start_studio()
+    answer(page, lambda facts: facts.update(near=False, too_big="memory_gb" in facts))
+    with_a_model_to_fetch(studio, page, tiny)
+    page.locator(".pf-start").click()
+    expect(page.locator(".pf-start")).to_have_text("Start anyway", timeout=LOADING_MS)
+    expect(page.locator(".pf-start")).to_be_enabled()
+    assert studio.workspace.names("runs") == []
