@@ -49,7 +49,7 @@ class Conversation extends Part {
           <button type="button" class="ft-button" data-again>Regenerate</button>
           <button type="button" class="ft-button quiet" data-clear>Clear</button></div>
           <label class="check small"><input type="checkbox" name="marks" ${this.marks ? html`checked` : ""}> Mark differing words</label></div>
-        <p class="soft small" data-goes-on hidden>Goes on from what is above. Clear begins anew.</p>
+        <p class="soft small" data-goes-on></p>
         ${this.options.form(this.talk.system)}</form>`;
   }
 
@@ -194,7 +194,7 @@ class Conversation extends Part {
     this.querySelector("[data-stop]").hidden = !busy;
     this.querySelector("form [data-again]").disabled = !talk || busy;
     this.querySelector("[data-clear]").disabled = !talk;
-    this.querySelector("[data-goes-on]").hidden = !talk;
+    this.querySelector("[data-goes-on]").textContent = talk ? "Goes on from what is above. Clear begins anew." : "Ask something of your own, or press one of the rows.";
     this.dispatchEvent(new CustomEvent("ft-busy", { bubbles: true, detail: { busy, row: this.talk.turns[0]?.row ?? "" } }));
   }
   say(text) { this.querySelector("[data-said]").textContent = text; }

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -37,6 +38,17 @@ def imported(tmp_path_factory):
 
 def index_jobs(workspace):
     return [path for path in sorted(workspace.jobs.iterdir()) if "index" in str(job_folder.read_settings(path)["job"])]
+
+
+def index_job(workspace, version):
+    """The one that indexes a version, which a freeze starts as the last thing it does."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for job in index_jobs(workspace):
+            if job_folder.read_settings(job)["version"] == version:
+                return job
+        time.sleep(0.05)
+    raise AssertionError(f"no job indexes version {version}")
 
 
 def wait(workspace, job):
@@ -97,7 +109,7 @@ def test_a_new_version_has_its_index_in_place_of_the_old_one(imported):
     Reviews(dataset).exclude(first.row_id)
     follow.start_and_follow(imported, job_folder.create(imported, "freeze", {"dataset": "large"}, "large"))
     frozen = Dataset.open(imported, "large")
-    wait(imported, index_jobs(imported)[-1])
+    wait(imported, index_job(imported, 2))
     assert Index(frozen, 2).state(imported).state == "ready" and not Index(frozen, 1).folder.exists()
     assert frozen.page(2, 0, 5, search="Text number 0 of").total == 0
     assert frozen.page(1, 0, 5, search="Text number 0 of").total == 1
