@@ -80,6 +80,7 @@ def press_everything(page: Page, studio, addresses: list[dict[str, str]], capsys
     assert not presser.silent, "nothing was shown after: " + "; ".join(presser.silent)
 
 
+@pytest.mark.full
 def test_every_press_on_a_tab_shows_something(furnished, studio, page, capsys):
     press_everything(page, studio, furnished.tabs(), capsys)
 
@@ -90,6 +91,7 @@ def test_every_press_everywhere_shows_something(furnished, studio, page, capsys)
     press_everything(page, studio, furnished.addresses(), capsys)
 
 
+@pytest.mark.full
 def test_a_press_without_an_answer_is_found(furnished, studio, page):
     """So that no finding means that nothing was found."""
     presser = Presser(page)

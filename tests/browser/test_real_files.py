@@ -52,7 +52,7 @@ FILES = {
 }
 
 
-LONG = ("glaive_toolcall_en_demo.json", "dpo_en_demo.json")  # the quick tests have a walk of every other way
+LONG = ("glaive_toolcall_en_demo.json", "dpo_en_demo.json", "wiki_demo.txt")  # the quick tests have one by upload and one by path
 
 
 @pytest.mark.parametrize("file", [pytest.param(one, marks=[pytest.mark.full] if one in LONG else []) for one in FILES])
