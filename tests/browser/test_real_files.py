@@ -52,7 +52,8 @@ FILES = {
 }
 
 
-LONG = ("glaive_toolcall_en_demo.json", "dpo_en_demo.json", "wiki_demo.txt")  # the quick tests have one by upload and one by path
+# The quick tests have one by upload and one by path.
+LONG = ("glaive_toolcall_en_demo.json", "dpo_en_demo.json", "wiki_demo_200k.txt")
 
 
 @pytest.mark.parametrize("file", [pytest.param(one, marks=[pytest.mark.full] if one in LONG else []) for one in FILES])
