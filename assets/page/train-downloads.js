@@ -49,6 +49,6 @@ export class Downloads {
     }
     await train.tick();
     train.soon(0); // time and memory were not known before
-    if (starts && status === "finished") await train.begin();
+    if (starts && status === "finished") await train.begin(false);
   }
 }

@@ -274,10 +274,10 @@ class Train extends Part {
   to(path) {
     if (!this.form.go(path)) this.querySelector(`[data-slot="${path}"]`)?.scrollIntoView({ block: "center" });
   }
-  async begin() {
+  // `agreed`: “Start anyway” was what the button said when it was pressed.
+  async begin(agreed = this.tooBig) {
     const button = this.querySelector(".pf-start");
     if (this.starting || button.disabled) return;
-    const agreed = this.tooBig; // “Start anyway” was what the button said
     this.starting = true;
     this.refused = false;
     this.drawStart();
