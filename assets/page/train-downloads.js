@@ -48,7 +48,7 @@ export class Downloads {
       train.keep();
     }
     await train.tick();
-    train.soon(0); // time and memory were not known before
+    await train.look(); // what was asked while the model was missing says so, and knows neither time nor memory
     if (starts && status === "finished") await train.begin(false);
   }
 }

@@ -277,7 +277,7 @@ class Train extends Part {
   // `agreed`: “Start anyway” was what the button said when it was pressed.
   async begin(agreed = this.tooBig) {
     const button = this.querySelector(".pf-start");
-    if (this.starting || button.disabled) return;
+    if (this.starting || (button.disabled && !this.pending)) return;
     this.starting = true;
     this.refused = false;
     this.drawStart();
