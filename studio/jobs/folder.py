@@ -109,4 +109,7 @@ def status(folder: Path, state: State | None = None) -> Status:
     # A worker that has just taken the lock has not written `starting` yet: waiting and alive counts as running.
     if alive(folder):
         return "stopping" if (folder / STOP).exists() else "running"
+    state = events.read_state(folder)  # it may have told its end and let go of the lock since they were read
+    if state.phase in events.TERMINAL:
+        return state.phase  # type: ignore[return-value]
     return "queued" if state.phase == "waiting" else "interrupted"
