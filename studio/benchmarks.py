@@ -36,12 +36,15 @@ BENCHMARKS = {
     "trl": "training against TRL's SFTTrainer, at its defaults and packed",
     "gradients": "loss and gradients of every row against those of TRL's SFTTrainer in float32",
     "flat": "whether a token costs the same in real runs among 100 rows and 100,000, at step 10 and step 10,000",
-    "import": "an import and its index at 10 thousand, 100 thousand and a million rows; how long a page of it takes",
+    "import": "10 thousand, 100 thousand and a million rows: the import, its index, first rows, pages and searches",
 }
 # How many rows are taken where nobody says; each row of `gradients` costs its whole batch on both sides, twice.
 ROWS = 64
 FEWER_ROWS = {"gradients": 8}
-OWN_ROWS = ("start", "flat", "import")  # these make theirs up
+OWN_ROWS = ("start", "flat", "import")  # these make theirs up,
+OWN_MODEL = ("flat", "import")  # have a model of their own or need none,
+ONE_ROUND = ("import",)  # or look at each thing once
+WIDEST = 9  # columns of a table; where a side has more figures, each figure is a line
 # Where its module can't bear its name: `import` is a keyword.
 MODULES = {"import": "importing"}
 
@@ -96,24 +99,33 @@ def kept() -> list[dict[str, Any]]:
 
 def markdown(result: dict[str, Any]) -> str:
     """What the command prints and the README keeps: where and with what, the sides, the bars, the further figures."""
-    settings, versions = result["settings"], result["versions"]
-    rows = "rows of its own" if result["name"] in OWN_ROWS else f"{settings['rows']} rows of {settings['data']}"
-    with_what = "; ".join(
-        [
-            result["date"],
-            result["machine"],
-            ", ".join(f"{name} {version}" for name, version in versions.items()),
-            f"model {settings['model']}, {rows}, rounds: {settings['rounds']}",
-        ]
-    )
-    figures = list(dict.fromkeys(key for side in result["sides"] for key in side))
     parts = [
-        f"**{result['name']}**: {with_what}.",
-        _rows([_title(key) for key in figures], [[_cell(one.get(key)) for key in figures] for one in result["sides"]]),
+        f"**{result['name']}**: {_circumstances(result)}.",
+        _sides(result["sides"]),
         _rows(["Measured", "Wanted", "Reached", "What"], [_bar(bar) for bar in result["bars"]]),
         ", ".join(f"{_title(name)}: {_cell(value)}" for name, value in result["facts"].items()),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _circumstances(result: dict[str, Any]) -> str:
+    """When, where and with what."""
+    name, settings = result["name"], result["settings"]
+    with_what = [
+        "" if name in OWN_MODEL else f"model {settings['model']}",
+        "rows of its own" if name in OWN_ROWS else f"{settings['rows']} rows of {settings['data']}",
+        "" if name in ONE_ROUND else f"rounds: {settings['rounds']}",
+    ]
+    packages = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
+    return "; ".join([result["date"], result["machine"], packages, ", ".join(filter(None, with_what))])
+
+
+def _sides(sides: list[dict[str, Any]]) -> str:
+    """A line for each side; of many figures, a line for each of these and a column for each side."""
+    figures = list(dict.fromkeys(key for side in sides for key in side))
+    columns = [[_title(key), *(_cell(side.get(key)) for side in sides)] for key in figures]
+    lines = columns if len(figures) > WIDEST else [list(line) for line in zip(*columns, strict=True)]
+    return _rows(lines[0], lines[1:]) if lines else ""
 
 
 def _rows(head: list[str], rows: list[list[str]]) -> str:

@@ -87,15 +87,15 @@ def _look(pid: int, peaks: dict[int, int], times: dict[int, float]) -> None:
     try:
         process = psutil.Process(pid)
         for one in (process, *process.children(recursive=True)):
-            peaks[one.pid] = max(peaks.get(one.pid, 0), _own_peak(one))
+            peaks[one.pid] = max(peaks.get(one.pid, 0), peak_of(one))
             spent = one.cpu_times()
             times[one.pid] = spent.user + spent.system
     except psutil.Error:  # one of them has just ended
         pass
 
 
-def _own_peak(process: psutil.Process) -> int:
-    """Linux and Windows keep the highest; elsewhere it is the size at this moment."""
+def peak_of(process: psutil.Process) -> int:
+    """Bytes, its highest resident size. Linux and Windows keep the highest; elsewhere it is the size at this moment."""
     if sys.platform == "linux":
         try:
             for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from backend import leash
+from backend.benchmarks.measured import peak_of
 from studio.errors import JobFailed
 from studio.jobs.local import ROOT
 from studio.workspace import Workspace
@@ -124,6 +125,10 @@ class StudioProcess:
     def memory(self) -> int:
         """Bytes, the resident size of the page's process at this moment."""
         return int(self.process.memory_info().rss)
+
+    def peak(self) -> int:
+        """Bytes, the most that it was."""
+        return peak_of(self.process)
 
     def files_of(self, package: str) -> list[str]:
         """Files of an installed package that the process has mapped; [] where the system does not tell."""

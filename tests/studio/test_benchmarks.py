@@ -45,6 +45,19 @@ def test_sides_bars_and_facts_are_tables_of_markdown() -> None:
     ]
 
 
+def test_many_figures_are_a_line_each() -> None:
+    figures = {f"figure_{number}": number for number in range(benchmarks.WIDEST)}
+    shown = benchmarks.markdown(result(sides=[{"side": "10 rows"} | figures, {"side": "20 rows", "figure_2": 0.5}]))
+    lines = shown.split("\n\n")[1].splitlines()
+    assert lines[:2] == ["| Side | 10 rows | 20 rows |", "| --- | --- | --- |"]
+    assert len(lines) == 2 + len(figures) and lines[4] == "| Figure 2 | 2 | 0.5 |" and lines[5] == "| Figure 3 | 3 |  |"
+
+
+def test_no_model_rows_or_rounds_are_named_where_there_are_none() -> None:
+    shown = benchmarks.markdown(result() | {"name": "import"})
+    assert shown.endswith("TRL 1.16; rows of its own.")
+
+
 KEPT = benchmarks.kept()
 
 
