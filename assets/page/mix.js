@@ -21,7 +21,7 @@ class Mix extends Part {
   start() {
     this.origin = address().dataset;
     this.asked = 0; // how often what comes of it was asked for: an answer to an older recipe is not shown
-    this.choices = { name: this.origin ? `${this.origin}-mix` : "mixture", by: "proportional", temperature: "2", rows: "", general: "", general_share: "10", seed: "0", parts: [blank(this.origin), blank()] };
+    this.choices = { name: this.origin ? `${this.origin}-mix` : "mixture", by: "proportional", temperature: "2", rows: "", general: "", general_share: "10", near: true, seed: "0", parts: [blank(this.origin), blank()] };
     this.draw(null, html`<div class="mx stack">${this.origin ? "" : html`<div>${link(`tab=data&mix=&job=&${OUT}`, "‹ All datasets", html`class="back"`)}<h1>Mix datasets</h1></div>`}<form class="card form" novalidate></form><div class="told"></div><div class="look"></div><div class="job"></div></div>`);
     this.oninput = (event) => this.typed(event.target);
     this.onclick = (event) => this.clicked(event);
@@ -56,7 +56,7 @@ class Mix extends Part {
       return { ...blank(dataset), only: only ?? "", weight: weight ?? "1" };
     });
     Object.assign(this.choices, { name: recipe.name, by: recipe.by, temperature: String(recipe.temperature), rows: String(recipe.rows ?? ""), seed: String(recipe.seed),
-      general: (recipe.general ?? "").replace(/@\d+$/, ""), general_share: String(100 * recipe.general_share), parts });
+      general: (recipe.general ?? "").replace(/@\d+$/, ""), general_share: String(100 * recipe.general_share), near: recipe.near ?? true, parts });
   }
 
   // ---- The form ----
@@ -65,7 +65,7 @@ class Mix extends Part {
     const { datasets } = this.there;
     // Of one dataset the rows of a label or a tag can be mixed with those of another.
     if (datasets.length < 2 && !Object.values(datasets[0]?.groups ?? {}).some((values) => values.length > 1)) { this.draw(".form", this.lacking(datasets[0])); return; }
-    const { name, by, temperature, rows, general, general_share, seed, parts } = this.choices;
+    const { name, by, temperature, rows, general, general_share, near, seed, parts } = this.choices;
     const sets = (chosen, none) => html`<option value="">${none}</option>${datasets.map((each) => html`<option value="${each.name}" ${each.name === chosen ? html`selected` : ""}>${each.name} (${number(each.counts.train)} to train on)</option>`)}`;
     const only = (part) => Object.entries(datasets.find((each) => each.name === part.dataset)?.groups ?? {}).flatMap(([tag, values]) => values.map(([value, count]) => [`${tag}=${value}`, `${tag}: ${value} (${number(count)})`]));
     const line = (part, place) => html`<tr><th scope="row"><label class="unseen" for="mx-set-${place}">Part ${place + 1}</label><select id="mx-set-${place}" name="dataset-${place}" class="ft-input">${sets(part.dataset, "Choose a dataset…")}</select></th>
@@ -73,7 +73,7 @@ class Mix extends Part {
       ${by === "weights" ? html`<td><input name="weight-${place}" class="ft-input num mx-weight" value="${part.weight}" inputmode="decimal" maxlength="8" autocomplete="off" aria-label="Weight of part ${place + 1}"></td>` : ""}
       <td class="right"><button type="button" class="ft-button small quiet" data-remove="${place}" aria-label="Remove part ${place + 1}" ${parts.length > 1 ? "" : html`disabled`}>Remove</button></td></tr>`;
     const focused = document.activeElement?.name;
-    const place = this.draw(".form", html`<h2>${this.origin ? "Mix it with others" : "The recipe"}</h2><p class="soft">Several datasets become a new one, so that one model learns from all of them. Held-out rows stay held out, and what one part holds out no other trains on.</p>
+    const place = this.draw(".form", html`<h2>${this.origin ? "Mix it with others" : "The recipe"}</h2><p class="soft">Several datasets become a new one, so that one model learns from all of them. Held-out rows stay held out; what belongs with one of them, in whichever part, is left out.</p>
       <div class="scroll"><table class="mx-parts"><thead><tr><th scope="col">Part</th><th scope="col">Which rows</th>${by === "weights" ? html`<th scope="col">Weight</th>` : ""}<th scope="col"><span class="unseen">Remove</span></th></tr></thead><tbody>${parts.map(line)}</tbody></table></div>
       <div><button type="button" class="ft-button small" data-do="add">Add a part</button></div>
       <fieldset class="sp-field"><legend>How much of each</legend><div class="form-options">${WAYS.map(([key, words]) => html`<label><input type="radio" name="by" value="${key}" ${key === by ? html`checked` : ""}><span>${words}</span></label>`)}</div>
@@ -85,6 +85,7 @@ class Mix extends Part {
         <div class="sp-field"><label for="mx-rows">Rows to train on</label><input id="mx-rows" name="rows" class="ft-input num" value="${rows}" inputmode="numeric" maxlength="9" placeholder="as many as the parts make" autocomplete="off"><p class="form-help">Left empty, all that the choice above makes.</p></div>
         <div class="sp-field"><label for="mx-seed">Number for chance (seed)</label><input id="mx-seed" name="seed" class="ft-input num" value="${seed}" inputmode="numeric" maxlength="12" autocomplete="off"><p class="form-help">${SEED}</p></div>
         <div class="sp-field"><label for="mx-name">Name of the mixture</label><input id="mx-name" name="name" class="ft-input" value="${name}" maxlength="64" autocomplete="off" spellcheck="false"><p class="form-help">It becomes a dataset of its own; the parts stay as they are.</p></div></div>
+      <label class="ft-check"><input type="checkbox" name="near" ${near ? html`checked` : ""}> <span>Leave out near-duplicates of held-out rows <span class="soft small">Rows of the same question, document or conversation are left out in any case.</span></span></label>
       <div class="row"><button class="ft-button primary">Make the mixture</button><span class="soft small">What comes of it is shown below first.</span></div>`);
     place.querySelector(`[name="${CSS.escape(focused ?? "")}"]${focused === "by" ? ":checked" : ""}`)?.focus();
   }
@@ -97,7 +98,7 @@ class Mix extends Part {
   }
   typed(field) {
     const [, key, place] = /^(dataset|only|weight)-(\d+)$/.exec(field.name) ?? [null, field.name, null];
-    if (place === null) this.choices[key] = field.value;
+    if (place === null) this.choices[key] = field.type === "checkbox" ? field.checked : field.value;
     else {
       this.choices.parts[place][key] = field.value;
       if (key === "dataset") this.choices.parts[place].only = "";
@@ -119,11 +120,11 @@ class Mix extends Part {
     this.look();
   }
   get recipe() {
-    const { name, by, temperature, rows, general, general_share, seed, parts } = this.choices;
+    const { name, by, temperature, rows, general, general_share, near, seed, parts } = this.choices;
     const value = (text) => Number(String(text).replace(",", "."));
     const weight = (part) => (by === "weights" ? `=${String(part.weight).replace(",", ".")}` : "");
     return {
-      name, by, temperature: value(temperature), rows: rows ? value(rows) : null, general: general || null, general_share: value(general_share) / 100, seed: value(seed),
+      name, by, temperature: value(temperature), rows: rows ? value(rows) : null, general: general || null, general_share: value(general_share) / 100, near, seed: value(seed),
       parts: parts.filter((part) => part.dataset).map((part) => `${part.dataset}${part.only ? `[${part.only}]` : ""}${weight(part)}`),
     };
   }

@@ -64,7 +64,7 @@ def show(result: dict[str, Any]) -> str:
     lines = [table(head, rows), "", f"In all {wording.count(result['rows'], 'row')}: {counts}."]
     left_out = sum(part["left_out"] for part in result["parts"])
     if left_out:
-        lines.append(f"{wording.count(left_out, 'row')} left out, as another part holds them out.")
+        lines.append(f"{wording.count(left_out, 'row')} left out, as they belong with held-out rows.")
     if result["preview"]:
         lines.append("Nothing was made; leave --preview out to make it.")
     else:

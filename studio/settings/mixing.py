@@ -112,6 +112,13 @@ class MixSettings(Settings):
         gt=0,
         le=0.9,
     )
+    near: bool = setting(
+        True,
+        title="Near-duplicates",
+        help="Leaves out what is nearly the same as a held-out row of any part; without it only what asks the same, is "
+        "of the same document or conversation, or was written after one.",
+        group="Kept apart",
+    )
     seed: int = setting(
         0,
         title="Seed",

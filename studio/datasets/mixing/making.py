@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from studio import migrate
 from studio.datasets.mixing.mixture import Share, Stock, blend, preview, take_stock
 from studio.datasets.rows import SCHEMA, Row, to_columns
+from studio.datasets.splitting.grouping import ORIGIN
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import read_info
 from studio.datasets.versions.publishing import Progress, Watch, hold, publish
@@ -27,8 +28,7 @@ from studio.workspace import Workspace
 
 RECIPE = "recipe.json"
 FORMAT = "mixture"
-# The tag that says from which dataset a row came, and the field of `extra` with all there is to say about that.
-SOURCE, ORIGIN = "source", "mixed_from"
+SOURCE = "source"  # the tag that says from which dataset a row came
 
 
 def mix(

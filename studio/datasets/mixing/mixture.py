@@ -1,7 +1,7 @@
 """Mixtures: several datasets become one by a recipe, exact and repeatable under its seed.
 
 Which rows are drawn, and how often, depends on the recipe and the rows alone. The sides of rows are kept: what is
-held out in one part is not trained on, not even where another part has the same row to train on.
+held out in one part is not trained on, and neither is what belongs with it (apart.py), in whichever part it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from studio.batches.encode import whole_rows
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
-from studio.datasets.additions import PARENTS
+from studio.datasets.mixing.apart import Some, left_out
 from studio.datasets.splitting.grouping import Watch
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset
@@ -26,13 +26,9 @@ from studio.workspace import Workspace
 HELD_OUT = SIDES[1:]
 BATCH_ROWS = 4096  # read at once; as often it is looked whether to stop
 SAMPLE = 200  # rows of a part whose tokens are counted
-# Of a row: its id, its side, the sum of its contents, its kind.
-Found = tuple[str, str, str, str]
+Found = tuple[str, str, str]  # of a row its id, its side, its kind
 # What a model can be trained on in one go; other kinds only mix with their own.
 TOGETHER = ({"chat", "label"},)
-CONTENTS = ("messages", "chosen", "rejected", "label", "text")
-# A row by what it says: the same contents make the same sum in every dataset.
-SUM = "md5(concat_ws(chr(0), " + ", ".join(f"coalesce({name}, '')" for name in CONTENTS) + "))"
 
 
 @dataclass
@@ -41,7 +37,7 @@ class Stock:
 
     Args:
         rows: of each side the row ids, drawn first to drawn last.
-        left_out: rows to train on that are left out, as another part holds them out.
+        left_out: how many rows are left out, as they belong with rows that are held out.
     """
 
     part: Part
@@ -100,7 +96,7 @@ def take_stock(workspace: Workspace, settings: MixSettings, watch: Watch = lambd
     opened = [Dataset.open(workspace, part.dataset) for part, _ in parts]
     versions = [part.version or dataset.latest for (part, _), dataset in zip(parts, opened, strict=True)]
     lengths = [int(dataset.version_info(version)["rows"]) for dataset, version in zip(opened, versions, strict=True)]
-    stocks, sums = [], []
+    stocks, taken = [], []
     for place, ((part, general), dataset, version) in enumerate(zip(parts, opened, versions, strict=True)):
         found: list[Found] = []
         for batch in _rows_of(dataset, version, part):
@@ -110,9 +106,9 @@ def take_stock(workspace: Workspace, settings: MixSettings, watch: Watch = lambd
             raise _nothing(part)
         kinds = {kind for *_, kind in found}
         stocks.append(Stock(part, dataset, version, {side: [] for side in SIDES}, kinds, general=general))
-        sums.append(found)
+        taken.append(found)
     _check_kinds(stocks)
-    _keep_sides(stocks, sums, settings.seed, watch)
+    _keep_apart(stocks, taken, settings, watch)
     return stocks
 
 
@@ -124,7 +120,7 @@ def _rows_of(dataset: Dataset, version: int, part: Part) -> Iterator[list[Found]
             CASE WHEN ? = 'label' THEN label END) = ?"""
         pointer = "/" + part.tag.replace("~", "~0").replace("/", "~1")
         values = [pointer, pointer, part.tag, part.value]
-    sql = f"SELECT row_id, split, {SUM}, kind FROM {{}} {where}"
+    sql = f"SELECT row_id, split, kind FROM {{}} {where}"
     for batch in dataset.stream(sql, version, BATCH_ROWS, values):
         yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
@@ -146,26 +142,18 @@ def _check_kinds(stocks: Sequence[Stock]) -> None:
         )
 
 
-def _keep_sides(stocks: Sequence[Stock], sums: Sequence[list[Found]], seed: int, watch: Watch) -> None:
+def _keep_apart(stocks: Sequence[Stock], taken: Sequence[list[Found]], settings: MixSettings, watch: Watch) -> None:
     """Puts the rows of each part on their sides in the order in which they are drawn."""
-    held_out = {total for found in sums for _, side, total, _ in found if side != "train"}
-    held_ids = {row_id for found in sums for row_id, side, *_ in found if side != "train"}
-    done, total_rows = 0, sum(map(len, sums))
-    for stock, found in zip(stocks, sums, strict=True):
-        orphans = {
-            row.row_id
-            for row in stock.dataset.written_by_models(stock.version)
-            if held_ids.intersection(map(str, row.extra.get(PARENTS) or ()))
-        }
-        for row_id, side, total, _ in found:
-            if done % BATCH_ROWS == 0:
-                watch(done, total_rows, f"putting the rows of “{stock.part.dataset}” on their sides")
-            done += 1
-            if side == "train" and (total in held_out or row_id in orphans):
-                stock.left_out += 1
-            else:
+    some = [
+        Some(stock.dataset, stock.version, frozenset(row_id for row_id, *_ in found))
+        for stock, found in zip(stocks, taken, strict=True)
+    ]
+    for stock, found, gone in zip(stocks, taken, left_out(some, settings.near, watch), strict=True):
+        stock.left_out = len(gone)
+        for row_id, side, _ in found:
+            if row_id not in gone:
                 stock.rows[side].append(row_id)
-        salt = f"{seed} {stock.part.dataset} ".encode()
+        salt = f"{settings.seed} {stock.part.dataset} ".encode()
         stock.rows = {side: sorted(rows, key=partial(_rank, salt)) for side, rows in stock.rows.items()}
 
 
@@ -188,8 +176,8 @@ def blend(stocks: Sequence[Stock], settings: MixSettings) -> list[Share]:
     if not sum(stock.trained for stock in own) or not all(stock.trained for stock in general):
         raise Refused(
             "There is nothing to train on.",
-            "The parts have no rows to train on, or all of them are held out in another part.",
-            "Choose other parts.",
+            "The parts have no rows to train on, or all of them belong with rows that are held out.",
+            "Choose other parts, or split them anew so that what belongs together stands on one side.",
         )
     weights = {
         "proportional": lambda stock: float(stock.trained),

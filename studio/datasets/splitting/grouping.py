@@ -7,19 +7,22 @@ chain: whoever is tied to either is in the group (disjoint sets, Tarjan 1975).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
+
 from studio.datasets.additions import PARENTS, SYNTHETIC
-from studio.datasets.likeness import Likeness, common_pieces
+from studio.datasets.likeness import Likeness, Pieces, common_pieces
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row, Turn, compact
 from studio.datasets.splitting.sides import PLACES
 from studio.datasets.store import Dataset
 from studio.settings.splitting import SplitSettings
 
+ORIGIN = "mixed_from"  # the field of `extra` that says where a row of a mixture came from
 DOCUMENT = ("document", "document_id", "doc_id")
 CONVERSATION = ("conversation_id", "conversation", "dialogue_id", "dialog_id", "thread_id", "thread", "session_id")
 # Why rows are tied; one bit each.
@@ -122,26 +125,57 @@ def current_rows(dataset: Dataset) -> Iterator[Row]:
 
 
 def group(dataset: Dataset, settings: SplitSettings, watch: Watch, columns: tuple[str, ...] = ()) -> Groups:
-    """Which rows of the latest version, with its pending changes, belong together.
+    """Which rows of the latest version, with its pending changes, belong together; see `grouped`."""
+    total = int(dataset.version_info()["rows"])
+    sample = dataset.sample(None, SAMPLE) if settings.near else []
+    return grouped(current_rows(dataset), total, sample, settings, watch, columns)
+
+
+def grouped(
+    rows: Iterable[Row],
+    total: int,
+    sample: Iterable[Row],
+    settings: SplitSettings,
+    watch: Watch,
+    columns: tuple[str, ...] = (),
+) -> Groups:
+    """Which of these rows belong together.
 
     Args:
+        total: how many rows there are, about.
+        sample: some of them, from which is told what all rows of one origin share.
         settings: what is kept on one side.
         watch: called now and then with rows done, rows in all, and what is being done; may raise to stop.
         columns: whose values are wanted beside.
     """
-    total = int(dataset.version_info()["rows"])
     gatherer = _Gatherer(settings, columns)
     if settings.near:
         watch(0, total, "looking for what all rows share")
-        gatherer.likeness = Likeness(settings.likeness, common_pieces(map(text_of, dataset.sample(None, SAMPLE))))
-    for number, row in enumerate(current_rows(dataset)):
+        gatherer.likeness = Likeness(settings.likeness, _common(sample))
+    for number, row in enumerate(rows):
         if number % BATCH == 0:
             watch(number, total, "reading rows")
             gatherer.flush()
         gatherer.take(row)
     gatherer.flush()
-    watch(total, total, "looking for near-duplicates")
+    watch(total, total, "looking for near-duplicates" if settings.near else "looking for what belongs together")
     return gatherer.finish()
+
+
+def _common(sample: Iterable[Row]) -> Pieces:
+    """What all rows share, or those of one part of a mixture, such as its instruction."""
+    texts: dict[str, list[str]] = {"": []}
+    for row in sample:
+        texts[""].append(text_of(row))
+        if origin := origin_of(row):
+            texts.setdefault(origin, []).append(texts[""][-1])
+    return np.unique(np.concatenate([common_pieces(each) for each in texts.values()]))
+
+
+def origin_of(row: Row) -> str:
+    """The dataset that a row of a mixture came from, "" for any other row."""
+    found = row.extra.get(ORIGIN)
+    return str(found.get("dataset", "")) if isinstance(found, dict) else ""
 
 
 class _Gatherer:
@@ -156,7 +190,7 @@ class _Gatherer:
         self.likeness: Likeness | None = None
         self.first: dict[bytes, int] = {}
         self.beginnings: list[tuple[bytes, int]] = []
-        self.parents: list[tuple[str, int]] = []
+        self.children: dict[str, list[int]] = {}  # by the id of what they were written after
         self.texts: list[tuple[int, str]] = []
 
     def take(self, row: Row) -> None:
@@ -175,7 +209,8 @@ class _Gatherer:
             self.beginnings += [(key, number) for key in _beginnings(row)]
         if SYNTHETIC in row.tags:
             groups.synthetic.add(number)
-            self.parents += [(str(parent), number) for parent in row.extra.get(PARENTS) or ()]
+            for parent in row.extra.get(PARENTS) or ():
+                self.children.setdefault(str(parent), []).append(number)
         if self.likeness is not None:
             self.texts.append((number, text_of(row)))
 
@@ -192,8 +227,8 @@ class _Gatherer:
             if not wanted:
                 continue
             found = next((value for name in names if (value := value_of(row, name))), None)
-            if found:
-                yield why, _hash(why, found)
+            if found:  # a mere number tells something within its own dataset only
+                yield why, _hash(why, [origin_of(row), found] if found.isdigit() else found)
         for column in self.keep:
             if found := value_of(row, column):
                 yield "column", _hash("column", [column, found])
@@ -207,11 +242,9 @@ class _Gatherer:
         for key, number in self.beginnings:
             if (first := self.first.get(key)) is not None:
                 self.groups.tie(first, number, "conversation")
-        if self.parents:
-            places = {row_id: number for number, row_id in enumerate(self.groups.ids)}
-            for parent, number in self.parents:
-                if parent in places:
-                    self.groups.tie(places[parent], number, "parent")
+        for number, row_id in enumerate(self.groups.ids if self.children else ()):
+            for child in self.children.get(row_id, ()):
+                self.groups.tie(number, child, "parent")
         for one, other in self.likeness.pairs() if self.likeness else ():
             self.groups.tie(one, other, "near")
         return self.groups

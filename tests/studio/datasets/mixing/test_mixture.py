@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections import Counter
 
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from studio.datasets.mixing import mixture
 from studio.datasets.mixing.making import Names, mix, read_recipe
 from studio.datasets.mixing.mixture import apportion, blend, look, preview, take_stock
-from studio.datasets.splitting import plans
+from studio.datasets.splitting import grouping, plans
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset
+from studio.datasets.versions.freezing import freeze
 from studio.errors import BadInput, NotFound, Refused, StudioError
+from studio.files import write_json
 from studio.settings.base import check
 from studio.settings.mixing import MixSettings, Part, read_part
 from studio.settings.splitting import SplitSettings
@@ -94,12 +97,15 @@ def test_a_mixture_has_the_very_counts_of_its_preview(three):
 def test_the_rows_of_each_part_are_watched_batch_by_batch(three, monkeypatch):
     """So that Stop is heeded in the midst of a large part, and progress moves."""
     monkeypatch.setattr(mixture, "BATCH_ROWS", 16)
+    monkeypatch.setattr(grouping, "BATCH", 16)
     seen = {}
     stocks = take_stock(three, recipe(), lambda done, total, what: seen.setdefault((what, total), []).append(done))
     assert seen == {
         ("reading “letters”", 64): [0, 16, 32, 48],
         ("reading “calls”", 64): [50],
-        ("putting the rows of “letters” on their sides", 64): [0, 16, 32, 48],
+        ("looking for what all rows share", 64): [0],
+        ("reading rows", 64): [0, 16, 32, 48],
+        ("looking for near-duplicates", 64): [64],
     }
     assert [stock.trained for stock in stocks] == [40, 10]
 
@@ -137,6 +143,108 @@ def test_a_row_written_after_a_held_out_one_is_not_trained(three):
     entry, found = made(three, parts=["letters", "written"])
     assert entry["parts"][1]["left_out"] == 1
     assert not any("synthetic" in row.tags for row in found)
+
+
+STORY = "On the {n}th day the {who} walked along the harbour wall and counted {n} gulls, {m} boats and {m} nets"
+
+
+def story(who, n, ending, side, **more):
+    return talk(STORY.format(who=who, n=n, m=n * 7) + ending, f"That is {n}.", split=side, **more)
+
+
+@pytest.fixture
+def crossing(workspace):
+    """Two parts, each clean by itself, and what they hold in common by twos: one of it to train on, one held out."""
+    people = ("pilot", "baker", "diver", "clerk", "nurse")
+    lone = [talk(f"{word} knows nothing of the others", word, split="train") for word in ("Oak", "Elm", "Ash", "Fir")]
+    plain = {side: [talk(f"{side} only {n}", f"as {n * n} shows", split=side) for n in range(6)] for side in SIDES}
+    make_set(workspace, "one", [
+        *lone, *plain["validation"], *plain["test"],
+        *(story(who, n, ".", "test") for n, who in enumerate(people, 3)),
+        talk("How late is it?", "Nine.", split="validation"),
+        talk("Page one of it", "So it begins.", split="test", document="handbook.pdf"),
+        talk("The third of all", "And the fourth.", split="test", conversation_id="thread-9"),
+        talk("A number says nothing", "Of another set.", split="test", conversation_id="12"),
+        talk("Kept for the score", "A", split="test"),
+    ])  # fmt: skip
+    make_set(workspace, "two", [
+        *plain["train"],
+        *(story(who, n, " today", "train") for n, who in enumerate(people, 3)),
+        talk("How late is it?", "Ten o’clock it was.", split="train"),
+        talk("Page seven", "So it goes on.", split="train", document="handbook.pdf"),
+        talk("Something else", "In the same thread.", split="train", conversation_id="thread-9"),
+        talk("With the same number", "In another set.", split="train", conversation_id="12"),
+        talk("Kept for the score", "B, as some say", split="validation"),
+    ])  # fmt: skip
+    return workspace
+
+
+def check_of(workspace, **given):
+    wanted = SplitSettings(dataset="mixed", check=True, **given)
+    return plans.plan(Dataset.open(workspace, "mixed"), wanted, lambda *_: None).about["leaks"]
+
+
+def test_no_group_crosses_a_mixture_whichever_parts_its_rows_are_of(crossing):
+    """Near-duplicates, a question, a document, a conversation: those to train on are left out, and one of the
+    validation that the test has too. What is of no such group stays."""
+    entry, found = made(crossing, parts=["one", "two"])
+    assert check_of(crossing) | {"groups": 0, "grouped": 0} == {
+        "clean": True, "groups": 0, "grouped": 0, "largest": 1, "crossing": 0, "rows": 0, "by": {}, "examples": []
+    }  # fmt: skip
+    assert [part["left_out"] for part in entry["parts"]] == [0, 9]
+    two = [row for row in found if row.tags["source"] == "two"]
+    assert sorted(row.messages[0]["content"] for row in two) == sorted(
+        [*(f"train only {n}" for n in range(6)), "With the same number"]
+    )
+    assert sum(row.tags["source"] == "one" for row in found) == 4 + 12 + 5 + 5
+
+
+def test_near_duplicates_may_stand_on_two_sides_when_nobody_minds(crossing):
+    entry, _ = made(crossing, parts=["one", "two"], near=False)
+    assert entry["parts"][1]["left_out"] == 4
+    assert not check_of(crossing)["clean"] and check_of(crossing, near=False)["clean"]
+
+
+def test_a_column_by_which_a_part_was_split_keeps_the_whole_mixture_apart(workspace):
+    def visits(word, patients):
+        return [
+            talk(f"{word} {n} {'abcdefgh'[n % 8] * 9}", f"{n}", patient=str(patient))
+            for n, patient in enumerate(patients)
+        ]
+
+    first = make_set(workspace, "one", visits("visit", [n // 4 for n in range(40)]))
+    wanted = SplitSettings(dataset="one", by="group", column="patient", near=False)
+    folder = workspace.jobs / "split-1"
+    folder.mkdir(parents=True)
+    write_json(folder / "settings.json", wanted.model_dump(mode="json") | {"format": 1, "job": "split"})
+    plans.save(plans.plan(first, wanted, lambda *_: None), folder)
+    plans.apply(first, folder)
+    freeze(workspace, "one")
+    held_out = {row.extra["patient"] for row in Dataset.open(workspace, "one").rows() if row.split != "train"}
+    make_set(workspace, "two", visits("call", range(10)))
+    entry, found = made(workspace, parts=["one", "two"])
+    assert 1 <= len(held_out) == entry["parts"][1]["left_out"] < 10
+    sides = {(row.extra["patient"], row.split != "train") for row in found}
+    assert len(sides) == 10
+
+
+def test_what_all_rows_of_a_part_share_makes_them_no_near_duplicates(workspace):
+    """An instruction before each row of a small part: of the whole mixture few have it."""
+    order = (
+        "You are reading a letter of complaint that has come to the office this week. Say in one word which of our "
+        "departments has to answer it: sales, desk, repair, or the legal department. If none of them fits, then say "
+        "so. This is the letter: "
+    )
+    draw = random.Random(1)
+
+    def words() -> str:
+        return " ".join("".join(draw.choices("abcdefghiklmnoprstuvw", k=6)) for _ in range(4))
+
+    letters = [talk(order + words(), "desk", split="test" if n % 5 == 0 else "train") for n in range(100)]
+    make_set(workspace, "letters", letters)
+    make_set(workspace, "wide", [talk(words(), words()) for _ in range(400)])
+    entry, _ = made(workspace, parts=["letters", "wide"])
+    assert entry["parts"][0]["left_out"] == 0 and check_of(workspace)["clean"]
 
 
 def test_a_mixture_can_be_split_and_its_copies_stay_together(three):
