@@ -79,12 +79,13 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/fits")
     def fits(name: str, form: Form, version: int | None = None) -> Words:
-        from studio.datasets.saving.downloads import unfit
+        from studio.datasets.saving.downloads import left
 
         dataset = opened(name)
         path = dataset.path(version)
-        count, why = KEPT.get((str(path), form), lambda: unfit(dataset, version, form))
-        return {"rows": dataset.version_info(version)["rows"], "left_out": count, "why": why}
+        found = KEPT.get((str(path), form), lambda: left(dataset, version, form))
+        rows = dataset.version_info(version)["rows"]
+        return {"rows": rows, "left_out": found.rows, "why": found.why, "notes": found.words()}
 
     @api.post("/{name}/{deed}")
     def act(name: str, deed: str, body: Words = Body(default={})) -> Words:  # noqa: B008

@@ -39,7 +39,6 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
             "Give another --output, or --force.",
             field="output",
         )
-    left_out, why = 0, ""
     with whole_file(output) as partial:
         if args.form == "parquet":
             shutil.copyfile(dataset.path(version), partial)
@@ -51,14 +50,12 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
             )
             with open(partial, "wb") as file:
                 file.writelines(blocks)
-    if args.form in downloads.FORMS:
-        left_out, why = downloads.unfit(dataset, version, args.form)
-    rows = int(dataset.version_info(version)["rows"]) - left_out
-    return {"file": str(output), "version": version, "rows": rows, "left_out": left_out, "why": why}
+    left = downloads.left(dataset, version, args.form)
+    rows = int(dataset.version_info(version)["rows"]) - left.rows
+    about = {"file": str(output), "version": version, "rows": rows, "left_out": left.rows, "why": left.why}
+    return about | {"unmarked": left.marks, "notes": left.words()}
 
 
 def show(result: dict[str, Any]) -> str:
     said = f"{result['file']}: {count(result['rows'], 'row')} of version {result['version']}."
-    if result["left_out"]:
-        said += f"\n{count(result['left_out'], 'row')} left out; the first because {result['why']}."
-    return said
+    return "\n".join([said, *result["notes"]])

@@ -86,6 +86,20 @@ class Row:
             "Choose continued pretraining for raw text, or leave such rows out.",
         )
 
+    def record(self) -> dict[str, Any]:
+        """The row in OpenAI's form: `messages` (and `chosen`, `rejected` or `label`), or `text`; `tools` where it has
+        some."""
+        made: dict[str, Any]
+        if self.kind == "text":
+            made = {"text": self.text}
+        elif self.kind == "preference":
+            made = {"messages": self.messages, "chosen": self.chosen, "rejected": self.rejected}
+        elif self.kind == "feedback":
+            made = {"messages": self.messages, "label": self.label == "true"}
+        else:
+            made = {"messages": self.conversation()}
+        return made | ({"tools": self.tools} if self.tools else {})
+
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode
 

@@ -5,11 +5,14 @@ In `extra["marked"]` stands a list of
     {"of": "messages", "at": 1, "start": 0, "end": 4, "label": "Person", "text": "Anna"}
 
 `of` is messages, chosen, rejected or text, `at` the turn's place there, from 0 (null for text); `start` and `end` count
-its characters (Unicode's code points), `end` being the first one behind the marked ones, which `text` repeats.
+its characters (Unicode's code points), `end` being the first one behind the marked ones, which `text` repeats. Every
+form that a version is saved in has the same under that name, a table as JSON in a cell, and imports take it up again.
 """
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +34,23 @@ def marked(row: Row, spans: list[Span] | None) -> Row:
     return replace(row, extra=extra | ({MARKED: standing} if standing else {}))
 
 
+def taken_up(extra: dict[str, Any], row: Any) -> dict[str, Any]:
+    """The metadata of a record with marks as a list, also where a cell has them as JSON, as far as they stand in what
+    the record says; whatever else has their name stays as it came.
+
+    Args:
+        row: what has `messages`, `chosen`, `rejected` and `text`.
+    """
+    held = extra[MARKED]
+    if isinstance(held, str) and held[:2] == "[{":
+        with suppress(ValueError):
+            held = json.loads(held)
+    if not _are_spans(held):
+        return extra
+    standing = [span for span in held if _stands(row, span)]
+    return {name: value for name, value in extra.items() if name != MARKED} | ({MARKED: standing} if standing else {})
+
+
 def spans_of(row: Row) -> list[Span]:
     """The marks of a row; none where a file had something else under that name."""
     held = row.extra.get(MARKED)
@@ -47,7 +67,7 @@ def _are_spans(held: Any) -> bool:
     )
 
 
-def _stands(row: Row, span: Span) -> bool:
+def _stands(row: Any, span: Span) -> bool:
     """Whether the marked words are where the mark says."""
     content = getattr(row, str(span["of"]), None) if span["of"] in ("messages", "chosen", "rejected", "text") else None
     if isinstance(content, list):

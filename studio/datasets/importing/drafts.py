@@ -8,6 +8,7 @@ from studio.datasets.importing.mapping import Mapping, Source
 from studio.datasets.importing.turns import BadRow, check_order, is_turn, is_turns, is_written, read_tools, read_turns
 from studio.datasets.reading.json_rows import name_of
 from studio.datasets.rows import Kind, Turn
+from studio.datasets.spans import MARKED, taken_up
 
 YES = frozenset(("true", "1", "1.0", "yes", "y", "good", "up", "desirable", "like", "👍"))
 NO = frozenset(("false", "0", "0.0", "-1", "no", "n", "bad", "down", "undesirable", "dislike", "👎"))
@@ -77,7 +78,7 @@ class Drafter:
         for tag in mapping.tags:
             if text := text_of(values.get(tag), tag).strip():
                 tags[tag] = text
-        return Draft(
+        draft = Draft(
             kind=self.kind,
             messages=made.get("messages"),
             tools=self._tools(values, learned),
@@ -91,6 +92,7 @@ class Drafter:
             extra={name: value for name, value in values.items() if name not in self.put_away},
             learned=learned,
         )
+        return draft._replace(extra=taken_up(draft.extra, draft)) if draft.extra.get(MARKED) else draft
 
     def _chat(self, values: dict[str, Any], learned: list[Any]) -> dict[str, Any]:
         turns = self._prompt(values, learned)

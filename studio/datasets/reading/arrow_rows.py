@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from studio.datasets.reading import stored
 from studio.datasets.reading.parquet_rows import BATCH_CELLS, check_names
 from studio.datasets.reading.records import FileReader, Record, from_disk, refuse
 
@@ -33,11 +34,12 @@ class ArrowRows(FileReader):
             with pa.OSFile(str(self.path), "rb") as file:
                 for batch in self._batches(file):
                     batch.validate(full=True)
+                    make = stored.record if stored.is_version(batch.schema.names) else Record
                     width = max(16, BATCH_CELLS // max(1, batch.num_columns))
                     for start in range(0, batch.num_rows, width):
                         for values in batch.slice(start, width).to_pylist():
                             number += 1
-                            yield Record(number, values)
+                            yield make(number, values)
                     self.done = min(self.size, file.tell())
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             if from_disk(error):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from studio.datasets.reading import stored
 from studio.datasets.reading.records import FileReader, Record, from_disk, refuse
 from studio.errors import BadInput
 
@@ -33,11 +34,12 @@ class ParquetRows(FileReader):
         names = file.schema_arrow.names
         check_names(self.path, names)
         total = max(1, file.metadata.num_rows)
+        make = stored.record if stored.is_version(names) else Record
         number = 0
         for batch in file.iter_batches(batch_size=max(16, BATCH_CELLS // max(1, len(names)))):
             for values in batch.to_pylist():
                 number += 1
-                yield Record(number, values)
+                yield make(number, values)
             self.done = self.size * number // total
 
 

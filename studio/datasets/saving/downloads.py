@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from studio.datasets.rows import Row, compact
-from studio.datasets.saving.forms import FORMS, Unfit
+from studio.datasets.saving.forms import FORMS, Unfit, marks
+from studio.datasets.spans import MARKED, spans_of
 from studio.datasets.store import Dataset
+from studio.wording import count
 
 BLOCK = 256 << 10
 
@@ -21,36 +25,67 @@ def jsonl(dataset: Dataset, version: int | None = None, form: str = "messages") 
 
 def records(rows: Iterable[Row], form: str) -> Iterator[dict[str, Any]]:
     """The rows that fit a form, each as an object."""
-    write = FORMS[form]
     for row in rows:
         try:
-            record = write(row)
+            record = FORMS[form](row)
         except Unfit:
             continue
+        with suppress(Unfit):
+            record = record | marks(row, record)
         made = record | {"row_id": row.row_id, "split": row.split}
         yield made | row.tags | made  # a tag named as a field stands back
 
 
-def unfit(dataset: Dataset, version: int | None, form: str) -> tuple[int, str]:
-    """How many rows have no place in a form, and why the first of them has none."""
-    count, why = 0, ""
-    for row in dataset.rows(version):
+@dataclass
+class Left:
+    """What a form has no place for: how many rows are left out, and of how many others the marked words; and why, of
+    the first of each."""
+
+    rows: int = 0
+    why: str = ""
+    marks: int = 0
+    why_marks: str = ""
+
+    def words(self) -> list[str]:
+        """That in sentences."""
+        told = [f"{count(self.rows, 'row')} left out; the first because {self.why}."] if self.rows else []
+        if self.marks:
+            told.append(
+                f"The marked words of {count(self.marks, 'row')} stay behind; of the first because {self.why_marks}."
+            )
+        return told
+
+
+def left(dataset: Dataset, version: int | None, form: str) -> Left:
+    """What is lost when a version is saved in a form; tables lose nothing."""
+    found = Left()
+    for row in dataset.rows(version) if form in FORMS else ():
         try:
-            FORMS[form](row)
+            record = FORMS[form](row)
         except Unfit as reason:
-            count, why = count + 1, why or str(reason)
-    return count, why
+            found.rows, found.why = found.rows + 1, found.why or str(reason)
+            continue
+        try:
+            marks(row, record)
+        except Unfit as reason:
+            found.marks, found.why_marks = found.marks + 1, found.why_marks or str(reason)
+    return found
 
 
 def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
-    """CSV in UTF-8: plain columns where every row has one question and one answer, conversations as JSON elsewhere."""
-    plain = all(_is_plain(row) for row in dataset.rows(version))
-    tags = sorted({tag for row in dataset.rows(version) for tag in row.tags})
+    """CSV in UTF-8: plain columns where every row has one question and one answer, conversations as JSON elsewhere.
+
+    Where some rows have marked words, these are a column too, as JSON.
+    """
+    plain, marked, tags = _columns(dataset.rows(version))
     buffer = io.StringIO()
     writer: Any = None
     yield "\ufeff".encode()  # without it spreadsheet programs take UTF-8 for something else
     for row in dataset.rows(version):
         record = _plain(row) if plain else _as_json(row)
+        if marked:
+            spans = spans_of(row)
+            record[MARKED] = compact(spans) if spans else ""
         record |= {"split": row.split, "row_id": row.row_id}
         record |= {tag: row.tags.get(tag, "") for tag in tags if tag not in record}
         if writer is None:
@@ -60,6 +95,16 @@ def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
         if buffer.tell() >= BLOCK:
             yield _emptied(buffer)
     yield _emptied(buffer)
+
+
+def _columns(rows: Iterable[Row]) -> tuple[bool, bool, list[str]]:
+    """Whether every row is plain, whether any has marked words, and the names of all tags."""
+    plain, marked, tags = True, False, set[str]()
+    for row in rows:
+        plain = plain and _is_plain(row)
+        marked = marked or bool(spans_of(row))
+        tags.update(row.tags)
+    return plain, marked, sorted(tags)
 
 
 def _is_plain(row: Row) -> bool:

@@ -1,6 +1,7 @@
 """A row in the forms that other tools read: OpenAI's messages, Alpaca, ShareGPT.
 
-Each gives the row as an object; `Unfit` says why a row has no place in a form. All of them import here again.
+Each gives the row as an object; `Unfit` says why a row has no place in a form. All of them import here again, with the
+words that were marked.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from studio.datasets.importing.turns import BadRow, read_turns
 from studio.datasets.rows import Row, Turn
 from studio.datasets.spans import MARKED, spans_of
 
@@ -18,25 +20,6 @@ SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt", "tool": "ob
 
 class Unfit(Exception):
     """The form can't hold the row; the reason in a few words."""
-
-
-def messages(row: Row) -> Record:
-    """OpenAI's form: `messages` (and `chosen`, `rejected` or `label`), or `text`; with `tools`, and `marked` words
-    (spans.py), where there are some."""
-    made: Record
-    if row.kind == "text":
-        made = {"text": row.text}
-    elif row.kind == "preference":
-        made = {"messages": row.messages, "chosen": row.chosen, "rejected": row.rejected}
-    elif row.kind == "feedback":
-        made = {"messages": row.messages, "label": row.label == "true"}
-    else:
-        made = {"messages": row.conversation()}
-    if row.tools:
-        made["tools"] = row.tools
-    if spans := spans_of(row):
-        made[MARKED] = spans
-    return made
 
 
 def alpaca(row: Row) -> Record:
@@ -80,7 +63,32 @@ def sharegpt(row: Row) -> Record:
     return made
 
 
-FORMS: dict[str, Callable[[Row], Record]] = {"messages": messages, "alpaca": alpaca, "sharegpt": sharegpt}
+FORMS: dict[str, Callable[[Row], Record]] = {"messages": Row.record, "alpaca": alpaca, "sharegpt": sharegpt}
+
+
+def marks(row: Row, record: Record) -> Record:
+    """The row's marked words (spans.py) beside it in a form, {} for none.
+
+    Raises:
+        Unfit: the form counts the turns otherwise, so the marks would stand at other words.
+    """
+    spans = spans_of(row)
+    if spans and "conversations" in record:
+        said = row.messages or [] if row.kind in ("preference", "feedback") else row.conversation()
+        if [_words(turn) for turn in said] != [_words(turn) for turn in _read(record["conversations"])]:
+            raise Unfit("it parts a turn that calls several tools into several turns")
+    return {MARKED: spans} if spans else {}
+
+
+def _words(turn: Turn) -> tuple[str, str]:
+    return turn["role"], str(turn.get("content") or "")
+
+
+def _read(conversation: list[Record]) -> list[Turn]:
+    try:
+        return read_turns(conversation, "conversations")
+    except BadRow:
+        return []
 
 
 def _alternating(count: int) -> list[str]:

@@ -42,7 +42,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_download_imports_as_what_it_was(workspace, tmp_path, kind, form):
     source = tmp_path / "a.jsonl"
@@ -50,8 +50,9 @@ def test_a_download_imports_as_what_it_was(workspace, tmp_path, kind, form):
     import_file(workspace, ImportSettings(source=str(source), name="one"))
     one = Dataset.open(workspace, "one")
     back = tmp_path / f"b.{form}"
-    back.write_bytes(b"".join((jsonl if form == "jsonl" else table)(one)))
-    wanted = "auto" if (kind, form) != ("text", "jsonl") else "text"
+    whole = {"jsonl": jsonl, "csv": table, "parquet": lambda one: [one.path().read_bytes()]}[form]
+    back.write_bytes(b"".join(whole(one)))
+    wanted = "text" if kind == "text" and form != "csv" else "auto"
     import_file(workspace, ImportSettings(source=str(back), name="two", read_as=wanted))
     taught = [_taught(row) for row in one.rows()]
     assert [_taught(row) for row in Dataset.open(workspace, "two").rows()] == taught

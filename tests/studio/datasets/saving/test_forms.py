@@ -90,6 +90,8 @@ def test_rows_that_do_not_fit_are_left_out_and_counted(workspace, tmp_path):
     dataset = Dataset.open(workspace, "set")
     lines = b"".join(downloads.jsonl(dataset, None, "alpaca")).splitlines()
     assert [json.loads(line)["output"] for line in lines] == ["Here."]
-    assert downloads.unfit(dataset, None, "alpaca") == (1, "it calls tools, for which this form has no place")
-    assert downloads.unfit(dataset, None, "sharegpt") == (0, "")
+    left = downloads.left(dataset, None, "alpaca")
+    assert (left.rows, left.why) == (1, "it calls tools, for which this form has no place")
+    assert left.words() == ["1 row left out; the first because it calls tools, for which this form has no place."]
+    assert not downloads.left(dataset, None, "sharegpt").words() and not downloads.left(dataset, None, "csv").words()
     assert len(b"".join(downloads.jsonl(dataset)).splitlines()) == 2
