@@ -2,6 +2,7 @@
 
 import { html, number } from "./base.js";
 import { Lines, smooth } from "./charts.js";
+import { plotly } from "./plotly.js";
 import { keep, recall } from "./remember.js";
 import { short } from "./run-words.js";
 
@@ -50,6 +51,7 @@ export class RunCurves {
     this.place = place;
     this.curves = curves;
     this.charts = new Map();
+    plotly().catch(() => {}); // on its way while the steps are; the first chart says it if it does not come
     place.innerHTML = html`<section class="card" aria-label="Loss"><div class="spread chart-head"><h2>Loss</h2><div class="row small choices"></div></div>
         <p class="soft small curve-about">How far the answers still are from the wanted ones: lower is better. Training is measured on the rows that are learned, validation on rows that are not;
           where only the training loss goes on falling, the rows are being learned by heart.</p>
