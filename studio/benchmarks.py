@@ -31,6 +31,7 @@ from studio import migrate
 KEPT = Path(__file__).resolve().parents[1] / "assets" / "benchmarks"
 BENCHMARKS = {
     "start": "the page: its first byte, until it can be used, its memory, and the first word of a comparison",
+    "pages": "open pages: what five cost beside a training, how soon a step is drawn, how soon a long run opens",
     "speed": "training here, fast and lean: share of the processor's peak, and what the losses of the rows cost",
     "llama-factory": "training against LLaMA-Factory at its defaults, in an environment of its own",
     "trl": "training against TRL's SFTTrainer, at its defaults and packed",
@@ -41,7 +42,7 @@ BENCHMARKS = {
 # How many rows are taken where nobody says; each row of `gradients` costs its whole batch on both sides, twice.
 ROWS = 64
 FEWER_ROWS = {"gradients": 8}
-OWN_ROWS = ("start", "flat", "import")  # these make theirs up,
+OWN_ROWS = ("start", "pages", "flat", "import")  # these make theirs up,
 OWN_MODEL = ("flat", "import")  # have a model of their own or need none,
 ONE_ROUND = ("import",)  # or look at each thing once
 WIDEST = 9  # columns of a table; where a side has more figures, each figure is a line

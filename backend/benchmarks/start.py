@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from statistics import median
 from typing import Any
 
-from backend.benchmarks import ours
+from backend.benchmarks import chromium, ours
 from backend.benchmarks.bench import Bench
 from backend.benchmarks.studio_process import StudioProcess
 from studio.benchmarks import Bar, Result
-from studio.errors import JobFailed
+from studio.errors import JobFailed, NotFound
 from studio.journey import DATA
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsoft-edge")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 TABS = ("home", "data", "train", "runs", "compare", "evaluate", "export", "settings")
 PAGES = 5
 DATASET = "desk"
@@ -87,18 +84,11 @@ def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
 def _looks() -> Iterator[dict[str, Look]]:
     """The ways to look at a studio there are on this machine."""
     looks: dict[str, Look] = {"fetched": _fetched}
-    browser = next(filter(None, [os.environ.get("FLEXTUNE_CHROMIUM"), *map(shutil.which, BROWSERS)]), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        browser = None
-    if browser is None:
+    with ExitStack() as stack:
+        with suppress(NotFound):
+            window = stack.enter_context(chromium.opened())
+            looks["in Chromium"] = lambda studio, thoroughly: _opened(window, studio, thoroughly)
         yield looks
-        return
-    with sync_playwright() as playwright:
-        window = playwright.chromium.launch(executable_path=browser, args=ARGUMENTS)
-        yield looks | {"in Chromium": lambda studio, thoroughly: _opened(window, studio, thoroughly)}
-        window.close()
 
 
 def _fetched(studio: StudioProcess, thoroughly: bool) -> float:
