@@ -69,11 +69,31 @@ def _pptx() -> bytes:
 
 def pdf(*pages: str) -> bytes:
     """A PDF with the lines of each page as text in Helvetica."""
+    return _pdf([b"/F1 11 Tf 14 TL 50 780 Td " + _shown(page.split("\n") if page else []) for page in pages])
+
+
+def pdf_in_sizes(*pages: list[tuple[int, str]]) -> bytes:
+    """The same with a size for each line; every other one is made so large by its matrix."""
+    made = []
+    for page in pages:
+        content, height = b"", 800
+        for number, (size, line) in enumerate(page):
+            height -= 2 * size
+            font, scale = (size, 1) if number % 2 else (1, size)
+            content += b"/F1 %d Tf %d 0 0 %d 50 %d Tm " % (font, scale, scale, height) + _shown([line])
+        made.append(content)
+    return _pdf(made)
+
+
+def _shown(lines: list[str]) -> bytes:
+    return b"".join(f"({line}) Tj T* ".encode() for line in lines)
+
+
+def _pdf(contents: list[bytes]) -> bytes:
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
-    for text in pages:
-        lines = b"".join(f"({line}) Tj T* ".encode() for line in text.split("\n")) if text else b""
-        content = b"BT /F1 11 Tf 14 TL 50 780 Td " + lines + b"ET"
+    for shown in contents:
+        content = b"BT " + shown + b"ET"
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
         objects.append(
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R "

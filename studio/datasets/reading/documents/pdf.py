@@ -1,15 +1,17 @@
-"""PDF: the text of its pages, with the headings of its table of contents, without running heads and page numbers."""
+"""PDF: the text of its pages, without running heads and page numbers, below the headings that its table of contents
+names; where it has none, below the lines that are set larger than the rest (headlines.py)."""
 
 from __future__ import annotations
 
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from studio.datasets.reading.documents import headlines
 from studio.datasets.reading.documents.pieces import Section
 from studio.datasets.reading.records import refuse
 from studio.errors import BadInput
@@ -22,7 +24,8 @@ ENDS = (".", "!", "?", ":", "…", "。", "！", "？", "”", '"')
 
 
 def sections(path: Path, encoding: str, tell: Callable[[int, int], None]) -> Iterator[Section]:
-    """One section a page, below the headings that the table of contents (the outline) says it stands under."""
+    """A section a page, below the headings that the table of contents (the outline) says it stands under; without one
+    a section for each headline, too."""
     from pypdf import PdfReader
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of every flaw it can mend
@@ -32,14 +35,20 @@ def sections(path: Path, encoding: str, tell: Callable[[int, int], None]) -> Ite
             raise _locked(path)
         total = len(reader.pages)
         headings = _headings(reader)
-        texts = (page.extract_text() or "" for page in reader.pages)
-        first = list(islice(texts, LOOKED_AT))
-        running = _running(first)
+        pages = map(headlines.read, reader.pages)
+        first = list(islice(pages, LOOKED_AT))
+        running = _running([page.text for page in first])
+        larger = headlines.Headlines(first)
         above: tuple[str, ...] = ()
-        for number, text in enumerate(chain(first, texts), 1):
-            above = headings.get(number - 1, above)
+        for number, page in enumerate(chain(first, pages), 1):
             tell(number, total)
-            yield Section(above, clean(text, running), number)
+            if headings:
+                above = headings.get(number - 1, above)
+                yield Section(above, clean(page.text, running), number)
+                continue
+            text = clean(page.text, running, larger.of(page))
+            for heading, part in larger.parts(page, text):
+                yield Section(heading, part, number)
 
 
 def _opened(reader: Any) -> bool:
@@ -90,8 +99,12 @@ def _running(texts: list[str]) -> set[str]:
     return {line for line, count in seen.items() if count >= 0.6 * len(texts)}
 
 
-def clean(text: str, running: set[str]) -> str:
-    """A page's text without its running lines, words parted at line ends joined, lines joined to paragraphs."""
+def clean(text: str, running: set[str], alone: Container[str] = ()) -> str:
+    """A page's text without its running lines, words parted at line ends joined, lines joined to paragraphs.
+
+    Args:
+        alone: lines that are joined to none.
+    """
     lines = [line.strip() for line in HYPHEN.sub("", text).split("\n")]
     last = len(lines) - 1
     kept = [
@@ -103,7 +116,8 @@ def clean(text: str, running: set[str]) -> str:
     made: list[str] = []
     for line in kept:
         goes_on = made and made[-1] and line and len(made[-1].rsplit("\n", 1)[-1]) > full
-        if goes_on and not made[-1].endswith(ENDS) and not line.startswith(("•", "-", "–", "*")):
+        parted = made and (made[-1] in alone or line in alone)
+        if goes_on and not parted and not made[-1].endswith(ENDS) and not line.startswith(("•", "-", "–", "*")):
             made[-1] += f" {line}"
         else:
             made.append(line)

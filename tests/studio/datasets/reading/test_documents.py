@@ -19,7 +19,7 @@ from studio.datasets.reading.records import Cut, Reading
 from studio.datasets.store import Dataset
 from studio.errors import Refused
 from studio.settings.importing import ImportSettings
-from tests.studio.datasets.malformed import pdf
+from tests.studio.datasets.malformed import pdf, pdf_in_sizes
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 WORDS = st.lists(st.text("abcdefäöü字漢.!?", min_size=1, max_size=12), min_size=1, max_size=120).map(
@@ -118,6 +118,37 @@ def test_a_pdf_loses_its_running_heads_and_its_hyphens(tmp_path):
     assert rows[1]["text"].endswith("with a hyphen and then it goes on to the next line and ends on page b.")
     assert not any("Annual" in row["text"] or row["text"].strip().endswith("8") for row in rows)
     assert pdf_reader.clean("- one\n- two\n3", set()) == "- one\n- two"
+
+
+def test_a_pdf_without_a_table_of_contents_has_its_larger_lines_as_headings(tmp_path):
+    """As they are set: in a larger font, or in the same one made larger by its matrix."""
+    take, rest, drink = (f"{word} in the morning and then again in the evening, and a third time at night, if you must"
+                         for word in ("Take it", "Lie down", "Drink"))  # fmt: skip
+    book = [
+        [(24, "A small handbook"), (11, take)],
+        [(16, "Fever"), (11, rest), (13, "In children"), (11, "Less of it."), (13, "In old people"), (11, drink)],
+        [
+            (11, f"{take}."),
+            (16, "What to do"),
+            (16, "at night"),
+            (11, "Sleep well."),
+            (16, "It is set large and ends."),
+        ],
+    ]
+    (tmp_path / "a.pdf").write_bytes(pdf_in_sizes(*book))
+    rows = read(tmp_path / "a.pdf", size=115, overlap=0)
+    top = "A small handbook"
+    assert [(row["page"], row["heading"]) for row in rows] == [
+        (1, top), (2, f"{top} › Fever"), (2, f"{top} › Fever › In children"), (2, f"{top} › Fever › In old people"),
+        (3, f"{top} › Fever › In old people"), (3, f"{top} › What to do at night"),
+    ]  # fmt: skip
+    assert rows[2]["text"] == "In children\nLess of it."
+    assert rows[-1]["text"] == "What to do\nat night\nSleep well.\nIt is set large and ends."
+
+
+def test_a_pdf_in_one_size_has_no_headings(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(pdf("Short\nAnother line of text\nThird", "Next page\nwith more text"))
+    assert {row["heading"] for row in read(tmp_path / "a.pdf")} == {""}
 
 
 def test_front_matter_and_code_are_no_headings(tmp_path):
