@@ -123,7 +123,7 @@ def _circumstances(result: dict[str, Any]) -> str:
 
 def _sides(sides: list[dict[str, Any]]) -> str:
     """A line for each side; of many figures, a line for each of these and a column for each side."""
-    figures = list(dict.fromkeys(key for side in sides for key in side))
+    figures = list(dict.fromkeys(key for side in sorted(sides, key=len, reverse=True) for key in side))
     columns = [[_title(key), *(_cell(side.get(key)) for side in sides)] for key in figures]
     lines = columns if len(figures) > WIDEST else [list(line) for line in zip(*columns, strict=True)]
     return _rows(lines[0], lines[1:]) if lines else ""
