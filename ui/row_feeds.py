@@ -46,19 +46,7 @@ class Asked:
     sorted: str = ""
 
     def wanted(self, rows: Listing) -> Wanted:
-        from studio.datasets.browsing.listing import Wanted
-
-        changes = rows.pending.changes
-        groups = {"changed": list(changes), "excluded": [row for row, change in changes.items() if change.excluded]}
-        return Wanted(
-            search=self.find,
-            split=self.side if self.side and self.side not in groups else None,
-            label=self.label or None,
-            tags=dict(parse_qsl(self.tags)),
-            file=self.file or None,
-            among=groups.get(self.side),
-            sort=self.sorted,
-        )
+        return rows.wanted(self.find, self.side, self.label, dict(parse_qsl(self.tags)), self.file, self.sorted)
 
 
 Chosen = Annotated[Asked, Depends(Asked)]

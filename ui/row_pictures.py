@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from studio.datasets.reviewing.reviews import Change
+    from studio.datasets.reviewing.changes import Change
     from studio.datasets.rows import Row
 
 SHORT = 1500

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.importing.uploads import Uploads
 from studio.datasets.likeness import common_pieces
-from studio.datasets.reviewing.reviews import Change, Reviews
+from studio.datasets.reviewing.changes import Change
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.doctor import languages, personal
 from studio.doctor.amount import Amount

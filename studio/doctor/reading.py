@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from studio.datasets.reviewing.reviews import CONTENTS
+from studio.datasets.reviewing.changes import CONTENTS
 from studio.datasets.rows import Row, Turn, compact
 
 NAMES = {"system": "System", "user": "User", "assistant": "Answer", "tool": "Tool"}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from studio.batches.tokenizer import ModelTokenizer
-from studio.datasets.reviewing.reviews import Change, Conflict, Reviews
+from studio.datasets.reviewing.changes import Change
+from studio.datasets.reviewing.reviews import Conflict, Reviews
 from studio.datasets.rows import Row
 from studio.datasets.splitting.grouping import Watch
 from studio.datasets.store import Dataset

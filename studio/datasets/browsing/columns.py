@@ -20,7 +20,7 @@ from studio.datasets.rows import Turn
 from studio.files import read_json, write_json
 
 if TYPE_CHECKING:
-    from studio.datasets.reviewing.reviews import Change
+    from studio.datasets.reviewing.changes import Change
     from studio.datasets.store import Dataset
 
 BATCH_ROWS = 50_000

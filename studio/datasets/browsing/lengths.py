@@ -8,6 +8,8 @@ Where all rows were counted, as the doctor does and a look at a small version, t
 from __future__ import annotations
 
 import zipfile
+from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,21 @@ def lengths(
     if model and len(found) == rows:
         keep(dataset, version, model, np.array(counted, np.int32))
     return Lengths(tokens, rows, len(found) - len(tokens))
+
+
+def count(
+    dataset: Dataset, version: int, tokenizer: ModelTokenizer, model: str, progress: Callable[[int], None]
+) -> None:
+    """Counts every row, holding only some hundreds of them in memory, and keeps what came of it.
+
+    Args:
+        progress: called with the rows done.
+    """
+    counts = array("i")
+    for _, whole in whole_rows(tokenizer, dataset.rows(version), "all"):
+        counts.append(-1 if isinstance(whole, StudioError) else len(whole[0]))
+        progress(len(counts))
+    keep(dataset, version, model, np.array(counts, np.int32))
 
 
 def keep(dataset: Dataset, version: int, model: str, counts: Counts) -> None:

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from studio.datasets.importing.belonging import CONTENTS, MARK_BYTES, Belonging, mark_of
 from studio.datasets.importing.digests import Digests
 from studio.datasets.importing.intake import CONTENT_ID, Ids
-from studio.datasets.reviewing.reviews import Change, Reviews
+from studio.datasets.reviewing.changes import Change
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting.sides import PLACES
 from studio.datasets.store import Dataset
 from studio.datasets.versions.publishing import Watch

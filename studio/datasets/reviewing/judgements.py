@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from studio.datasets.reviewing.reviews import Change
+from studio.datasets.reviewing.changes import Change
 from studio.logs import Line
 
 PENDING, DRAFT, ACCEPTED, DISCARDED = "pending", "draft", "accepted", "discarded"

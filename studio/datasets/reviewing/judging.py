@@ -9,10 +9,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from studio.datasets.additions import SYNTHETIC
+from studio.datasets.reviewing.changes import with_texts
 from studio.datasets.reviewing.guidelines import FEEDBACK, Name
 from studio.datasets.reviewing.judgements import ACCEPTED, DECIDED, DISCARDED, DRAFT, Eye, change_of, last_judgement
 from studio.datasets.reviewing.queue import Queue
-from studio.datasets.reviewing.reviews import Conflict, with_texts
+from studio.datasets.reviewing.reviews import Conflict
 from studio.datasets.rows import Row
 from studio.errors import BadInput, NotFound
 from studio.logs import Line

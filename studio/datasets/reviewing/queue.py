@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from studio.datasets.reviewing import orders, suggestions
+from studio.datasets.reviewing.changes import Change
 from studio.datasets.reviewing.guidelines import Guidelines, guidelines
 from studio.datasets.reviewing.judgements import (
     DRAFT,
@@ -26,7 +27,7 @@ from studio.datasets.reviewing.judgements import (
     status_of,
 )
 from studio.datasets.reviewing.orders import Order
-from studio.datasets.reviewing.reviews import Change, Reviews
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import NotFound

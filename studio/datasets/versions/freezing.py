@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from studio import migrate
 from studio.datasets.additions import PARENTS, SYNTHETIC
-from studio.datasets.reviewing.reviews import Change, Reviews
+from studio.datasets.reviewing.changes import Change
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import SCHEMA, Row, from_columns, to_columns
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import INFO, Dataset

@@ -176,7 +176,7 @@ def test_an_edited_row_is_as_long_as_it_is_now(listing, dataset):
 
 
 def test_who_is_in_a_hurry_gets_an_estimate_that_grows_exact(dataset, monkeypatch):
-    monkeypatch.setattr("studio.datasets.browsing.listing.STEP", 50)
+    monkeypatch.setattr("studio.datasets.browsing.matches.STEP", 50)
     monkeypatch.setattr("studio.datasets.browsing.fulltext.MOST_SHORT", 50)
     Index(dataset, 1).build(lambda *_: None)
     wanted, listing = Wanted(search="th"), dataset.listing(1)
@@ -191,7 +191,7 @@ def test_who_is_in_a_hurry_gets_an_estimate_that_grows_exact(dataset, monkeypatc
 
 def test_no_row_is_shown_before_those_that_come_first_were_looked_at(dataset, monkeypatch):
     """What was looked at for one order must not stand in for what another order begins with."""
-    monkeypatch.setattr("studio.datasets.browsing.listing.STEP", 40)
+    monkeypatch.setattr("studio.datasets.browsing.matches.STEP", 40)
     monkeypatch.setattr("studio.datasets.browsing.fulltext.MOST_SHORT", 50)
     Index(dataset, 1).build(lambda *_: None)
     backwards, listing = Wanted(search="th", sort="-characters"), dataset.listing(1)
