@@ -1,30 +1,84 @@
-"""List the datasets."""
+"""List the datasets; of one tell what it looks like as a whole: sides, labels, tags, turns, languages, near-duplicates.
+
+launch.py datasets mails --model starter     its lengths in tokens of that model too
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 from studio.commands.frame import Context, table
+from studio.wording import count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none of its own."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the dataset to look at; without it all are listed")
+    parser.add_argument("--version", type=int, metavar="N", help="which version; default: the latest")
+    parser.add_argument("--model", metavar="MODEL", help="in whose tokens lengths are told")
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets.store import list_datasets
+    from studio.datasets.store import Dataset, list_datasets
 
-    return {"datasets": list_datasets(context.workspace)}
+    if not args.name:
+        return {"datasets": list_datasets(context.workspace)}
+    from studio.batches.tokenizer import load_tokenizer
+    from studio.datasets.browsing.lengths import lengths
+    from studio.datasets.browsing.pictures import pictures
+
+    dataset = Dataset.open(context.workspace, args.name)
+    entry = dataset.version_info(args.version)
+    version = entry["version"]
+    result = {"name": dataset.name, "version": version, "kind": entry["kind"], "counts": entry["counts"]}
+    result |= {"groups": dataset.groups(version), **asdict(pictures(dataset, version))}
+    if args.model:
+        tokenizer = load_tokenizer(context.workspace.folder("models", args.model))
+        result["lengths"] = asdict(lengths(dataset, version, tokenizer, model=args.model)) | {"model": args.model}
+    return result
 
 
 def show(result: dict[str, Any]) -> str:
-    if not result["datasets"]:
+    if "datasets" in result:
+        return _list(result["datasets"])
+    sides = ", ".join(f"{number:,} {side}" for side, number in result["counts"].items())
+    lines = [f"“{result['name']}” version {result['version']}, {result['kind']}: {sides}."]
+    lines += [f"{name}: {_counts(dict(values))}" for name, values in result["groups"].items()]
+    if result["turns"]:
+        lines.append(f"Turns: {_counts(result['turns'])}")
+    lines.append(f"Languages: {_counts(result['languages'])}")
+    alike = result["clusters"]
+    told = f"{count(len(alike), 'group')} of them, the largest of {alike[0]:,} rows" if alike else "none"
+    lines.append(f"Near-duplicates: {told}.")
+    if result["rows"] < result["of"]:
+        lines.append(f"Turns, languages and near-duplicates are those of {result['rows']:,} rows.")
+    if found := result.get("lengths"):
+        lines.append(_lengths(found))
+    return "\n".join(lines)
+
+
+def _counts(values: Mapping[Any, int]) -> str:
+    return ", ".join(f"{name} ({number:,})" for name, number in values.items()) or "none"
+
+
+def _lengths(found: dict[str, Any]) -> str:
+    tokens = found["tokens"]
+    if not tokens:
+        return f"No row can be put into tokens of {found['model']}."
+    half, most = round(median(tokens)), max(tokens)
+    return f"Lengths in tokens of {found['model']}, of {len(tokens):,} rows: half up to {half:,}, the longest {most:,}."
+
+
+def _list(datasets: list[dict[str, Any]]) -> str:
+    if not datasets:
         return "No datasets yet. Make one: launch.py import FILE --name NAME"
     rows = [
         [item["name"], "broken", "", item["error"]["why"]]
         if item.get("error")
         else [item["name"], str(item["version"]), str(item["rows"]), item["format"]]
-        for item in result["datasets"]
+        for item in datasets
     ]
     return table(["DATASET", "VERSION", "ROWS", "FORMAT"], rows)

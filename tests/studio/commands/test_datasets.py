@@ -1,0 +1,31 @@
+"""`datasets` by command: the list, and what one of them looks like as a whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from studio.commands import run
+from studio.workspace import Workspace
+from tests.sets import make_set
+from tests.studio.datasets.splitting.test_grouping import talk
+
+
+def test_one_dataset_as_a_whole(workspace: Workspace, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(tiny, workspace.models / "tiny")
+    letters = "The parcel that you have sent me last week has not arrived at my door, and I would like to know why."
+    rows = [talk(letters + " Please" * (n < 2), f"Answer {n}", tags={"tone": "ab"[n % 2]}) for n in range(3)]
+    make_set(workspace, "mails", [*rows, talk("One", "Two", "Three", "Four")])
+    place = ["--workspace", str(workspace.root)]
+    assert run("datasets", ["mails", "--model", "tiny", "--json", *place]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["turns"] == {"2": 3, "4": 1} and found["clusters"] == [3] and found["rows"] == found["of"] == 4
+    assert found["groups"]["tone"] == [["a", 2], ["b", 1]] and len(found["lengths"]["tokens"]) == 4
+    assert run("datasets", ["mails", "--model", "tiny", *place]) == 0
+    words = capsys.readouterr().out
+    assert "Near-duplicates: 1 group of them, the largest of 3 rows." in words and "Turns: 2 (3), 4 (1)" in words
+    assert f"the longest {max(found['lengths']['tokens'])}" in words and "English" in words
+    assert run("datasets", place) == 0 and "mails" in capsys.readouterr().out
