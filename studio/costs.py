@@ -67,7 +67,7 @@ def _spread(found: Preflight, device: str, here: Machine) -> None:
         found.add("error", Refused(words, f"It has {wording.count(room, noun)}.", advice, field="spread.processes"))
     if count > (found.settings.batch_size or 1):
         found.warn(
-            f"{count} processes share {wording.count(found.settings.batch_size or 1, 'row')} an update.",
+            f"{count} processes share {wording.count(found.settings.batch_size or 1, 'row')} a step.",
             "Some of them have nothing to do.",
             "Raise the batch size, or take fewer processes.",
             "batch_size",

@@ -16,7 +16,7 @@ from studio.settings.train import Full, Lora, Qlora, TrainSettings
 
 SHORTEST = 64
 WORTH = 0.01  # a rung that saves less than this share of what a run adds to the libraries is left out
-SLOW_EIGHT = "on a CPU an update takes some ten times as long"
+SLOW_EIGHT = "on a CPU a step takes some ten times as long"
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _passes(case: Case) -> Iterator[Rung]:
 def _pass_rung(case: Case, now: int, tokens: int) -> Rung:
     words = (
         f"{wording.number(tokens)} tokens go through the model at once instead of {wording.number(now)}, in more "
-        "passes; an update learns from the same rows, so the result is the same."
+        "passes; a step learns from the same rows, so the result is the same."
     )
     return case.rung("passes", "Smaller passes", words, {"tokens_per_pass": tokens}, same=True)
 

@@ -341,7 +341,7 @@ def _steps(found: Preflight) -> None:
     facts["steps"] = found.steps
     if found.steps < FEW_UPDATES:
         found.warn(
-            f"{wording.count(found.steps, 'update')} is too few to learn anything.",
+            f"{wording.count(found.steps, 'step')} is too few to learn anything.",
             f"The weights change {found.steps} times in the whole run.",
             "Give more passes (epochs) or a smaller batch size.",
             "max_steps" if settings.max_steps else "epochs",

@@ -70,5 +70,5 @@ def _measured(plain: Measured, twice: Measured | None, free: float) -> Choice:
     if twice is None or not twice.fits or twice.step_seconds is None or plain.step_seconds is None:
         return Choice(False, f"{words}, and {free:.1f} are free.")
     slow, quick = wording.duration(twice.step_seconds), wording.duration(plain.step_seconds)
-    words += f" and {quick} an update, with it {twice.memory_gb:.1f} GB and {slow}"
+    words += f" and {quick} a step, with it {twice.memory_gb:.1f} GB and {slow}"
     return Choice(twice.step_seconds < plain.step_seconds, f"{words}; {free:.1f} GB are free.")

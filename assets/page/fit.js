@@ -12,7 +12,7 @@ export class Fit {
   constructor(train, slot) {
     this.train = train;
     this.slot = slot;
-    slot.innerHTML = html`<dl class="pf-figures"></dl><p class="soft small pf-terms" hidden>Tokens are ${TOKENS}. An update is one step of learning, from a few rows at a time.</p><div class="fit-job"></div>
+    slot.innerHTML = html`<dl class="pf-figures"></dl><p class="soft small pf-terms" hidden>Tokens are ${TOKENS}. A step is one move of learning, from a few rows at a time.</p><div class="fit-job"></div>
       <button type="button" class="ft-button fit-measure" data-measure>Measure whether it fits</button><div class="fit-ladder"></div>`;
     slot.addEventListener("click", (event) => {
       if (event.target.closest("[data-measure]")) this.measure(false);
@@ -30,7 +30,7 @@ export class Fit {
     const rows = [
       ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
       ["Tokens to learn", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
-      ["Updates", found.steps === null ? null : number(found.steps)],
+      ["Steps", found.steps === null ? null : number(found.steps)],
       ["Time", known ? this.time(facts) : null],
       ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null],
       ...(facts.measured ? [["Memory, measured", `${facts.measured.fits ? "" : "more than "}${facts.measured.memory_gb.toFixed(1)} GB`]] : []),

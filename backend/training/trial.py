@@ -106,7 +106,7 @@ def run(job: Job, settings: TrainSettings) -> None:
     room = (settings.tokens_per_pass or 1) if loaded.packs else 1
     updates = Three(held, Plan(held.lengths, settings.batch_size or 1, room, seed=settings.seed))
     kept = Checkpoints(job.folder, Identity.of(job.folder.name, settings, loaded.device), 1)
-    job.message(f"Trying {len(updates.longest)} rows at once, the longest pass there is, and usual updates.")
+    job.message(f"Trying {len(updates.longest)} rows at once, the longest pass there is, and usual steps.")
     Trial(job, settings, loaded, updates, None, kept, None).run(None)
     job.metrics.append("trial", stage="trained", memory=memory())
 

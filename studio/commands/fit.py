@@ -1,4 +1,4 @@
-"""Measure whether a run fits: real updates in a throw-away process.
+"""Measure whether a run fits: real steps in a throw-away process.
 
 It takes the flags of `train`. Told are the estimate and the measurement, and, where it does not fit, what to try.
 """
@@ -53,7 +53,7 @@ def show(result: dict[str, Any]) -> str:
         [
             *both,
             f"It fits: {measured}; {free}.",
-            f"An update takes {wording.duration(result['step_seconds'])}; "
-            f"{wording.count(result['steps'], 'update')} take about {wording.duration(result['seconds'])}.",
+            f"A step takes {wording.duration(result['step_seconds'])}; "
+            f"{wording.count(result['steps'], 'step')} take about {wording.duration(result['seconds'])}.",
         ]
     )

@@ -131,9 +131,9 @@ def _cutoff(facts: Facts) -> tuple[int, str]:
 
 def _batch_size(facts: Facts) -> tuple[int, str]:
     if facts.rows < SMALL_SET:
-        return 4, f"With {facts.rows} rows a small batch makes more updates."
+        return 4, f"With {facts.rows} rows a small batch makes more steps."
     if facts.rows > 5000 and facts.device != "cpu":
-        return 16, f"With {facts.rows} rows there are enough updates."
+        return 16, f"With {facts.rows} rows there are enough steps."
     return 8, "The usual size."
 
 
@@ -143,7 +143,7 @@ def learning_rate(method: str, parameters: int) -> tuple[float, str]:
     size = f"a model of {parameters / 1e6:,.0f} million parameters"
     if method == "full":
         return rate * FULL_SHARE, f"All weights of {size} are trained; adapters would bear ten times as much."
-    return rate, f"An adapter on {size}; larger models need smaller steps."
+    return rate, f"An adapter on {size}; larger models need a smaller one."
 
 
 def _epochs(rows: int, batch: int) -> tuple[float, str]:
@@ -155,7 +155,7 @@ def _epochs(rows: int, batch: int) -> tuple[float, str]:
     while total_steps(rows, batch, epochs) < ENOUGH_UPDATES and epochs < 10:
         epochs += 1
     if epochs > 3:
-        return epochs, f"With {rows} rows it takes {epochs:.0f} passes to make enough updates."
+        return epochs, f"With {rows} rows it takes {epochs:.0f} passes to make enough steps."
     return 3.0, "Three passes are the usual choice."
 
 

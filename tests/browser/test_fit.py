@@ -110,7 +110,7 @@ def test_the_ladder_is_taken_by_a_click_and_taken_back(train):
     typed(train, "method.rank").fill("2")
     ladder = train.locator(".fit-ladder")
     expect(ladder).to_contain_text("Ways to need less memory")
-    expect(ladder).to_contain_text("in more passes; an update learns from the same rows")
+    expect(ladder).to_contain_text("in more passes; a step learns from the same rows")
     expect(train.get_by_role("button", name="Start anyway")).to_be_enabled()
     ladder.get_by_role("button", name="Take it: Smaller passes").click()
     expect(typed(train, "tokens_per_pass")).not_to_have_value("400")

@@ -66,7 +66,7 @@ def test_a_good_run_has_no_problem_and_all_its_figures(ready):
     facts = found.facts
     assert (facts["rows"], facts["validation_rows"], facts["test_rows"]) == (80, 10, 10)
     assert facts["sequences"] == 80 and facts["tokens"] > facts["trained_tokens"] > 80
-    assert found.steps == facts["steps"] == 100  # 80 rows in batches of 4 are 20 a pass; 5 passes make enough updates
+    assert found.steps == facts["steps"] == 100  # 80 rows in batches of 4 are 20 a pass; 5 passes make enough steps
     assert facts["memory_gb"] > 0.5 and facts["seconds"] > 0 and facts["disk_gb"] >= 0 and facts["free_gb"] > 0
     assert not [name for name, value in found.settings.plain().items() if value is None and name not in LEFT_OPEN]
     assert set(found.reasons) >= {"version", "objective", "cutoff", "batch_size", "learning_rate", "epochs"}
@@ -187,8 +187,8 @@ def test_a_set_without_held_out_rows(ready):
 def test_few_rows_and_few_updates(ready):
     add(ready, "few", pairs(20))
     assert "16 training rows is very little" in told(look(ready, dataset="few"), "warning")["dataset"]
-    assert "10 updates is too few" in told(look(ready, max_steps=10), "warning")["max_steps"]
-    assert "20 updates" in told(look(ready, epochs=1), "warning")["epochs"]
+    assert "10 steps is too few" in told(look(ready, max_steps=10), "warning")["max_steps"]
+    assert "20 steps" in told(look(ready, epochs=1), "warning")["epochs"]
 
 
 @pytest.mark.parametrize(("rate", "word"), [(1e-6, "small"), (0.5, "large")])
@@ -234,7 +234,7 @@ def test_several_processes_are_held_against_the_machine(ready):
     assert look(ready).settings.spread.name == "single"
     found = look(ready, spread={"name": "ddp"})
     assert found.settings.spread.processes == 2 and "spread" in found.reasons
-    assert "1 row an update" in told(look(ready, **two), "warning")["batch_size"]
+    assert "1 row a step" in told(look(ready, **two), "warning")["batch_size"]
     many = {"spread": {"name": "ddp", "processes": 64}, "batch_size": 64}
     assert "more than this machine can run" in told(look(ready, **many), "error")["spread.processes"]
     for name in ("fsdp", "zero2", "zero3"):

@@ -62,5 +62,5 @@ def test_one_that_fitted_when_more_was_free_does_not_fit_now() -> None:
 
 def test_of_two_that_fit_the_quicker_is_taken() -> None:
     usual = chosen(plain=(True, 8.0, 1.0), twice=(True, 6.0, 1.4))
-    assert not usual.on and "1.0 s an update" in usual.why and "1.4 s" in usual.why
+    assert not usual.on and "1.0 s a step" in usual.why and "1.4 s" in usual.why
     assert chosen(plain=(True, 8.0, 2.0), twice=(True, 6.0, 1.4)).on
