@@ -13,18 +13,10 @@ from html import escape
 from typing import Any
 
 from studio.settings.base import Settings
-from studio.settings.flags import Flag, flags, variants_of
+from studio.settings.choices import Choice, choices_of, sentence
+from studio.settings.flags import Flag, flags
 
 WIDE = 100_000  # a limit beyond this stops nobody and is not worth reading
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One value a setting may have, its name on the page, and a sentence about it."""
-
-    value: str
-    title: str
-    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +31,7 @@ class Field:
     level: str
     unit: str
     auto: str
+    why: str
     kind: str
     default: Any
     choices: tuple[Choice, ...]
@@ -63,7 +56,6 @@ def fields(model: type[Settings], leave_out: Iterable[str] = ()) -> list[Field]:
 def _field(flag: Flag) -> Field:
     extra = flag.field.json_schema_extra
     about: dict[str, Any] = dict(extra) if isinstance(extra, dict) else {}
-    variant = len(flag.path) == 2 and flag.path[1] == "name"
     return Field(
         path=".".join(flag.path),
         flag=flag.name,
@@ -73,9 +65,10 @@ def _field(flag: Flag) -> Field:
         level=str(about.get("level") or "basic"),
         unit=str(about.get("unit") or ""),
         auto=str(about.get("auto") or ""),
+        why=sentence(str(about.get("why") or "")),
         kind=_kind(flag),
         default=_default(flag),
-        choices=_variants(flag) if variant else _choices(flag),
+        choices=_choices(flag),
         limits=_limits(flag),
         variants=flag.variants,
     )
@@ -91,7 +84,7 @@ def _choices(flag: Flag) -> tuple[Choice, ...]:
     """The values there are; a switch that may be left to be chosen has two, as a box is always on or off."""
     if flag.type is bool and _default(flag) is None:
         return (Choice("true", "On"), Choice("false", "Off"))
-    return tuple(Choice(one, _spaced(one)) for one in flag.choices)
+    return choices_of(flag.field)
 
 
 def _default(flag: Flag) -> Any:
@@ -108,25 +101,6 @@ def _limits(flag: Flag) -> dict[str, float]:
         for name in ("ge", "gt", "le", "lt")
         if isinstance(value := getattr(limit, name, None), int | float)
     }
-
-
-def _variants(flag: Flag) -> tuple[Choice, ...]:
-    """The variants of a union by the first line of what they say of themselves: “LoRA (…): small additions …”."""
-    found = []
-    for variant in variants_of(flag.field):
-        name = str(variant.model_fields["name"].default)
-        line = (variant.__doc__ or "").strip().split("\n", 1)[0]
-        title, colon, rest = line.partition(":")
-        if not colon:
-            title, rest = name, line
-        rest = rest.strip()
-        title = re.sub(r"\s*\(.*?\)", "", title).strip()
-        found.append(Choice(name, title[:1].upper() + title[1:], rest[:1].upper() + rest[1:]))
-    return tuple(found)
-
-
-def _spaced(value: str) -> str:
-    return value.replace("_", " ")
 
 
 # As HTML
@@ -149,13 +123,15 @@ def _group(title: str, members: list[Field], prefix: str) -> str:
 def draw_field(field: Field, prefix: str) -> str:
     """One field: its name, its control, its help, what is chosen when it is empty, and room for its problems."""
     name = f"{prefix}-{field.path.replace('.', '-')}"
-    words = " ".join((field.title, field.flag, field.help, field.unit, field.group, *(c.title for c in field.choices)))
+    words = " ".join((field.title, field.flag, field.help, field.unit, field.group))
+    words += " ".join(f" {choice.value} {choice.title} {choice.help}" for choice in field.choices)
     about = {
         "data-path": field.path,
         "data-kind": field.kind,
         "data-level": field.level,
         "data-title": field.title,
         "data-default": "" if field.default is None else _plain(field.default),
+        "data-why": field.why,
         "data-variants": " ".join(field.variants),
         "data-words": words.lower(),
     }
@@ -199,7 +175,7 @@ def _switch(field: Field, name: str) -> str:
 def _choice(field: Field, name: str) -> str:
     choices = list(field.choices)
     if field.default is None:
-        choices.insert(0, Choice("", "Automatic", f"{field.auto[:1].upper()}{field.auto[1:]}."))
+        choices.insert(0, Choice("", "Automatic", sentence(field.auto)))
     options = "".join(_option(field, name, choice) for choice in choices)
     about = _attributes({"role": "radiogroup", "aria-labelledby": f"{name}-label", "aria-describedby": f"{name}-help"})
     return (
@@ -233,13 +209,14 @@ def _plain(value: Any) -> str:
 
 def in_form_words(text: str, model: type[Settings]) -> str:
     """Advice that names a flag, as a person at the form would say it: `--template chatml` → “Chat template” chatml."""
-    titles = {field.flag: field.title for field in fields(model)}
+    named_by = {field.flag: field for field in fields(model)}
 
     def named(match: re.Match[str]) -> str:
-        title = titles.get(match["name"])
-        if title is None:
+        field, value = named_by.get(match["name"]), match["value"]
+        if field is None:
             return match[0]
-        return f"“{title}”" + (f" {match['value']}" if match["value"] else "")
+        titles = {choice.value: f"“{choice.title}”" for choice in field.choices}
+        return f"“{field.title}”" + (f" {titles.get(value, value)}" if value else "")
 
     return re.sub(r"`?--(?P<name>[a-z][a-z-]*[a-z])(?: (?P<value>[a-z0-9_][\w.]*))?`", named, text)
 

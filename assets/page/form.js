@@ -110,6 +110,7 @@ export class Form {
       field.classList.toggle("is-set", !this.isDefault(field));
       const about = field.querySelector(".form-about");
       if (about) about.textContent = field.querySelector("input:checked")?.dataset.about ?? "";
+      if (field.dataset.why) field.querySelector(".form-chosen").textContent = this.isDefault(field) ? field.dataset.why : "";
     }
     for (const group of this.root.querySelectorAll(".form-group")) {
       group.hidden = !group.querySelector(".form-field:not([hidden])");
@@ -129,6 +130,7 @@ export class Form {
       const input = field.querySelector("input[type=text]");
       const open = this.text(field) === "";
       if (input) input.placeholder = open && value !== null && value !== undefined ? shown(value) : field.dataset.default || "automatic";
+      if (field.dataset.why) continue; // it is the same for every dataset and machine
       place.innerHTML = open && reason ? html`<span class="form-value">${shown(this.named(field, value))}</span> ${reason}` : "";
     }
     this.arrange();

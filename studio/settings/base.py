@@ -28,6 +28,8 @@ def setting(
     flag: str | None = None,
     unit: str = "",
     auto: str = "",
+    why: str = "",
+    choices: dict[str, str] | None = None,
     **limits: Any,
 ) -> Any:
     """One setting.
@@ -41,9 +43,12 @@ def setting(
         flag: its command-line flag, when the field's name does not serve (`--rank` for `method.rank`).
         unit: what a number counts (`tokens`, `rows`).
         auto: when the default is None, what is chosen instead and why, for the help text.
+        why: when there is a default, why this one.
+        choices: of a Literal, what each value is called on the form and what it means, as `Title: what it means`.
         limits: pydantic's own (`gt`, `ge`, `lt`, `le`, `min_length`, `max_length`, `pattern`).
     """
-    extra: dict[str, Any] = {"group": group, "level": level, "flag": flag, "unit": unit, "auto": auto}
+    extra: dict[str, Any] = {"group": group, "level": level, "flag": flag, "unit": unit, "auto": auto, "why": why}
+    extra["choices"] = choices or {}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 

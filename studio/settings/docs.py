@@ -27,8 +27,7 @@ def settings() -> str:
 
 def _row(flag: Flag) -> str:
     default = describe_default(flag.field).removeprefix("Default: ").removesuffix(".")
-    text = (flag.field.description or "") + (f" Only with {', '.join(flag.variants)}." if flag.variants else "")
-    return f"| {flag.field.title} | `--{flag.name}` | {text} | {default or '–'} |"
+    return f"| {flag.field.title} | `--{flag.name}` | {flag.about} | {default or '–'} |"
 
 
 def measured() -> str:

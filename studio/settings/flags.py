@@ -6,13 +6,13 @@ import argparse
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, get_origin
 
 from pydantic.fields import FieldInfo
 
 from studio.errors import BadInput
 from studio.settings.base import Settings
+from studio.settings.choices import choices_of, members, values_of, variants_of
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,22 @@ class Flag:
 
     @property
     def help(self) -> str:
-        """The declaration's sentence, its limits to one variant, and its default."""
+        """What it does, and its default."""
+        return f"{self.about} {describe_default(self.field)}".strip()
+
+    @property
+    def about(self) -> str:
+        """The declaration's sentence, what each choice means, and its limits to one variant."""
         text = self.field.description or ""
+        if told := "; ".join(choice.words for choice in choices_of(self.field) if choice.words):
+            text += f" {told}."
         if self.variants:
             text += f" Only with {', '.join(self.variants)}."
-        return f"{text} {describe_default(self.field)}".strip()
+        return text
 
 
 def describe_default(field: FieldInfo) -> str:
-    """The default in words: `Default: 8.`, or how it is chosen."""
+    """The default in words and why it is the default: `Default: 8 (the usual size).`, or how it is chosen."""
     extra = dict(field.json_schema_extra) if isinstance(field.json_schema_extra, dict) else {}
     if field.is_required():
         return ""
@@ -51,27 +58,12 @@ def describe_default(field: FieldInfo) -> str:
     if default is None:
         return f"Default: {extra['auto']}." if extra.get("auto") else ""
     if isinstance(default, Settings):
-        return f"Default: {getattr(default, 'name', '')}."
+        default = getattr(default, "name", "")
     if isinstance(default, bool):
-        return f"Default: {'on' if default else 'off'}."
-    if isinstance(default, list | dict | tuple):
+        default = "on" if default else "off"
+    if isinstance(default, list | dict | tuple) or default == "":
         return ""
-    return f"Default: {default}." if default != "" else ""
-
-
-def variants_of(field: FieldInfo) -> list[type[Settings]]:
-    """The models of a discriminated union, [] for a plain setting."""
-    return [part for part in _parts(field.annotation) if isinstance(part, type) and issubclass(part, Settings)]
-
-
-def _parts(annotation: Any) -> list[Any]:
-    """The members of a union without None, Annotated taken off."""
-    origin = get_origin(annotation)
-    if origin in (Union, UnionType):
-        return [part for inner in get_args(annotation) if inner is not NoneType for part in _parts(inner)]
-    if hasattr(annotation, "__metadata__"):
-        return _parts(annotation.__origin__)
-    return [annotation]
+    return f"Default: {default} ({extra['why']})." if extra.get("why") else f"Default: {default}."
 
 
 def flags(model: type[Settings]) -> list[Flag]:
@@ -98,8 +90,7 @@ def _flags_of(name: str, field: FieldInfo) -> Iterator[Flag]:
 
 def _flag(path: tuple[str, ...], field: FieldInfo, variants: tuple[str, ...] = ()) -> Flag:
     extra = dict(field.json_schema_extra) if isinstance(field.json_schema_extra, dict) else {}
-    part = _parts(field.annotation)[0]
-    choices = tuple(str(choice) for choice in get_args(part)) if get_origin(part) is Literal else ()
+    part, choices = members(field.annotation)[0], values_of(field)
     kind = part if isinstance(part, type) and part in (int, float, bool, str) else str
     many = get_origin(part) is list
     return Flag(str(extra.get("flag") or _dashes(path[-1])), path, kind, choices, field, variants, many)

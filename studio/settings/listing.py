@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from studio.settings.base import Settings
+from studio.settings.choices import choices_of
 from studio.settings.flags import Flag, flags
 
 
@@ -54,7 +55,14 @@ def _listed(flag: Flag, settings: dict[str, Any]) -> Listed:
     default = flag.field.get_default(call_default_factory=True) if not flag.field.is_required() else None
     default = getattr(default, "name", default) if flag.path[-1] == "name" else default
     unit = str(extra.get("unit") or "")
-    words = in_words(value) if value is not None else f"automatic: {extra['auto']}" if extra.get("auto") else "none"
+    titles = {choice.value: choice.title for choice in choices_of(flag.field)}
+    words = (
+        titles.get(str(value)) or in_words(value)
+        if value is not None
+        else f"automatic: {extra['auto']}"
+        if extra.get("auto")
+        else "none"
+    )
     shown = f"{words} {unit}".strip() if isinstance(value, int | float) and not isinstance(value, bool) else words
     return Listed(
         ".".join(flag.path),

@@ -37,7 +37,14 @@ class Home(Settings):
     )
     rent: float = setting(1.5, title="Rent", help="What it costs.", level="advanced", gt=0, le=100)
     garden: bool = setting(True, title="Garden", help="Whether there is one.", group="Place")
-    heat: Literal["gas", "wood_fire"] = setting("gas", title="Heat", help="What burns.", flag="fire")
+    heat: Literal["gas", "wood_fire"] = setting(
+        "gas",
+        title="Heat",
+        help="What burns.",
+        flag="fire",
+        why="it burns by itself",
+        choices={"gas": "Gas", "wood_fire": "Wood: it has to be fetched"},
+    )
     pet: Annotated[Cat | Dog, PydanticField(discriminator="name")] = setting(
         Cat(), title="Pet", help="Who is there.", group="Pets"
     )
@@ -77,7 +84,11 @@ def test_a_field_has_all_that_was_declared():
     assert found["rooms"].auto == "as needed" and found["rooms"].unit == "rooms" and found["rooms"].default is None
     assert found["rent"].level == "advanced" and found["rent"].limits == {"gt": 0, "le": 100}
     assert found["rent"].range == "0 to 100" and found["rooms"].range == ""
-    assert [choice.title for choice in found["heat"].choices] == ["gas", "wood fire"] and found["heat"].flag == "fire"
+    assert found["heat"].flag == "fire" and found["heat"].why == "It burns by itself."
+    assert [(one.value, one.title, one.help) for one in found["heat"].choices] == [
+        ("gas", "Gas", ""),
+        ("wood_fire", "Wood", "It has to be fetched."),
+    ]
     assert found["pet.lives"].variants == ("cat",) and found["pet.name"].default == "cat"
     assert [(one.title, one.help) for one in found["pet.name"].choices] == [
         ("A cat", "It purrs."),
@@ -128,6 +139,16 @@ def test_what_is_drawn_can_be_read_and_operated():
     assert checked == ["x-garden", "gas", "cat"]
 
 
+def test_every_choice_has_a_name_and_every_default_its_reason():
+    """What a person sees on the Train page is never a bare value, nor a value that nobody gives a reason for."""
+    for field in form.fields(TrainSettings):
+        if field.kind == "choice" and field.path != "recompute":
+            assert [one.value for one in field.choices if one.title == one.value] == [], field.path
+        if field.kind != "text" or field.path == "method.targets":
+            assert bool(field.why) == (field.default is not None), field.path
+            assert field.why or field.auto, field.path
+
+
 def test_an_open_choice_can_be_left_open():
     field = next(field for field in form.fields(TrainSettings) if field.path == "objective.name")
     values = [attributes["value"] for attributes in Read(form.draw_field(field, "x")).having("value")]
@@ -146,6 +167,8 @@ def test_every_setting_of_a_run_is_on_the_page_exactly_once(workspace):
 
 
 def test_advice_names_fields_and_not_flags():
+    wanted = form.in_form_words("Choose `--memory lean`.", TrainSettings)
+    assert wanted == "Choose “Memory” “Lean”."
     said = form.in_form_words("Raise it (`--cutoff`) or take `--template chatml`; never --force.", TrainSettings)
     assert said == "Raise it (“Cut-off”) or take “Chat template” chatml; never --force."
 

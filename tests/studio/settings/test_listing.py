@@ -12,7 +12,8 @@ def test_every_setting_is_listed_once_with_its_value_in_words():
     assert found["epochs"].value == "3 passes over the data"
     assert found["recompute"].value == "on"
     assert found["cutoff"].value.startswith("automatic: the longest row")
-    assert found["method.name"].value == "lora"
+    assert found["method.name"].value == "LoRA"
+    assert found["schedule"].value == "In a curve"
     assert {key for key, one in found.items() if one.changed} == {"dataset", "learning_rate", "epochs", "recompute"}
 
 
