@@ -14,6 +14,7 @@ from studio.files import read_json
 from studio.ladder import Case, ladder
 from studio.machine import Machine
 from studio.models import Model, list_models
+from studio.prospect import Preflight
 from studio.settings import defaults
 from studio.settings.train import Ddp, Sharded, Single, Spread, TrainSettings
 from studio.workspace import Workspace
@@ -21,7 +22,6 @@ from studio.workspace import Workspace
 if TYPE_CHECKING:
     from studio.batches.encode import Report
     from studio.batches.survey import Survey
-    from studio.preflight import Preflight
 
 LONG_HOURS = 12
 # Learning rates outside of these rarely train: factors around the one that would be chosen.

@@ -17,7 +17,8 @@ from studio import events, measurement, migrate, runs
 from studio.errors import BadInput, NotFound, Refused, StudioError
 from studio.jobs import queue
 from studio.ladder import Rung, changed
-from studio.preflight import Preflight, Problem, preflight
+from studio.preflight import preflight
+from studio.prospect import Preflight, Problem
 from studio.settings.base import check, problems
 from studio.settings.files import read_config
 from studio.settings.flags import command, flags, merge
@@ -145,7 +146,7 @@ def go_on_with(workspace: Workspace, run: str, name: str) -> str:
     rung = rung_of(workspace, settings, name)
     if not rung.same:
         raise Refused(
-            f"{folder.name} can't go on with that.",
+            "This run can't go on with that.",
             f"“{rung.title}” changes what is learned.",
             "Start a new run with it.",
         )

@@ -15,7 +15,8 @@ from studio.datasets.splitting import leaks
 from studio.datasets.store import Dataset
 from studio.errors import Refused
 from studio.machine import Gpu, machine
-from studio.preflight import Preflight, preflight
+from studio.preflight import preflight
+from studio.prospect import Preflight
 from studio.settings.base import check
 from studio.settings.importing import ImportSettings
 from studio.settings.train import TrainSettings
