@@ -61,7 +61,7 @@ def open_tuned(workspace: Workspace, run: str) -> Tuned:
     settings = runs.settings_of(folder)
     if settings.model not in workspace.names("models"):
         raise NotFound(
-            f"The base model of {folder.name} is missing.",
+            f"The base model of “{runs.summary(folder).title}” is missing.",
             f"It was trained from “{settings.model}”, which is not in {workspace.models}.",
             f"Add it again: launch.py models add {settings.model}.",
         )

@@ -207,6 +207,6 @@ def _gone(folder: Path) -> JobFailed:
         return JobFailed(error["what"], error["why"], error["next"])
     return JobFailed(
         "The engine does not answer.",
-        f"{folder.name} is {job_folder.status(folder)}.",
+        f"Its worker is {job_folder.status(folder)}.",
         "Start it again; output.log beside the job has the details.",
     )

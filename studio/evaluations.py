@@ -121,7 +121,7 @@ def _metrics(verdict: dict[str, Any]) -> dict[str, Any]:
 def _about_run(workspace: Workspace, run: str) -> dict[str, Any]:
     folder = workspace.runs / run
     if not run or not folder.is_dir():
-        return {"run_name": run, "run_there": False, "dataset": "", "model": ""}
+        return {"run_name": runs.spoken(run), "run_there": False, "dataset": "", "model": ""}
     told = runs.summary(folder)
     return {"run_name": told.title, "run_there": True, "dataset": told.dataset, "model": told.model}
 

@@ -35,7 +35,7 @@ def start(workspace: Workspace, given: dict[str, Any]) -> Path:
     weights = runs.weights(run)
     if settings.to == "adapter" and not has_adapter(weights):
         raise Refused(
-            f"{run.name} has no adapter.",
+            f"“{runs.summary(run).title}” has no adapter.",
             "All weights were trained, so there is nothing to put on the base.",
             "Choose “Complete model”.",
             field="to",
@@ -81,10 +81,10 @@ def summary(workspace: Workspace, folder: Path) -> dict[str, Any]:
             "agreed": sum(row.get("result") != "different" for row in report.get("rows", [])),
         }
     except (StudioError, OSError, AttributeError, TypeError) as error:
-        return {"id": folder.name, "run": "", "status": "broken", "error": broken(error), "run_name": folder.name}
+        return {"id": folder.name, "run": "", "status": "broken", "error": broken(error), "run_name": "An export"}
     run = workspace.runs / found["run"]
     named = runs.summary(run).title if found["run"] and run.is_dir() else ""
-    return found | {"run_name": named or found["run"]}
+    return found | {"run_name": named or runs.spoken(found["run"])}
 
 
 def model_folder(folder: Path, form: str) -> Path | None:

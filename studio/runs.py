@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,16 @@ class RunSummary:
     @property
     def title(self) -> str:
         """What people call it: its name, or its dataset and the end of its id."""
-        return self.name or (f"{self.dataset} {self.id[-4:]}" if self.dataset else self.id)
+        return self.name or (f"{self.dataset} {self.id[-4:]}" if self.dataset else spoken(self.id))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def spoken(run: str) -> str:
+    """What to call a run of which only the id is left: `20261122-093015-desk-4f2a` → desk 4f2a."""
+    found = re.fullmatch(r"\d{8}-\d{6}-(.+)", run)
+    return found[1].replace("-", " ") if found else run
 
 
 def create(
@@ -223,7 +230,7 @@ def settings_of(folder: Path) -> TrainSettings:
     from studio.settings.base import check
 
     data = {key: value for key, value in job_folder.read_settings(folder).items() if key != "job"}
-    return check(TrainSettings, data, f"The settings of {folder.name} can't be used.")
+    return check(TrainSettings, data, "The settings of this run can't be used.")
 
 
 def usual_speed(workspace: Workspace, settings: TrainSettings) -> float | None:
@@ -251,7 +258,7 @@ def weights(folder: Path) -> Path:
     if not path.is_dir():
         status = job_folder.status(folder)
         raise Refused(
-            f"{folder.name} has no trained weights yet.",
+            f"“{summary(folder).title}” has no trained weights yet.",
             f"It is {status}.",
             "Wait until it ends."
             if status in ("queued", "running", "stopping")
@@ -268,7 +275,7 @@ def delete(workspace: Workspace, run: str) -> str:
     """
     folder = open_run(workspace, run)
     if job_folder.alive(folder):
-        raise Refused(f"{folder.name} can't be deleted.", "It is running.", f"Stop it first: stop {folder.name}.")
+        raise Refused(f"“{summary(folder).title}” can't be deleted.", "It is running.", "Stop it first.")
     if job_folder.status(folder) == "queued":
         queue.stop(workspace, folder)
     workspace.delete("runs", folder.name)

@@ -20,7 +20,7 @@ from studio import evaluations, runs
 from studio.errors import NotFound, Refused
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
-from studio.workspace import Workspace
+from studio.workspace import KINDS, Workspace
 from ui.answer_feeds import trained_runs
 from ui.telling import plainly
 
@@ -102,4 +102,4 @@ def refuse_if_alive(folder: Any) -> None:
     """Nothing is deleted under a worker, or while it waits for its turn."""
     status = job_folder.status(folder)
     if status in ("running", "stopping", "queued"):
-        raise Refused(f"{folder.name} can't be deleted.", f"It is {status}.", "Stop it first.")
+        raise Refused(f"This {KINDS[folder.parent.name]} can't be deleted.", f"It is {status}.", "Stop it first.")

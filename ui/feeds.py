@@ -1,7 +1,7 @@
 """What the page's script reads and asks for: small JSON answers, and of logs only what is new.
 
 GET  /studio/ready                        whether the pages are loaded
-GET  /studio/machine                      the machine in one line, who has the device
+GET  /studio/machine                      the machine in one line, and what is at work on it
 GET  /studio/jobs/KIND/ID?offset=         any job: its status, new events, its progress
 POST /studio/jobs/KIND/ID/stop
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from studio import events, logs, wording
+from studio import events, logs, wording, work
 from studio.errors import NotFound
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
@@ -29,6 +29,7 @@ def router(workspace: Workspace) -> APIRouter:
     """The routes of one workspace."""
     api = APIRouter(prefix="/studio")
     clerk = QueueClerk(workspace)
+    at_work = work.AtWork(workspace)
 
     @api.get("/ready")
     def ready() -> dict[str, Any]:
@@ -37,8 +38,7 @@ def router(workspace: Workspace) -> APIRouter:
     @api.get("/machine")
     def about_machine() -> dict[str, Any]:
         here = machine(workspace.root)
-        holder = queue.holder(workspace)
-        return {"summary": here.summary(), "device": here.device, "holder": holder.name if holder else None}
+        return {"summary": here.summary(), "device": here.device, "work": [one.as_dict() for one in at_work.now()]}
 
     @api.get("/jobs/{kind}/{name}")
     def job(kind: str, name: str, offset: int = 0) -> dict[str, Any]:

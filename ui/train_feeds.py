@@ -140,9 +140,9 @@ def _known(workspace: Workspace, here: Machine) -> list[dict[str, Any]]:
     ]
 
 
-def _run(name: str, workspace: Workspace) -> dict[str, str]:
+def _run(name: str, workspace: Workspace) -> dict[str, Any]:
     about = runs.summary(workspace.runs / name)
-    return {"id": about.id, "name": about.name, "dataset": about.dataset, "status": about.status}
+    return {"id": about.id, "name": about.name, "dataset": about.dataset, "created": about.created}
 
 
 def _adding(workspace: Workspace) -> list[dict[str, str]]:

@@ -36,7 +36,7 @@ class AnswerFile extends Part {
     }
     const rows = one.status === "finished" ? `${number(one.answered)} of ${number(one.rows)} rows answered` : SAID[one.status] ?? one.status;
     const resume = ["stopped", "interrupted", "failed"].includes(one.status);
-    return html`<li class="spread"><div><strong><bdi>${one.file ?? one.id}</bdi></strong> <span class="soft small num">${when(one.created)} · ${rows}</span>
+    return html`<li class="spread"><div><strong><bdi>${one.file ?? "A file"}</bdi></strong> <span class="soft small num">${when(one.created)} · ${rows}</span>
         ${(one.messages ?? []).map((text) => html`<div class="soft small">${text}</div>`)}
         ${one.error ? notice(one.error) : ""}</div>
       <span class="row">${resume ? html`<button type="button" class="ft-button small" data-resume="${one.id}">${one.status === "failed" ? "Try again" : "Go on"}</button>` : ""}

@@ -2,8 +2,6 @@
 
 import { html, notice } from "./base.js";
 
-const SHARED = { train: "is being trained", evaluate: "is being evaluated", predict: "answers a file", rehearsal: "is being rehearsed" };
-
 // The line about the engines of a comparison: off, loading, ready or failed, with the button that changes it.
 //   states: of each engine, as /studio/answers/RUN/engine tells; loading: this page waits for them.
 export function engineWords(states, loading) {
@@ -21,7 +19,7 @@ export function engineWords(states, loading) {
     // What an engine told of another job holds only while that one is at work.
     const words = states.every((one) => one.loaded)
       ? `On ${where}. ${two ? two.trim() : states[0].sharing} They leave the memory when nobody asks for a quarter of an hour.`
-      : states.find((one) => one.sharer && one.told.startsWith(one.sharer.id))?.told ?? "They load again when you ask.";
+      : states.find((one) => one.sharer && one.told.includes(one.sharer.words))?.told ?? "They load again when you ask.";
     return line(html`<span class="chip finished">Ready</span>`, words, html`<button type="button" class="ft-button small" data-unload>Free the memory</button>`);
   }
   return line(html`<span class="chip">Not loaded</span>`, `The models load when you ask.${two}`, html`<button type="button" class="ft-button small" data-load>Load now</button>`);
@@ -29,10 +27,9 @@ export function engineWords(states, loading) {
 
 // The job that has the device now, and what that means for answers.
 export function sharerWords(sharer) {
-  const does = SHARED[sharer.job] ?? "is at work";
   const means = sharer.device === "cpu"
     ? "Both share the processor: answers take longer meanwhile, and so does that."
     : "It has the GPU: until it ends answers are computed on the CPU, which takes longer.";
-  return html`<div class="notice warning after" role="status"><strong>“${sharer.id}” ${does} now.</strong> ${means}
-    <a href="?tab=runs&run=${sharer.id}" data-go="tab=runs&run=${encodeURIComponent(sharer.id)}" ${sharer.job === "train" ? "" : html`hidden`}>See it</a></div>`;
+  return html`<div class="notice warning after" role="status"><strong>This machine is ${sharer.words} now.</strong> ${means}
+    <a href="?tab=runs&run=${sharer.id}" data-go="tab=runs&run=${encodeURIComponent(sharer.id)}" ${sharer.kind === "runs" ? "" : html`hidden`}>See it</a></div>`;
 }

@@ -1,6 +1,10 @@
-// The header: what this is, on which machine, who has the device now, and whether the studio answers.
+// The header: what this is, on which machine, what is at work on it, and whether the studio answers.
 
 import { Part, asset, ask, html, notice } from "./base.js";
+
+// Where a job is shown, by the folder it lies in; the others are shown where they were started.
+const PLACES = { runs: "tab=runs&run=", evaluations: "tab=evaluate&evaluation=", exports: "tab=export&export=" };
+const SHOWN = 2;
 
 class Header extends Part {
   every = 5000;
@@ -18,8 +22,12 @@ class Header extends Part {
   }
   async tick() {
     const here = await ask("/studio/machine");
-    this.draw(".where", html`${here.summary}${here.holder ? html` · <a data-go="tab=runs&run=${here.holder}"
-      href="?tab=runs&run=${here.holder}">training</a>` : ""}`);
+    const more = here.work.length - SHOWN;
+    this.draw(".where", html`${here.summary}${here.work.slice(0, SHOWN).map((one) => html` · ${this.work(one)}`)}${more > 0 ? ` · and ${more} more` : ""}`);
+  }
+  work({ kind, id, words }) {
+    const place = PLACES[kind] && PLACES[kind] + encodeURIComponent(id);
+    return place ? html`<a data-go="${place}" href="?${place}"><bdi>${words}</bdi></a>` : html`<bdi>${words}</bdi>`;
   }
 }
 customElements.define("ft-header", Header);

@@ -10,7 +10,9 @@ export const STATES = {
 };
 export const METHODS = { lora: "LoRA", dora: "DoRA", qlora: "QLoRA", full: "Full" };
 
-export const nameOf = (run) => run.name || (run.dataset ? `${run.dataset} ${run.id.slice(-4)}` : run.id);
+// As RunSummary.title and spoken() of studio/runs.py.
+export const nameOf = (run) => run.name || (run.dataset ? `${run.dataset} ${run.id.slice(-4)}` : spoken(run.id));
+const spoken = (id) => id.replace(/^\d{8}-\d{6}-(?=.)/, "").replaceAll("-", " ");
 export const method = (run) => METHODS[run.method] ?? run.method;
 export const short = (value, digits = 4) => (value === null || value === undefined ? "–" : Number(value.toPrecision(digits)).toString());
 

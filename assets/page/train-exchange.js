@@ -1,7 +1,8 @@
 // Settings on their way out of the Train page and into it: the command, a file, an old run.
 
-import { ask, html, tell } from "./base.js";
+import { ask, html, tell, when } from "./base.js";
 import { copy } from "./copy.js";
+import { nameOf } from "./run-words.js";
 
 export const EXCHANGE = html`<details class="fold"><summary>The same as a command</summary><pre class="pf-command" tabindex="0"></pre>
     <button type="button" class="ft-button" data-copy>Copy</button></details>
@@ -25,7 +26,7 @@ export class Exchange {
   drawRuns() {
     const { runs } = this.train.choices;
     this.train.draw("[data-reuse]", html`<option value="">${runs.length ? "Choose a run" : "No runs yet"}</option>
-      ${runs.map((run) => html`<option value="${run.id}">${run.name || run.id}${run.name ? ` (${run.id})` : ""}</option>`)}`);
+      ${runs.map((run) => html`<option value="${run.id}">${nameOf(run)} · ${when(run.created)}</option>`)}`);
   }
   clicked(target) {
     const button = target.closest("[data-copy], [data-save], [data-pick]");
@@ -55,7 +56,7 @@ export class Exchange {
   async ofRun(run, rung = "") {
     try {
       const { settings } = await ask(`/studio/train/of-run/${encodeURIComponent(run)}?rung=${encodeURIComponent(rung)}`);
-      this.train.take(settings, `The settings of ${settings.name || run} are filled in.`);
+      this.train.take(settings, `The settings of “${nameOf({ ...settings, id: run })}” are filled in.`);
     } catch (error) { this.train.say(error); }
   }
 }

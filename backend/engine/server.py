@@ -34,7 +34,7 @@ from backend.engine.conversation import Prompt
 from backend.engine.engine import Engine
 from backend.job import Job, StopRequested
 from backend.tuned import TUNED, open_tuned
-from studio import events, logs
+from studio import events, logs, work
 from studio.errors import BadInput, Busy, StudioError, explain
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
@@ -99,10 +99,12 @@ def _give_way(job: Job, server: Server, home: str) -> None:
     wanted = "cpu" if other else home
     if engine.device != wanted:
         engine.unload(wanted)
-        job.message(f"{other.name} has the GPU; answers are computed on the CPU." if other else "Back on the GPU.")
+        busy = other and f"The machine is {work.told(job.workspace, other).words}; answers are computed on the CPU."
+        job.message(busy or "Back on the GPU.")
     elif other and engine.loaded and server.idle() > 0:
         engine.unload()
-        job.message(f"{other.name} has the device; the models left the memory until somebody asks.")
+        busy = f"The machine is {work.told(job.workspace, other).words}"
+        job.message(f"{busy}; the models left the memory until somebody asks.")
 
 
 def device_user(workspace: Workspace) -> Path | None:

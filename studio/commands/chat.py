@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from studio import runs
+from studio import runs, work
 from studio.commands.frame import Context
 from studio.engine_client import EngineClient
 from studio.jobs import folder as job_folder
@@ -15,6 +15,8 @@ from studio.settings.base import check
 from studio.settings.flags import add_flags, collect
 
 SIDES = ("base", "tuned")
+# Why an answer ended, where it did not by itself.
+ENDED = {"length": "(cut off at the longest answer)", "repeats": "(ended, as it began to repeat itself)"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,9 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     runs.weights(folder)
     holder = queue.holder(context.workspace)
     if holder:
-        context.terminal.say(f"{holder.name} is using the device, so the answers take longer.")
+        context.terminal.say(
+            f"The machine is {work.told(context.workspace, holder).words}, so the answers take longer."
+        )
     engine = job_folder.create(
         context.workspace,
         "engine",
@@ -53,5 +57,6 @@ def messages(settings: ChatSettings) -> list[dict[str, str]]:
 def show(result: dict[str, Any]) -> str:
     lines = []
     for side in SIDES:
-        lines += [f"{side.capitalize()} ({result[side]['weights']}):", result[side]["text"], ""]
+        ended = ENDED.get(result[side]["finish"])
+        lines += [f"{side.capitalize()} ({result[side]['weights']}):", result[side]["text"], *filter(None, [ended]), ""]
     return "\n".join(lines).rstrip()

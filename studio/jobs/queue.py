@@ -19,7 +19,7 @@ from studio.files import write_json
 from studio.jobs import folder as job_folder
 from studio.jobs import local
 from studio.logs import Log
-from studio.workspace import Workspace
+from studio.workspace import KINDS, Workspace
 
 # Jobs that need the whole device, in the order in which they are served.
 DEVICE_JOBS = ("fit", "train", "rehearsal", "evaluate", "predict", "write_rows", "benchmark")
@@ -83,12 +83,7 @@ def take_device(workspace: Workspace, folder: Path, patience: float = 30.0) -> F
     try:
         lock.acquire(timeout=patience)
     except Timeout:
-        other = holder(workspace)
-        raise Busy(
-            "Another job is using the device.",
-            f"{other.name if other else 'Another worker'} holds it.",
-            "Wait until it ends, or stop it.",
-        ) from None
+        raise Busy("Another job is using the device.", "Only one can.", "Wait until it ends, or stop it.") from None
     write_json(workspace.jobs / HOLDER, {"folder": folder.relative_to(workspace.root).as_posix()})
     return lock
 
@@ -145,7 +140,7 @@ def stop(workspace: Workspace, folder: Path) -> str:
         local.stop(folder)
     elif status in ("queued", "interrupted", "broken"):
         raise Refused(
-            f"{folder.name} can't be stopped.",
+            f"This {KINDS[folder.parent.name]} can't be stopped.",
             f"It is {status}: no worker is at it.",
             "Resume it or delete it.",
         )
@@ -167,7 +162,7 @@ def requeue(
         status = job_folder.status(folder)
         if status not in ("stopped", "interrupted", "failed"):
             raise Refused(
-                f"{folder.name} can't be resumed.",
+                f"This {KINDS[folder.parent.name]} can't be resumed.",
                 f"It is {status}.",
                 "Only stopped, interrupted or failed ones can be taken up again.",
             )
