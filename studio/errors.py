@@ -3,6 +3,7 @@
 StudioError
 ├── BadInput       a file, a flag or a setting that can't be used as it is
 ├── NotFound       a name or an id that is not in the workspace
+│   └── Missing        an item of the workspace that was deleted, or never was
 ├── Refused        understood, and not done: it would harm something or is not allowed
 ├── Busy           another process holds what is needed; trying later may work
 ├── Broken         a file of the workspace that can't be read
@@ -53,6 +54,24 @@ class BadInput(StudioError):
 
 class NotFound(StudioError):
     pass
+
+
+class Missing(NotFound):
+    """Of which kind and name, and when it was deleted (seconds since 1970) where the trash still has it."""
+
+    def __init__(self, noun: str, kind: str, name: str, deleted: float | None, others: list[str]) -> None:
+        there = f"The {noun}s there are: {', '.join(others[:10]) or 'none yet'}."
+        if deleted is None:
+            super().__init__(
+                f"There is no {noun} “{name}”.", "It was deleted for good, or its name is not whole.", there
+            )
+        else:
+            super().__init__(f"The {noun} “{name}” was deleted.", "It is in the trash.", "Restore it from there.")
+        self.missing = {"kind": kind, "noun": noun, "name": name, "deleted": deleted}
+
+    def as_dict(self) -> dict[str, Any]:
+        """With what is missing, so that a page can offer what helps."""
+        return super().as_dict() | {"missing": self.missing}
 
 
 class Refused(StudioError):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import migrate
-from studio.errors import BadInput, Broken, NotFound, Refused, StudioError
+from studio.errors import BadInput, Broken, Missing, NotFound, Refused, StudioError
 from studio.files import check_name, inside, read_json, write_json
 
 FOLDERS = ("datasets", "models", "runs", "evaluations", "exports", "jobs", "sweeps", "trash")
@@ -113,14 +113,11 @@ class Workspace:
         return self.root / "trash"
 
     def folder(self, kind: str, name: str) -> Path:
-        """The folder of one item, by its kind (`runs`) and its name; NotFound when there is none."""
+        """The folder of one item, by its kind (`runs`) and its name; Missing when there is none."""
         path = inside(self.root, kind, check_name(name, f"{KINDS[kind]} name"))
         if not path.is_dir():
-            raise NotFound(
-                f"There is no {KINDS[kind]} “{name}”.",
-                f"{self.root / kind} has no such folder.",
-                f"The {KINDS[kind]}s there are: {', '.join(self.names(kind)[:10]) or 'none yet'}.",
-            )
+            trashed = (item.deleted for item in self.trashed() if (item.folder, item.name) == (kind, name))
+            raise Missing(KINDS[kind], kind, name, next(trashed, None), self.names(kind))
         return path
 
     def names(self, kind: str) -> list[str]:

@@ -3,6 +3,7 @@
 import { Part, address, ask, go, html, notice } from "./base.js";
 import { AnswerOptions } from "./answer-options.js";
 import { Engines } from "./engines.js";
+import { missing } from "./missing.js";
 import { nameOf, pens } from "./run-words.js";
 import "./answer-file.js";
 import "./conversation.js";
@@ -23,6 +24,7 @@ class Compare extends Part {
     this.onclick = (event) => this.clicked(event);
     this.addEventListener("change", (event) => this.changed(event.target));
     this.addEventListener("ft-held-out", (event) => this.talk?.askRow(event.detail));
+    this.addEventListener("ft-restored", () => { this.runs = null; this.loop(); });
     this.addEventListener("ft-busy", (event) => this.follow(event.detail));
     this.loop();
   }
@@ -78,11 +80,12 @@ class Compare extends Part {
     let told;
     try {
       await ask(`/studio/answers/${encodeURIComponent(id)}/engine`);
-      told = notice({ what: `“${id}” has no trained weights yet.`, why: "There is nothing to compare before its first result is saved.", next: "Wait until it ends, or choose another run." }, "warning");
+      told = notice({ what: "This run has no trained weights yet.", why: "There is nothing to compare before its first result is saved.", next: "Wait until it ends, or choose another run." }, "warning");
     } catch (error) {
+      if (error.missing) return this.draw(".body", missing(error, "tab=runs&run=&left=&right=", "See all runs"));
       told = notice(error);
     }
-    this.draw(".body", html`${told}<p class="after"><a class="ft-button" href="?tab=runs&run=" data-go="tab=runs&run=&left=&right=">See all runs</a></p>`);
+    this.draw(".body", html`${told}<p class="after"><a class="ft-button" href="?tab=runs&run=${id}" data-go="tab=runs&run=${encodeURIComponent(id)}&left=&right=">See the run</a></p>`);
   }
   drawPickers(wanted) {
     const option = (run, id) => html`<option value="${run.id}" ${run.id === id ? html`selected` : ""}>${nameOf(run)}</option>`;

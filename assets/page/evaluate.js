@@ -3,6 +3,7 @@
 import { Part, address, ask, go, html, notice, number, tell, when } from "./base.js";
 import { interval } from "./interval.js";
 import { menu } from "./menus.js";
+import { missing } from "./missing.js";
 import { nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
 import "./evaluation-rows.js";
@@ -23,16 +24,18 @@ class Evaluate extends Part {
     this.onclick = (event) => this.clicked(event);
     this.addEventListener("submit", (event) => { event.preventDefault(); this.begin(event.target); });
     this.addEventListener("ft-job-done", () => this.loop());
+    this.addEventListener("ft-restored", () => this.addressChanged());
     this.loop();
   }
   addressChanged() {
     if (address().tab !== "evaluate") return;
     this.draw(".trouble", "");
+    this.lost = null;
     this.loop();
   }
   async tick() {
     const here = address();
-    if ((here.tab ?? "home") !== "evaluate") return;
+    if ((here.tab ?? "home") !== "evaluate" || this.lost === location.search) return;
     if (here.evaluation) return this.showOne(here.evaluation);
     if (here.run) return this.showRun(here.run);
     return this.showAll();
@@ -58,7 +61,7 @@ class Evaluate extends Part {
         <p class="after"><a class="ft-button primary" href="?tab=train" data-go="tab=train">Train a model</a> <a class="ft-button" href="?tab=home" data-go="tab=home">Try the sample</a></p></div>`}</div>`);
   }
   line(one) {
-    const link = html`<a href="?tab=evaluate&evaluation=${one.id}" data-go="tab=evaluate&evaluation=${encodeURIComponent(one.id)}&run="><bdi>${one.run_name || one.id}</bdi></a>`;
+    const link = html`<a href="?tab=evaluate&evaluation=${one.id}" data-go="tab=evaluate&evaluation=${encodeURIComponent(one.id)}&run="><bdi>${one.run_name || "An evaluation"}</bdi></a>`;
     const pair = (figures) => html`<td class="num"><span class="base-ink">${share(figures.base)}</span> → <strong class="tuned-ink">${share(figures.tuned)}</strong></td>`;
     const state = one.verdict ? verdictChip(one) : html`<span class="chip ${one.status}">${one.status}</span>`;
     return html`<tr><th scope="row"><div class="clip">${link}</div><div class="soft small clip">${one.dataset ? `${one.dataset} → ${one.model}` : one.error?.what ?? "the run was deleted"}</div></th><td>${state}</td>
@@ -76,12 +79,18 @@ class Evaluate extends Part {
     try {
       about = await ask(`/studio/evaluations/for/${encodeURIComponent(id)}`);
     } catch (error) {
-      if (!error.what || error.unanswered) throw error;
-      return this.draw(".body", html`${this.back()}${notice(error)}`);
+      return this.gone(error);
     }
     if (address().run !== id) return;
     this.draw(".body", html`<div class="stack">${this.back()}<div><h1>Evaluate <bdi>${about.name}</bdi></h1>
       <p class="soft">Both models answer each row; then the answers are compared with the expected ones.</p></div>${this.startCard(about)}</div>`);
+  }
+  // What is not there is looked for once: an address does not come true by waiting.
+  gone(error) {
+    if (!error.what || error.unanswered) throw error;
+    if (error.missing) this.lost = location.search;
+    const all = "tab=evaluate&run=&evaluation=&again=";
+    this.draw(".body", html`<div class="stack">${this.back()}${error.missing ? missing(error, all, "See all evaluations") : notice(error)}</div>`);
   }
   back() { return html`<a class="back" href="?tab=evaluate" data-go="tab=evaluate&run=&evaluation=&again=">‹ All evaluations</a>`; }
   startCard(about) {
@@ -122,17 +131,16 @@ class Evaluate extends Part {
     try {
       one ??= await ask(`/studio/evaluations/${encodeURIComponent(id)}`);
     } catch (error) {
-      if (error.unanswered) throw error;
-      return this.draw(".body", html`<div class="stack">${this.back()}${notice(error)}</div>`);
+      return this.gone(error);
     }
     const here = address();
     if (here.evaluation ? here.evaluation !== id : here.run !== one.run && !one.run.endsWith(here.run ?? "-")) return;
     this.one = one;
-    const title = html`<div class="spread"><div><h1>Evaluation of <bdi>${one.run_name || one.id}</bdi></h1>
+    const title = html`<div class="spread"><div><h1>Evaluation${one.run_name ? html` of <bdi>${one.run_name}</bdi>` : ""}</h1>
       <p class="soft small">${one.dataset ? html`${one.dataset} → ${one.model} · ` : one.run_there ? "" : "The run was deleted · "}${one.rows ? `${number(one.rows)} ${SIDES[one.split]} · ` : ""}${when(one.created)}</p></div>
       <div class="row">${one.run_there ? html`<a class="ft-button" href="?tab=compare&run=${one.run}" data-go="tab=compare&run=${encodeURIComponent(one.run)}&evaluation=">Compare in a chat</a>
         ${LIVE.includes(one.status) ? "" : html`<a class="ft-button" href="?tab=evaluate&run=${one.run}&again=1" data-go="tab=evaluate&run=${encodeURIComponent(one.run)}&again=1&evaluation=">Evaluate again</a>`}` : ""}
-        ${LIVE.includes(one.status) ? "" : menu(`More for the evaluation of ${one.run_name || one.id}`, html`<button type="button" class="danger" data-delete>Delete</button>`)}</div></div>`;
+        ${LIVE.includes(one.status) ? "" : menu(`More for the evaluation of ${one.run_name || "a run"}`, html`<button type="button" class="danger" data-delete>Delete</button>`)}</div></div>`;
     this.draw(".body", html`<div class="stack">${this.back()}${title}${this.state(one)}</div>`);
   }
   state(one) {

@@ -3,6 +3,7 @@
 import { Part, address, ask, go, html, notice, number, size, tell, when } from "./base.js";
 import { copy } from "./copy.js";
 import { menu } from "./menus.js";
+import { missing } from "./missing.js";
 import { nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
 
@@ -25,16 +26,18 @@ class Export extends Part {
     });
     this.addEventListener("submit", (event) => { event.preventDefault(); this.begin(event.target); });
     this.addEventListener("ft-job-done", () => this.loop());
+    this.addEventListener("ft-restored", () => this.addressChanged());
     this.loop();
   }
   addressChanged() {
     if (address().tab !== "export") return;
     this.draw(".trouble", "");
+    this.lost = null;
     this.loop();
   }
   async tick() {
     const here = address();
-    if ((here.tab ?? "home") !== "export") return;
+    if ((here.tab ?? "home") !== "export" || this.lost === location.search) return;
     return here.export ? this.showOne(here.export) : this.showAll();
   }
 
@@ -46,7 +49,8 @@ class Export extends Part {
     const wanted = address().run;
     const run = runs.find((one) => one.id === wanted) ?? runs[0];
     const lost = wanted && !runs.some((one) => one.id === wanted)
-      ? notice({ what: `“${wanted}” can’t be exported.`, why: "There is no such run with trained weights.", next: "Choose another one below." }, "warning") : "";
+      ? html`${notice({ what: "The run of this address can’t be exported.", why: "It was deleted, or has no trained weights yet.", next: "Choose another one below." }, "warning")}
+        <p><a class="ft-button" href="?tab=runs&run=${wanted}" data-go="tab=runs&run=${encodeURIComponent(wanted)}">See what became of it</a></p>` : "";
     this.draw(".body", html`<div class="stack"><div><h1>Export</h1><p class="soft">Take a tuned model anywhere. Before an export is called done it is loaded afresh and must answer held-out prompts exactly as the tuned model does.</p></div>
       ${runs.length ? html`${lost}${this.startCard(runs, run)}` : ""}
       ${exports.length ? html`<div class="stack list">${exports.map((one) => this.card(one))}</div>` : runs.length ? "" : html`<div class="card empty"><h2>Nothing to export yet</h2>
@@ -99,8 +103,9 @@ class Export extends Part {
     try {
       one = await ask(`/studio/exports/${encodeURIComponent(id)}`);
     } catch (error) {
-      if (error.next?.startsWith("Start it again: ")) throw error;
-      return this.draw(".body", html`<div class="stack">${this.back()}${notice(error)}</div>`);
+      if (!error.what || error.unanswered) throw error;
+      if (error.missing) this.lost = location.search; // an address does not come true by waiting
+      return this.draw(".body", html`<div class="stack">${this.back()}${error.missing ? missing(error, "tab=export&export=", "See all exports") : notice(error)}</div>`);
     }
     if (address().export !== id) return;
     const live = LIVE.includes(one.status);

@@ -66,7 +66,8 @@ class Row extends Part {
       if (!there && error.why) { go({ row: null, view: null }, { replace: true }); return; } // the dataset's page says more
       this.draw(".head", this.back());
       this.draw(".told", html``);
-      this.draw(".body", html`<div class="card empty"><h2 class="anywhere">${error.what}</h2><p class="anywhere">${error.why} ${error.next}</p></div>`);
+      this.draw(".body", html`<div class="card empty"><h2 class="anywhere">${error.what}</h2><p class="anywhere">${error.why} ${error.next}</p>
+        <p class="row center"><a class="ft-button primary" data-go="tab=data&row=&view=" href="?tab=data&dataset=${encodeURIComponent(this.at.dataset)}">See all its rows</a></p></div>`);
     }
   }
   back() {

@@ -42,8 +42,9 @@ class Overlay extends Part {
     const due = [...this.known.values()].filter((one) => Date.now() >= one.next);
     const grown = await Promise.all(due.map((one) => this.look(one)));
     if (grown.some(Boolean)) {
-      const missing = [...this.known.values()].filter((one) => one.gone).map((one) => one.id);
-      this.draw(".trouble", missing.length ? notice({ what: `${missing.length === 1 ? "One run is" : "Some runs are"} not there any more:`, why: missing.join(", "), next: "Look among the deleted runs." }, "warning") : "");
+      const missing = [...this.known.values()].filter((one) => one.gone).map((one) => words.nameOf(one.gone));
+      this.draw(".trouble", missing.length ? html`${notice({ what: `${missing.length === 1 ? "One run is" : "Some runs are"} not there any more:`, why: `${missing.join(", ")}.`, next: "A deleted run can be restored." }, "warning")}
+        <p class="after"><a class="ft-button" href="?tab=runs&deleted=1" data-go="tab=runs&deleted=1&runs=">See the deleted runs</a></p>` : "");
       await this.drawCurves();
       await this.drawSettings();
     }
@@ -53,9 +54,9 @@ class Overlay extends Part {
   async look(one) {
     const news = await ask(`/studio/runs/${encodeURIComponent(one.id)}/news?events=${one.at.events}&steps=${one.at.steps}`);
     one.next = Date.now() + REST;
-    if (news.gone) { const before = one.gone; one.gone = true; one.run = null; return !before; }
+    if (news.gone) { const before = one.gone; one.gone = news.deleted ?? { id: one.id }; one.run = null; return !before; }
     const before = one.run;
-    one.gone = false;
+    one.gone = null;
     one.run = news.run;
     learn(news.run);
     if (words.isLive(news.run)) one.next = 0;

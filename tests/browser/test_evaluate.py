@@ -168,12 +168,12 @@ def test_a_stopped_evaluation_goes_on(studio, run, page):
 def test_links_to_what_is_gone_say_so(studio, page, page_faults):
     page_faults.allow("409")
     for query, words in (
-        ({"tab": "evaluate", "evaluation": "20200101-000000-gone-0000"}, "There is no evaluation"),
-        ({"tab": "evaluate", "run": "20200101-000000-gone-0000"}, "There is no run"),
-        ({"tab": "export", "export": "20200101-000000-gone-0000"}, "There is no export"),
+        ({"tab": "evaluate", "evaluation": "20200101-000000-gone-0000"}, "There is no such evaluation"),
+        ({"tab": "evaluate", "run": "20200101-000000-gone-0000"}, "There is no such run"),
+        ({"tab": "export", "export": "20200101-000000-gone-0000"}, "There is no such export"),
     ):
         studio.open(page, **query)
-        expect(page.locator("ft-evaluate:visible .notice, ft-export:visible .notice")).to_contain_text(words)
+        expect(page.locator("ft-missing:visible")).to_contain_text(words)
         page.get_by_role("link", name=re.compile("^‹ All")).click()
         expect(page.locator("ft-evaluate:visible h1, ft-export:visible h1")).to_be_visible()
 

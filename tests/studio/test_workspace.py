@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from studio.errors import BadInput, NewerFormat, NotFound, Refused
+from studio.errors import BadInput, Missing, NewerFormat, NotFound, Refused
 from studio.workspace import FOLDERS, Workspace
 
 
@@ -53,8 +53,19 @@ def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(NotFound) as caught:
         workspace.folder("runs", "nothing")
     assert "nothing" in caught.value.what
+    assert caught.value.as_dict()["missing"] == {"kind": "runs", "noun": "run", "name": "nothing", "deleted": None}
     with pytest.raises(BadInput):
         workspace.folder("runs", "../models")
+
+
+def test_what_was_deleted_is_told_from_what_never_was(tmp_path):
+    workspace = Workspace.open(tmp_path)
+    (workspace.evaluations / "e1").mkdir()
+    workspace.delete("evaluations", "e1")
+    with pytest.raises(Missing) as caught:
+        workspace.folder("evaluations", "e1")
+    assert caught.value.what == "The evaluation “e1” was deleted."
+    assert caught.value.missing["deleted"] == workspace.trashed()[0].deleted
 
 
 def test_ids_are_unique_and_allowed_names(tmp_path):
