@@ -22,7 +22,7 @@ import anyio
 from fastapi import APIRouter, Body, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from studio import engines, runs
+from studio import engines, runs, work
 from studio.engine_client import Stream
 from studio.errors import BadInput, NotFound, StudioError
 from studio.jobs import folder as job_folder
@@ -131,8 +131,9 @@ def trained_runs(workspace: Workspace) -> list[Words]:
 
 
 def answer_settings() -> dict[str, Words]:
-    """Title, help, default and limits of each setting of an answer, as they are declared."""
+    """Title, help, default and limits of each number of an answer's settings, as they are declared."""
     fields = Generation.model_json_schema()["properties"]
+    fields = {name: field for name, field in fields.items() if field.get("type") != "boolean"}
     keys = (
         "title",
         "description",
@@ -157,12 +158,7 @@ def sharer(workspace: Workspace) -> Words | None:
     holder = queue.holder(workspace)
     if holder is None:
         return None
-    try:
-        job = str(job_folder.read_settings(holder).get("job"))
-    except StudioError:
-        job = ""
-    device = machine(workspace.root).device
-    return {"id": holder.name, "job": job, "device": device}
+    return work.told(workspace, holder).as_dict() | {"device": machine(workspace.root).device}
 
 
 def question(body: Words) -> tuple[str, Words]:

@@ -3,7 +3,7 @@
 import { html, notice, number } from "./base.js";
 import { differences, marked } from "./differences.js";
 
-const FINISH = { length: "cut off at the longest answer", stopped: "stopped" };
+const FINISH = { length: "cut off at the longest answer", stopped: "stopped", repeats: "ended, as it began to repeat itself" };
 
 // One turn: what was asked, the expected answer, and both answers.
 //   sides: [{title, colour}, …]; marks: whether words that differ are marked; loading: the models are still being loaded.
@@ -29,7 +29,7 @@ function answerCard(turn, one, side, { sides, marks, loading }) {
 }
 // How far an answer is that is not done.
 export function progress({ state }, loading) {
-  if (state === "written") return "Done. The other one is still being written.";
+  if (state === "written") return "Done. The other one is still being written; asking anew stops it.";
   return state === "writing" ? "Writing…" : loading ? "Waiting for the models to load…" : "Thinking…";
 }
 

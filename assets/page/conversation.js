@@ -58,13 +58,21 @@ class Conversation extends Part {
   sendTyped() {
     const field = this.querySelector("[name=prompt]");
     const prompt = field.value.trim();
-    if (!prompt || this.busy) return field.focus();
+    if (!prompt || (this.busy && !this.half)) return field.focus();
     field.value = "";
-    this.send({ prompt });
+    this.leave().then(() => this.send({ prompt }));
+  }
+  // One side is done and the other one still written: asking anew stops that one.
+  get half() { return Boolean(this.busy) && this.busy.answers.some((one) => ["written", "done"].includes(one.state)); }
+  async leave() {
+    if (!this.busy) return;
+    this.abort.abort();
+    await this.answered;
   }
   // A held-out row begins a conversation of its own.
-  askRow({ messages: asked, expected, row, tools }) {
-    if (this.busy) return;
+  async askRow({ messages: asked, expected, row, tools }) {
+    if (this.busy && !this.half) return;
+    await this.leave();
     const before = this.talk;
     const typed = before.turns.length > 1 || before.turns.some((turn) => !turn.row);
     this.talk = { system: before.system, turns: [] };
@@ -75,7 +83,7 @@ class Conversation extends Part {
     const turn = { ...asked, answers: this.sides.map(empty) };
     this.talk.turns.push(turn);
     this.drawTalk();
-    return this.answerTurn(turn);
+    this.answered = this.answerTurn(turn);
   }
   async answerTurn(turn) {
     const abort = this.abort = new AbortController(), talk = this.talk, began = performance.now();
@@ -107,12 +115,13 @@ class Conversation extends Part {
     turn.answers.forEach((one, at) => {
       if (one.state === "done") return;
       const { run, weights } = this.sides[at];
-      Object.assign(one, { state: "done", finish: turn.error ? "error" : "stopped", seconds, weights: one.weights ?? this.engines.states[run]?.weights?.[weights] });
+      const finish = one.state === "written" ? "stop" : turn.error ? "error" : "stopped";
+      Object.assign(one, { state: "done", finish, seconds: one.seconds ?? seconds, weights: one.weights ?? this.engines.states[run]?.weights?.[weights] });
     });
   }
   // One question for base and tuned of a run together, one for each run else.
   questions(talk, turn) {
-    const options = this.options.chosen(), tools = turn.tools ?? talk.turns[0]?.tools;
+    const options = { ...this.options.chosen(), stop_repeats: true }, tools = turn.tools ?? talk.turns[0]?.tools;
     const asked = this.sides.map((_, side) => messages(talk, turn, side));
     if (this.sides[0].run !== this.sides[1].run) {
       return this.sides.map((side, at) => ({ run: side.run, at: { tuned: at }, body: { messages: asked[at], options, tools, weights: side.weights } }));
@@ -127,7 +136,9 @@ class Conversation extends Part {
       if (!ended) one.first ??= (performance.now() - began) / 1000;
       one.state = ended ? "written" : "writing";
       one.text += text;
+      if (ended) one.seconds = (performance.now() - began) / 1000;
       this.drawText(turn, at[side]);
+      if (ended) this.buttons();
     });
     for (const [side, whole] of Object.entries(answers)) {
       const { text, seconds, weights, finish, cut } = whole;
@@ -144,7 +155,7 @@ class Conversation extends Part {
     }
     turn.answers = this.sides.map(empty);
     this.drawTalk();
-    this.answerTurn(turn);
+    this.answered = this.answerTurn(turn);
   }
   clear() {
     const before = this.talk;
@@ -160,7 +171,7 @@ class Conversation extends Part {
     this.drawTalk();
   }
   keepAll(finish) {
-    if (finish) for (const one of this.busy?.answers ?? []) if (one.state !== "done") Object.assign(one, { state: "done", finish });
+    if (finish) for (const one of this.busy?.answers ?? []) if (one.state !== "done") Object.assign(one, { state: "done", finish: one.state === "written" ? "stop" : finish });
     keepTalk(this.key, this.talk);
   }
 
@@ -189,13 +200,13 @@ class Conversation extends Part {
     this.querySelector("[data-changed]").textContent = said.length ? `· ${said.join(", ")}` : "";
   }
   buttons() {
-    const talk = this.talk.turns.length > 0, busy = Boolean(this.busy);
-    this.querySelector("[data-send]").hidden = busy;
+    const talk = this.talk.turns.length > 0, busy = Boolean(this.busy), waits = busy && !this.half;
+    this.querySelector("[data-send]").hidden = waits;
     this.querySelector("[data-stop]").hidden = !busy;
     this.querySelector("form [data-again]").disabled = !talk || busy;
     this.querySelector("[data-clear]").disabled = !talk;
     this.querySelector("[data-goes-on]").textContent = talk ? "Goes on from what is above. Clear begins anew." : "Ask something of your own, or press one of the rows.";
-    this.dispatchEvent(new CustomEvent("ft-busy", { bubbles: true, detail: { busy, row: this.talk.turns[0]?.row ?? "" } }));
+    this.dispatchEvent(new CustomEvent("ft-busy", { bubbles: true, detail: { busy: waits, row: this.talk.turns[0]?.row ?? "" } }));
   }
   say(text) { this.querySelector("[data-said]").textContent = text; }
   place(turn) { return this.querySelector(`[data-turn="${this.talk.turns.indexOf(turn)}"]`); }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Finish = Literal["stop", "length", "stopped"]
+Finish = Literal["stop", "length", "stopped", "repeats"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Answer:
     """One answer.
 
     text: without special tokens; tokens: every id made, the one that ended it included; weights: the stamp of what
-    made it; finish: `stop` (it ended by itself), `length` (cut off) or `stopped` (somebody stopped it); seconds: from
-    the start of its batch to its last token; prompt_tokens: ids of the prompt that were read; cut: ids left out at the
-    prompt's beginning because it did not fit.
+    made it; finish: `stop` (it ended by itself), `length` (cut off), `stopped` (somebody stopped it) or `repeats` (it
+    began to say the same over and over); seconds: from the start of its batch to its last token; prompt_tokens: ids of
+    the prompt that were read; cut: ids left out at the prompt's beginning because it did not fit.
     """
 
     text: str

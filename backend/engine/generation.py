@@ -18,6 +18,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from backend.engine.conversation import Finish
+from backend.engine.repeats import repeating
 from studio.settings.answering import Generation
 
 # Below this a temperature only sharpens what is already a choice of the likeliest, and overflows.
@@ -55,7 +56,7 @@ def generate(
     Args:
         model: a causal language model of Transformers or PEFT, in eval mode; its own generation settings are not used.
         lines: the batch; shorter prompts are padded on the left.
-        options: temperature, top_p, top_k, seed.
+        options: temperature, top_p, top_k, seed, and whether an answer ends when it repeats itself.
         stop_ids: an answer ends with any of these.
         pad_id: what fills the room before shorter prompts; masked, so any token does.
         should_stop: asked after each token; true ends every unfinished line as `stopped`.
@@ -72,7 +73,7 @@ def generate(
             # Without an end token: which line has ended is for `Watch` alone to say.
             generation_config=GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, pad_token_id=pad_id),
             logits_processor=processors,
-            stopping_criteria=[Watch(lines, set(stop_ids), should_stop)],
+            stopping_criteria=[Watch(lines, set(stop_ids), should_stop, options.stop_repeats)],
             **forward,
         )
     for line in lines:
@@ -93,10 +94,17 @@ def padded(prompts: Sequence[Sequence[int]], pad_id: int, device: Any = "cpu") -
 class Watch(StoppingCriteria):
     """Takes each new token to its line, and says which lines have ended."""
 
-    def __init__(self, lines: Sequence[Line], stop_ids: set[int], should_stop: Callable[[], bool] | None) -> None:
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        stop_ids: set[int],
+        should_stop: Callable[[], bool] | None,
+        stop_repeats: bool = False,
+    ) -> None:
         self.lines = lines
         self.stop_ids = stop_ids
         self.should_stop = should_stop
+        self.stop_repeats = stop_repeats
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
         for line, token in zip(self.lines, input_ids[:, -1].tolist(), strict=True):
@@ -111,10 +119,13 @@ class Watch(StoppingCriteria):
         line.tokens.append(token)
         if token in self.stop_ids:
             line.finish = "stop"
-            if line.on_end is not None:
-                line.on_end()
-        elif line.on_token is not None:
-            line.on_token(token)
+        else:
+            if line.on_token is not None:
+                line.on_token(token)
+            if self.stop_repeats and repeating(line.tokens):
+                line.finish = "repeats"
+        if line.finish and line.on_end is not None:
+            line.on_end()
 
 
 class Sampling(LogitsProcessor):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from studio.settings.base import Settings, setting
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+# Off where answers are measured: a score is of what a model says, not of where somebody stopped listening.
+END_REPEATS: dict[str, Any] = {
+    "title": "End repeats",
+    "help": "Ends an answer that says the same over and over, and says that it did.",
+    "group": "Answers",
+    "level": "advanced",
+}
 
 
 class Generation(Settings):
@@ -58,6 +65,7 @@ class Generation(Settings):
         ge=0,
         lt=2**63,
     )
+    stop_repeats: bool = setting(False, **END_REPEATS)
 
 
 class Machine(Settings):
@@ -134,6 +142,7 @@ class ChatSettings(Generation, Machine):
         help="Instructions that stand before the conversation.",
         auto="the one the model's template brings along, if any",
     )
+    stop_repeats: bool = setting(True, **END_REPEATS)
 
 
 class EngineSettings(Machine):

@@ -277,7 +277,7 @@ def test_two_runs_answer_side_by_side(runs, studio, page):
 def test_links_to_runs_that_can_not_answer_say_so(runs, studio, page, page_faults):
     page_faults.allow("409")
     studio.open(page, tab="compare", run="20200101-000000-gone-0000")
-    expect(page.locator("ft-compare .notice")).to_contain_text("There is no run “20200101-000000-gone-0000”")
+    expect(page.locator("ft-compare ft-missing")).to_contain_text("There is no such run")
     page.locator("ft-compare [name=run]").select_option(runs[0])
     expect(page.locator("#compare-prompt")).to_be_visible()
     bare = adapters.run(studio.workspace, "desk", "tiny").name
@@ -289,7 +289,9 @@ def test_a_training_that_shares_the_machine_is_told(runs, studio, page):
     other = job_folder.create(studio.workspace, "train", {"dataset": "desk", "model": "tiny"})
     with queue.take_device(studio.workspace, other):
         opened(studio, page, run=runs[0])
-        expect(page.locator(".engine .warning")).to_contain_text(f"“{other.name}” is being trained now.")
+        expect(page.locator(".engine .warning")).to_contain_text(
+            f"This machine is training “desk {other.name[-4:]}” now."
+        )
         expect(page.locator(".engine .warning")).to_contain_text("answers take longer")
     with logs.Log(other / events.EVENTS) as log:
         log.append("stopped")
