@@ -74,8 +74,8 @@ export async function ask(path, options = {}) {
   if (!answer.ok) throw new Told(data.error ?? { what: `The studio refused this (${answer.status}).`, why: "", next: "Reload the page." });
   return data;
 }
-export const tell = (path, body) =>
-  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
+export const tell = (path, body, options = {}) =>
+  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}), ...options });
 
 export function notice(error, level = "error") {
   if (error.unanswered) { // the header says the rest, for the whole page
@@ -92,12 +92,14 @@ export class Part extends HTMLElement {
   connectedCallback() {
     this.classList.add("ft");
     this.alive = true;
+    this.left = new AbortController(); // ends what was asked for the sake of what is shown here
     this.onAddress = () => this.addressChanged();
     window.addEventListener("ft-address", this.onAddress);
     this.start();
   }
   disconnectedCallback() {
     this.alive = false;
+    this.left.abort();
     clearTimeout(this.timer);
     window.removeEventListener("ft-address", this.onAddress);
   }

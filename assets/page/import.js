@@ -60,7 +60,7 @@ class Import extends Part {
     const slow = setTimeout(() => this.querySelector(".ft-looking")?.removeAttribute("hidden"), 200);
     let found;
     try {
-      found = await tell("/studio/imports/preview", { ...this.source, ...this.mapping.asked(), patient });
+      found = await tell("/studio/imports/preview", { ...this.source, ...this.mapping.asked(), patient }, { signal: this.left.signal });
     } catch (error) {
       found = { error };
     }
@@ -222,7 +222,7 @@ class Import extends Part {
     button.disabled = true;
     try {
       const started = await tell("/studio/imports/start", { ...this.source, ...this.mapping.asked(), ...this.mapping.more(), name });
-      go({ job: started.job }, { replace: true });
+      if (this.isConnected) go({ job: started.job }, { replace: true });
     } catch (error) {
       this.draw(error.field === "name" ? ".name-told" : ".start-told", notice(error));
       button.disabled = false;

@@ -86,6 +86,7 @@ class Sources extends Part {
       if (!upload) return;
       before += file.size;
     }
+    if (!this.isConnected) { tell("/studio/imports/discard", { upload }).catch(() => null); return; }
     this.querySelector(".ft-drop .progress").innerHTML = "";
     go({ upload });
   }
@@ -128,7 +129,7 @@ class Sources extends Part {
     const button = form.querySelector("button");
     button.disabled = true;
     try {
-      this.hub = await tell("/studio/imports/hub", { dataset: typed.hub, revision: field("revision") });
+      this.hub = await tell("/studio/imports/hub", { dataset: typed.hub, revision: field("revision") }, { signal: this.left.signal });
       typed.hub = form.elements.dataset.value = this.hub.dataset;
       this.drawHub();
     } catch (error) {
@@ -152,7 +153,7 @@ class Sources extends Part {
   async fetch(field) {
     try {
       const { job } = await tell("/studio/imports/fetch", { dataset: this.hub.dataset, revision: this.hub.revision, config: field("config"), hub_split: field("hub_split") });
-      go({ fetch: job, fetching: "hub" });
+      if (this.isConnected) go({ fetch: job, fetching: "hub" });
     } catch (error) {
       this.fault(error);
     }
@@ -177,7 +178,7 @@ class Sources extends Part {
     if (datasets.length < 2) { this.fault({ what: "Too few datasets are chosen.", why: `It takes two to merge; ${number(datasets.length)} is chosen.`, next: "Tick those whose rows shall stand together." }); return; }
     try {
       const { job } = await tell("/studio/imports/merge", { datasets, name: field("name") });
-      go({ fetch: job, fetching: "merge" });
+      if (this.isConnected) go({ fetch: job, fetching: "merge" });
     } catch (error) {
       this.fault(error);
     }

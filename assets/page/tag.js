@@ -90,9 +90,10 @@ class Tag extends Part {
     const slow = setTimeout(() => { this.querySelector(".busy").hidden = false; }, 200);
     this.draw(".told", html``);
     try {
-      const found = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/look`, rule);
+      const found = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/look`, rule, { signal: this.left.signal });
       if (found.job) { this.draw(".found", html``); go({ job: found.job }); } else this.showFound(found);
     } catch (error) {
+      if (!this.isConnected) return;
       this.draw(".found", html``);
       this.draw(".told", notice(error));
     } finally {
@@ -118,7 +119,8 @@ class Tag extends Part {
     try {
       const done = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/apply`, this.rule);
       this.draw(".found", html``);
-      if (done.job) go({ job: done.job }); else this.tagged(done);
+      if (!done.job) this.tagged(done);
+      else if (this.isConnected) go({ job: done.job });
     } catch (error) {
       button.disabled = false;
       this.draw(".told", notice(error));

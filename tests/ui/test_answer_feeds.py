@@ -134,7 +134,8 @@ def test_who_shares_the_device_is_told(workspace, page, bare):
     other = job_folder.create(workspace, "train", {"dataset": "desk", "model": "tiny"})
     with queue.take_device(workspace, other):
         sharer = page.get(f"/studio/answers/{bare.name}/engine").json()["sharer"]
-    assert (sharer["id"], sharer["job"]) == (other.name, "train") and sharer["device"]
+    assert (sharer["id"], sharer["kind"]) == (other.name, "runs") and sharer["device"]
+    assert sharer["words"] == f"training “desk {other.name[-4:]}”"
 
 
 def test_held_out_rows_are_prompts_with_their_answers(page, run, workspace, tmp_path):
