@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 
 import pytest
@@ -19,17 +18,10 @@ from studio.jobs import folder as job_folder
 from studio.logs import Log
 from studio.preflight import preflight
 from studio.settings.train import TrainSettings
-from tests.browser.test_train import add_rows, choose_tiny, field, typed
+from tests.browser.filling import choose_tiny, field, typed
+from tests.browser.filling import ready as ready
 
 SETTINGS = {"dataset": "questions", "model": "tiny", "tokens_per_pass": 400, "batch_size": 16, "max_steps": 4}
-
-
-@pytest.fixture(scope="module")
-def ready(studio_of_file, tiny):
-    """The file's studio with a dataset and the tiny model."""
-    shutil.copytree(tiny, studio_of_file.workspace.models / "tiny")
-    add_rows(studio_of_file.workspace, "questions")
-    return studio_of_file
 
 
 @pytest.fixture
