@@ -137,6 +137,8 @@ def draw_field(field: Field, prefix: str) -> str:
     }
     inner = _CONTROLS.get(field.kind, _text)(field, name)
     about_text = f'<p class="form-help" id="{name}-help">{escape(field.help)}</p>'
+    if field.kind == "choice":
+        about_text += '<p class="form-about" aria-live="polite"></p>'
     live = f'<p class="form-chosen" id="{name}-chosen"></p><div class="form-problems" id="{name}-problems"></div>'
     return f'<div class="form-field"{_attributes(about)}>{inner}{about_text}{live}</div>'
 
@@ -180,7 +182,7 @@ def _choice(field: Field, name: str) -> str:
     about = _attributes({"role": "radiogroup", "aria-labelledby": f"{name}-label", "aria-describedby": f"{name}-help"})
     return (
         f'<div class="form-head"><span class="form-label" id="{name}-label">{escape(field.title)}</span>{_RESET}</div>'
-        f'<div class="form-options"{about}>{options}</div><p class="form-about" aria-live="polite"></p>'
+        f'<div class="form-options"{about}>{options}</div>'
     )
 
 

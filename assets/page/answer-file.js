@@ -13,12 +13,12 @@ class AnswerFile extends Part {
     this.draw(null, html`<form class="stack">
       <p class="soft">The tuned model of <bdi>${this.dataset.name}</bdi> answers every row; the file keeps its columns and gets one with the answer.
         <span data-columns></span></p>
-      <div class="row fields-row">
+      <div class="answer-file-fields">
         <label class="field"><span>File from your computer</span><input type="file" name="file" accept=".csv,.tsv,.json,.jsonl,.parquet,.xlsx,.txt"></label>
-        <label class="field grow"><span>or a path on this machine</span><input name="path" placeholder="/home/me/mails.csv" autocomplete="off"></label>
+        <label class="field"><span>or a path on the machine the studio runs on</span><input name="path" placeholder="/home/me/mails.csv" autocomplete="off"></label>
         <label class="field"><span>Answers as</span><select name="form"><option value="csv">CSV</option><option value="xlsx">Excel (xlsx)</option><option value="jsonl">JSONL</option></select></label>
-        <label class="field"><span>Longest answer</span><input type="number" name="longest" min="1" max="32768" placeholder="512" title="Tokens after which an answer is cut off"></label>
-        <button type="submit" class="ft-button" data-apply>Apply</button></div>
+        <label class="field"><span>Longest answer</span><input type="number" name="longest" min="1" max="32768" placeholder="512" title="Tokens after which an answer is cut off"></label></div>
+      <div><button type="submit" class="ft-button" data-apply>Apply</button></div>
       <div class="trouble"></div></form><div class="done"></div>`);
     this.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); this.apply(event.target); });
     this.addEventListener("ft-job-done", () => this.loop());

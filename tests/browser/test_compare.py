@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from playwright.sync_api import expect
@@ -15,6 +16,21 @@ from tests.browser.comparing import runs as runs
 from tests.browser.comparing import studio as studio
 from tests.browser.conftest import WAIT_MS
 
+# The question “goes on” gets a whole tuned answer and a base that never ends, until it is stopped.
+GOES_ON = """(() => {
+  const real = window.fetch;
+  window.fetch = (path, options = {}) => {
+    const asks = options.method === 'POST' && /answers\\/[^/]+$/.test(path);
+    if (!asks || JSON.parse(options.body).messages.at(-1).content !== 'goes on') return real(path, options);
+    const line = (said) => new TextEncoder().encode(JSON.stringify(said) + '\\n');
+    return Promise.resolve(new Response(new ReadableStream({ start(stream) {
+      stream.enqueue(line({ side: 'base', text: 'and on ' }));
+      stream.enqueue(line({ side: 'tuned', text: 'the tuned answer' }));
+      stream.enqueue(line({ side: 'tuned', text: '', ended: true }));
+      options.signal.addEventListener('abort', () => stream.error(options.signal.reason));
+    } }), { status: 200 }));
+  };
+})();"""
 BLOCKED = """for (const kind of ['localStorage', 'sessionStorage'])
   Object.defineProperty(window, kind, { get() { throw new Error('blocked'); } });"""
 # How often each side was seen to grow.
@@ -116,6 +132,50 @@ def test_stop_ends_the_answer_in_the_engine_too(runs, studio, page):
     expect(page.get_by_role("button", name="Send")).to_be_enabled()
 
 
+def test_a_new_question_stops_the_side_that_still_writes(runs, studio, page):
+    """One side is done, the other one goes on and on: whoever asks anew need not wait for it."""
+    page.add_init_script(GOES_ON)
+    opened(studio, page, run=runs[0])
+    longest(page, 5)
+    ask(page, "goes on")
+    cards = page.locator(".turn").first.locator(".answer-card")
+    expect(cards.nth(1)).to_contain_text(
+        "Done. The other one is still being written; asking anew stops it.", timeout=LOADING_MS
+    )
+    expect(page.locator("[data-stop]")).to_be_visible()
+    ask(page)
+    answered(page)
+    expect(page.locator(".turn")).to_have_count(2)
+    expect(cards.nth(0).locator(".foot")).to_contain_text("stopped")
+    expect(cards.nth(1).locator(".foot")).not_to_contain_text("stopped")
+    expect(cards.nth(1).locator(".words")).to_have_text("the tuned answer")
+
+
+def test_an_answer_that_repeats_itself_is_ended_and_says_so(runs, studio, page):
+    bodies = []
+
+    def answer(route):
+        bodies.append(json.loads(route.request.post_data))
+        sides = {"base": ("no no no no", "repeats"), "tuned": ("yes", "stop")}
+        found = {
+            side: {"text": text, "tokens": [1], "weights": "a" * 12, "finish": finish, "seconds": 1, "cut": 0}
+            for side, (text, finish) in sides.items()
+        }
+        route.fulfill(status=200, body=json.dumps({"answers": found}) + "\n")
+
+    opened(studio, page, run=runs[0])
+    page.route(
+        re.compile(r"/studio/answers/[^/]+$"),
+        lambda route: answer(route) if route.request.method == "POST" else route.continue_(),
+    )
+    ask(page)
+    answered(page)
+    feet = page.locator(".answer-card .foot")
+    expect(feet.nth(0)).to_contain_text("ended, as it began to repeat itself")
+    expect(feet.nth(1)).not_to_contain_text("repeat")
+    assert bodies[0]["options"]["stop_repeats"] is True
+
+
 def test_at_a_temperature_regenerate_takes_another_seed(runs, studio, page):
     opened(studio, page, run=runs[0])
     longest(page, 12)
@@ -191,7 +251,9 @@ def test_scripts_in_answers_are_shown_and_not_run(runs, studio, page):
         f"**/studio/answers/{runs[0]}",
         lambda route: route.fulfill(
             content_type="application/x-ndjson",
-            body="".join(f"{line}\n" for line in map(_json, [*pieces, {"answers": {"base": whole, "tuned": whole}}])),
+            body="".join(
+                f"{line}\n" for line in map(json.dumps, [*pieces, {"answers": {"base": whole, "tuned": whole}}])
+            ),
         ),
     )
     page.get_by_label("Mark differing words").check()
@@ -201,12 +263,6 @@ def test_scripts_in_answers_are_shown_and_not_run(runs, studio, page):
     page.reload()
     expect(page.locator(".answer-card .words").first).to_have_text(evil)
     assert page.evaluate("window.ran") is None
-
-
-def _json(data):
-    import json
-
-    return json.dumps(data)
 
 
 def test_two_runs_answer_side_by_side(runs, studio, page):

@@ -1,0 +1,50 @@
+"""The header says what is at work, whatever it is, and leads to it; in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from filelock import FileLock
+from playwright.sync_api import expect
+
+from studio import runs
+from studio.jobs import folder as job_folder
+from studio.jobs import queue
+from studio.logs import Log
+from studio.settings.train import TrainSettings
+
+
+@pytest.fixture
+def at_work():
+    """Jobs as their workers hold them, until the end of the test."""
+    locks = []
+
+    def begin(folder):
+        with Log(folder / "events.jsonl") as log:
+            log.append("starting", pid=0)
+        locks.append(FileLock(folder / job_folder.LOCK, is_singleton=False))
+        locks[-1].acquire()
+
+    yield begin
+    for lock in locks:
+        lock.release()
+
+
+def test_what_is_at_work_is_said_and_led_to(studio, page, at_work):
+    space = studio.workspace
+    where = page.locator("ft-header .where")
+    importing = job_folder.create(space, "import_data", {"name": "mails"})
+    at_work(importing)
+    studio.open(page)
+    expect(where).to_contain_text("importing “mails”")
+    expect(where).not_to_contain_text("training")
+    run = runs.create(space, TrainSettings(dataset="mails", name="<b>First</b> try"))
+    at_work(run)
+    with queue.take_device(space, run):
+        expect(where).to_contain_text(re.compile("training “<b>First</b> try” · importing “mails”"))
+        where.get_by_role("link", name="training “<b>First</b> try”").click()
+        expect(page).to_have_url(re.compile(f"run={run.name}"))
+    with Log(importing / "events.jsonl") as log:
+        log.append("finished")
+    expect(where).not_to_contain_text("importing")

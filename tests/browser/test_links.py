@@ -1,0 +1,85 @@
+"""Addresses that name what was deleted: said once, what and why, with the button that helps; in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from studio import runs
+from studio.jobs import folder as job_folder
+from studio.settings.train import TrainSettings
+from tests import adapters
+
+
+@pytest.fixture
+def gone(studio):
+    """A run in the trash: its folder's name, and what people call it."""
+    folder = adapters.run(studio.workspace, "desk", "tiny")
+    studio.workspace.delete("runs", folder.name)
+    return folder.name, f"desk {folder.name[-4:]}"
+
+
+@pytest.mark.parametrize("tab", ["evaluate", "compare", "runs"])
+def test_a_deleted_run_is_named_and_restored_where_it_is_missed(tab, gone, studio, page, page_faults):
+    page_faults.allow("409")
+    run, name = gone
+    studio.open(page, tab=tab, run=run)
+    expect(page.get_by_role("heading", name="This run was deleted")).to_be_visible()
+    expect(page.get_by_text(re.compile(f"{name}.* is in the trash"))).to_be_visible()
+    assert run not in page.locator("body").inner_text()
+    page.get_by_role("button", name=re.compile("^Restore")).click()
+    expect(page.get_by_role("heading", name="This run was deleted")).to_have_count(0)
+    assert run in studio.workspace.names("runs")
+
+
+def test_what_is_not_there_is_looked_for_once(gone, studio, page, page_faults):
+    page_faults.allow("409")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/studio/evaluations" in request.url else None)
+    studio.open(page, tab="evaluate", run=gone[0])
+    expect(page.get_by_role("heading", name="This run was deleted")).to_be_visible()
+    asked.clear()
+    for _ in range(2):  # the header asks every five seconds, Evaluate every three
+        with page.expect_response("**/studio/machine"):
+            pass
+    assert asked == []
+    page.get_by_role("link", name="See all evaluations").click()
+    expect(page.get_by_role("heading", name="Evaluate", exact=True)).to_be_visible()
+    assert asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "tab", "key", "noun"),
+    [("evaluations", "evaluate", "evaluation", "evaluation"), ("exports", "export", "export", "export")],
+)
+def test_a_deleted_result_is_restored(kind, tab, key, noun, studio, page, page_faults):
+    page_faults.allow("409")
+    job = {"evaluations": "evaluate", "exports": "export"}[kind]
+    name = job_folder.create(studio.workspace, job, {"run": "20260101-000000-old-0000", "to": "adapter"}).name
+    studio.workspace.delete(kind, name)
+    studio.open(page, tab=tab, **{key: name})
+    expect(page.get_by_role("heading", name=f"This {noun} was deleted")).to_be_visible()
+    page.get_by_role("button", name="Restore it").click()
+    expect(page.locator("ft-missing")).to_have_count(0)
+    expect(page.locator("h1").locator("visible=true")).to_contain_text("old 0000")
+    assert name in studio.workspace.names(kind)
+
+
+def test_a_comparison_of_curves_names_the_run_that_is_gone(gone, studio, page):
+    kept = runs.create(studio.workspace, TrainSettings(dataset="desk", name="The kept one"))
+    studio.open(page, tab="runs", runs=f"{kept.name},{gone[0]}")
+    told = page.locator("ft-overlay .trouble")
+    expect(told).to_contain_text(f"One run is not there any more: {gone[1]}.")
+    told.get_by_role("link", name="See the deleted runs").click()
+    expect(page.get_by_role("button", name=f"Restore {gone[1]}")).to_be_visible()
+
+
+def test_a_run_that_can_not_be_exported_leads_to_where_it_is(gone, studio, page):
+    other = adapters.run(studio.workspace, "desk", "tiny")
+    (other / "adapter").mkdir()
+    studio.open(page, tab="export", run=gone[0])
+    expect(page.locator("ft-export .notice")).to_contain_text("The run of this address can’t be exported.")
+    page.get_by_role("link", name="See what became of it").click()
+    expect(page.get_by_role("heading", name="This run was deleted")).to_be_visible()
