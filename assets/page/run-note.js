@@ -10,7 +10,7 @@ export function editNote(run) {
   dialog.setAttribute("aria-label", "Name and notes");
   dialog.innerHTML = html`<form class="stack">
     <h2>Name and notes</h2>
-    <label class="field"><span>Name</span><input name="name" maxlength="120" value="${run.name}" placeholder="${run.id}" dir="auto"></label>
+    <label class="field"><span>Name</span><input name="name" maxlength="120" value="${run.name}" placeholder="${nameOf({ ...run, name: "" })}" dir="auto"></label>
     <label class="field"><span>Notes</span><textarea name="text" rows="7" maxlength="5000" dir="auto"
       placeholder="What you tried, and what you saw">${run.notes}</textarea></label>
     <div class="trouble"></div>

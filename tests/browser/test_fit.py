@@ -130,7 +130,7 @@ def test_beside_a_run_that_ran_out_a_rung_makes_a_new_one(ready, studio, page):
     expect(page).to_have_url(re.compile("tab=train"))
     expect(page.locator("[data-slot=dataset]")).to_contain_text("questions")
     expect(typed(page, "batch_size")).to_have_value("16")
-    expect(field(page, "optimizer").get_by_label("adamw 8bit")).to_be_checked()
+    expect(field(page, "optimizer").get_by_label("AdamW, 8 bits")).to_be_checked()
 
 
 def test_a_run_that_ran_out_resumes_with_what_learns_the_same(ready, studio, page):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from studio import runs
 from studio.jobs import folder as job_folder
 from studio.settings.train import TrainSettings
 from tests import adapters
+from tests.browser.filling import add_rows
 
 
 @pytest.fixture
@@ -83,3 +85,21 @@ def test_a_run_that_can_not_be_exported_leads_to_where_it_is(gone, studio, page)
     expect(page.locator("ft-export .notice")).to_contain_text("The run of this address can’t be exported.")
     page.get_by_role("link", name="See what became of it").click()
     expect(page.get_by_role("heading", name="This run was deleted")).to_be_visible()
+
+
+def test_an_answer_that_comes_late_moves_nobody(studio, page):
+    """A look at rules was left before it was answered: its job is not written into the address of another page."""
+    add_rows(studio.workspace, "late")
+    held = []
+    page.route("**/studio/datasets-tags/late/look", lambda route: held.append(route))
+    studio.open(page, tab="data", dataset="late", part="tag")
+    page.get_by_label("Words, one a line").fill("number")
+    page.get_by_label("Value", exact=True).fill("numbers")
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/look")):
+        page.get_by_role("button", name="Show the rows").click()
+        page.get_by_role("link", name="‹ All datasets").click()
+    with contextlib.suppress(Error):  # nobody waits for it any more
+        held[0].fulfill(json={"job": "20260101-000000-late-0000"})
+    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()
+    page.evaluate("() => new Promise((done) => setTimeout(done))")
+    assert "job=" not in page.url

@@ -79,7 +79,7 @@ def runs_with_losses(workspace: Workspace, dataset: str) -> list[dict[str, str]]
         if (folder / LOSSES).is_file():
             told = runs.summary(folder)
             if told.dataset == dataset:
-                found.append({"id": name, "name": told.name or name})
+                found.append({"id": name, "name": told.title})
     return found
 
 
