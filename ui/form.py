@@ -144,7 +144,7 @@ def draw_field(field: Field, prefix: str) -> str:
 
 
 def _label(field: Field, name: str) -> str:
-    beside = " · ".join(part for part in (field.unit, field.range) if part)
+    beside = " · ".join(part for part in (field.unit, field.range) if part and part != field.title.lower())
     unit = f'<span class="form-unit">{escape(beside)}</span>' if beside else ""
     return f'<label for="{name}">{escape(field.title)}</label>{unit}'
 

@@ -3,7 +3,7 @@
 import { html, notice, number } from "./base.js";
 import { differences, marked } from "./differences.js";
 
-const FINISH = { length: "cut off at the longest answer", stopped: "stopped", repeats: "ended, as it began to repeat itself" };
+const FINISH = { length: "cut off at the longest answer", stopped: "stopped", repeats: "it began to repeat itself" };
 
 // One turn: what was asked, the expected answer, and both answers.
 //   sides: [{title, colour}, …]; marks: whether words that differ are marked; loading: the models are still being loaded.

@@ -68,8 +68,13 @@ export async function ask(path, options = {}) {
   } finally {
     done();
   }
-  heard(null);
   const data = await answer.json().catch(() => ({}));
+  if (answer.status === 503 && !data.error) { // the splash: its pages are not loaded yet
+    const error = new Told({ what: "The studio is starting.", why: "It takes some seconds.", next: "This page goes on by itself then.", unanswered: true });
+    heard(error);
+    throw error;
+  }
+  heard(null);
   heed(answer.status);
   if (!answer.ok) throw new Told(data.error ?? { what: `The studio refused this (${answer.status}).`, why: "", next: "Reload the page." });
   return data;

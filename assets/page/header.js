@@ -27,7 +27,7 @@ class Header extends Part {
   }
   work({ kind, id, words }) {
     const place = PLACES[kind] && PLACES[kind] + encodeURIComponent(id);
-    return place ? html`<a data-go="${place}" href="?${place}"><bdi>${words}</bdi></a>` : html`<bdi>${words}</bdi>`;
+    return place ? html`<a class="work" data-go="${place}" href="?${place}"><bdi>${words}</bdi></a>` : html`<bdi class="work">${words}</bdi>`;
   }
 }
 customElements.define("ft-header", Header);

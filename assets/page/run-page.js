@@ -131,7 +131,7 @@ class Run extends Part {
       : run.status === "running" && !run.step ? this.events.findLast((event) => event.text)?.text ?? "Starting." : `Step ${words.steps(run)}`;
     const facts = [
       ["Training loss", words.short(run.loss)],
-      ["Validation loss", words.short(run.validation_loss), best && `best ${words.short(best[1])} at step ${best[0]}`],
+      ["Validation loss", words.short(run.validation_loss), best && `best ${words.short(best[1])} at step ${number(best[0])}`],
       ["Speed", this.curves.has("tokens_per_second") ? `${number(this.curves.last("tokens_per_second"))} tokens/s` : "–"],
       ["Time", words.took(run) ? duration(words.took(run)) : "–"],
       ["Disk", size(run.disk ?? 0)],

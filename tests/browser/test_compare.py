@@ -171,7 +171,7 @@ def test_an_answer_that_repeats_itself_is_ended_and_says_so(runs, studio, page):
     ask(page)
     answered(page)
     feet = page.locator(".answer-card .foot")
-    expect(feet.nth(0)).to_contain_text("ended, as it began to repeat itself")
+    expect(feet.nth(0)).to_contain_text("it began to repeat itself")
     expect(feet.nth(1)).not_to_contain_text("repeat")
     assert bodies[0]["options"]["stop_repeats"] is True
 

@@ -48,3 +48,16 @@ def test_what_is_at_work_is_said_and_led_to(studio, page, at_work):
     with Log(importing / "events.jsonl") as log:
         log.append("finished")
     expect(where).not_to_contain_text("importing")
+
+
+def test_a_studio_that_starts_is_waited_for(studio, page, page_faults):
+    """While its pages are being loaded the splash answers, and a press in between is no fault of anybody."""
+    page_faults.allow("503")
+    run = runs.create(studio.workspace, TrainSettings(dataset="nothing", name="Kept"))
+    studio.open(page, tab="runs", run=run.name)
+    expect(page.locator("ft-run h1")).to_have_text("Kept")
+    page.route("**/studio/**", lambda route: route.fulfill(status=503, json={}))
+    expect(page.locator("ft-header .notice")).to_contain_text("The studio is starting.")
+    expect(page.get_by_text("refused this")).to_have_count(0)
+    page.unroute("**/studio/**")
+    expect(page.locator("ft-header .notice")).to_have_count(0)
