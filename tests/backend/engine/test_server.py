@@ -269,7 +269,8 @@ def test_it_gives_way_while_another_job_has_the_device(place: tuple[Workspace, P
     write_json(workspace.jobs / queue.HOLDER, {"folder": training.relative_to(workspace.root).as_posix()})
     assert device_user(workspace) == training
     wait_for(lambda: not client.health()["loaded"])
-    assert training.name in logs.read(serving / "events.jsonl")[0][-1]["text"]
+    words = f"The machine is training “desk {training.name[-4:]}”"
+    wait_for(lambda: words in str(logs.read(serving / "events.jsonl")[0][-1].get("text")))
     assert client.pair(ASK, {"max_new_tokens": 2})["tuned"]["tokens"]
     holder.communicate()
     wait_for(lambda: device_user(workspace) is None)
