@@ -115,7 +115,7 @@ def test_reload_second_window_stop_and_resume(studio, page, open_page):
     wait_for_step(page, 15)
     assert curve(page)[0] == 1
 
-    row(other, folder.name).get_by_role("link").click()
+    other.locator(f'tr[data-run="{folder.name}"]').get_by_role("link").click()
     other.get_by_role("button", name="Stop", exact=True).click()
     for window in (page, other):
         expect(window.get_by_role("status").get_by_text("Stopped", exact=True)).to_be_visible()

@@ -33,7 +33,7 @@ class Home(Settings):
 
     street: str = setting("", title="Street <b>", help="Where & how it “lies”.", group="Place")
     rooms: int | None = setting(
-        None, title="Rooms", help="How many.", group="Place", unit="rooms", auto="as needed", ge=1
+        None, title="Rooms", help="How many.", group="Place", unit="chambers", auto="as needed", ge=1
     )
     rent: float = setting(1.5, title="Rent", help="What it costs.", level="advanced", gt=0, le=100)
     garden: bool = setting(True, title="Garden", help="Whether there is one.", group="Place")
@@ -81,7 +81,7 @@ def test_a_field_has_all_that_was_declared():
         "choice",
         "whole",
     ]
-    assert found["rooms"].auto == "as needed" and found["rooms"].unit == "rooms" and found["rooms"].default is None
+    assert found["rooms"].auto == "as needed" and found["rooms"].unit == "chambers" and found["rooms"].default is None
     assert found["rent"].level == "advanced" and found["rent"].limits == {"gt": 0, "le": 100}
     assert found["rent"].range == "0 to 100" and found["rooms"].range == ""
     assert found["heat"].flag == "fire" and found["heat"].why == "It burns by itself."
@@ -123,7 +123,7 @@ def test_settings_can_be_left_out():
 def test_what_is_drawn_can_be_read_and_operated():
     read = Read(form.draw(form.fields(Home), "x"))
     text = "".join(read.words)
-    assert "Street <b>" in text and "Where & how it “lies”." in text and "1 to 9" in text and "rooms" in text
+    assert "Street <b>" in text and "Where & how it “lies”." in text and "1 to 9" in text and "chambers" in text
     assert [group.strip() for group in re.findall(r"<h3>(.*?)</h3>", form.draw(form.fields(Home), "x"))] == [
         "Place",
         "Settings",
