@@ -1,6 +1,6 @@
 """What the pictures of a dataset are drawn from.
 
-GET  /studio/datasets-map/NAME?version=            figures of a sample: turns, answers, languages, near-duplicates
+GET  /studio/datasets-map/NAME?version=            figures: turns, answers, languages, rows nearly alike
 GET  /studio/datasets-map/NAME/map?version=        the newest map: its points, or the job that makes it
 POST /studio/datasets-map/NAME/map                 makes a map, as a job
 """
@@ -19,6 +19,7 @@ from studio.jobs import folder as job_folder
 from studio.jobs import local
 from studio.kept import Kept
 from studio.workspace import Workspace
+from ui.dataset_access import reviews
 
 Words = dict[str, Any]
 KEPT: Kept[Any] = Kept(6)
@@ -41,7 +42,8 @@ def router(workspace: Workspace) -> APIRouter:
         number = dataset.version_info(version)["version"]
         path = dataset.path(number)
         asked = (PICTURES, "drawn", str(workspace.root), dataset.name, number)
-        found = KEPT.get(("figures", str(path), path.stat().st_mtime_ns), lambda: aside(*asked))
+        changes = reviews(dataset).last() if number == dataset.latest else 0
+        found = KEPT.get(("figures", str(path), path.stat().st_mtime_ns, changes), lambda: aside(*asked))
         return found | {"models": workspace.names("models")}
 
     @api.get("/{name}/map")

@@ -1,4 +1,4 @@
-// A dataset in pictures: turns, lengths of answers, languages, near-duplicates, and a map on which like rows lie near
+// A dataset in pictures: turns, lengths of answers, languages, rows nearly alike, and a map on which like rows lie near
 // each other. A click on a point opens its row.
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
@@ -44,7 +44,7 @@ class Map_ extends Part {
     }
   }
   cards() {
-    const { rows, of, turns, answers, languages, clusters, likest } = this.found;
+    const { rows, of, compared, turns, answers, languages, clusters, likest } = this.found;
     const part = rows < of ? html`<p class="soft small">Seen on ${number(rows)} of ${number(of)} rows.</p>` : "";
     const chart = (key, title, words) => html`<div class="card"><h2>${title}</h2><div class="chart" data-chart="${key}"></div><p class="soft small">${words}</p>${part}</div>`;
     const spoken = Object.entries(languages), most = Math.max(...spoken.map(([, count]) => count), 1);
@@ -54,10 +54,10 @@ class Map_ extends Part {
       ${answers.length ? chart("answers", "Length of answers", html`Half of the answers have at most <b class="num">${number(half(answers))}</b> characters.`) : ""}
       <div class="card"><h2>Languages</h2>${untold ? html`<p class="soft">Most rows have too few words to tell their language.</p>` : html`<ul class="ft-bars">${spoken.map(([name, count]) => html`<li><span class="clip">${name}</span>
         <i style="--share:${((100 * count) / most).toFixed(1)}%"></i><span class="num">${number(count)}</span></li>`)}</ul>`}${part}</div>
-      <div class="card"><h2>Near-duplicates</h2>${clusters.length
-        ? html`<div class="chart" data-chart="clusters"></div><p class="soft small">${number(alike)} rows in ${clusters.length === 1 ? "one group" : `${number(clusters.length)} groups`}; the largest has ${number(clusters[0])}.
+      <div class="card"><h2>Rows nearly alike</h2>${clusters.length
+        ? html`<div class="chart" data-chart="clusters"></div><p class="soft small">${number(alike)} rows in ${clusters.length === 1 ? "one group" : `${number(clusters.length)} groups`}; the largest has ${number(clusters[0])}. At least 80 % of their wording is the same.
           <a data-go="row=${likest}&part=map" href="?tab=data&dataset=${encodeURIComponent(this.name)}&row=${likest}">Open one of its rows</a>.</p>`
-        : html`<p class="soft">No two rows share most of their wording.</p>`}${part}</div>`;
+        : html`<p class="soft">No two rows have 80 % of their wording in common.</p>`}${compared < of ? html`<p class="soft small">Counted in ${number(compared)} of ${number(of)} rows; the doctor counts in all.</p>` : ""}</div>`;
   }
   async charts() {
     if (!this.found) return;

@@ -19,8 +19,13 @@ export function planned(plan) {
   const clean = plan.leaks.clean;
   return html`<section class="card sp-plan" aria-label="${check ? "What the check found" : "The plan"}"><div class="spread"><h2>${check ? "The sides as they are" : "What comes of it"}</h2>
       <span class="chip ${clean ? "finished" : "broken"}">${clean ? "Clean" : "Not clean"}</span></div>
-      <p>${verdict(plan.leaks)}</p>${plan.notes.map((note) => html`<div class="notice warning">${note}</div>`)}${counts(plan)}${plan.balance ? balance(plan) : ""}
+      <p>${verdict(plan.leaks)}</p>${alike(plan.leaks.alike)}${plan.notes.map((note) => html`<div class="notice warning">${note}</div>`)}${counts(plan)}${plan.balance ? balance(plan) : ""}
       ${check ? html`<p><button type="button" class="ft-button" data-do="forget">Close</button></p>` : deeds(plan)}</section>${crossing(plan)}`;
+}
+
+// As many as the doctor lists and the charts draw.
+function alike(found) {
+  return found?.groups ? html`<p class="soft">Nearly alike are ${rows(found.rows)} in ${groups(found.groups)}.</p>` : "";
 }
 
 function deeds(plan) {
@@ -63,5 +68,5 @@ function crossing(plan) {
       ${plan.settings.check ? "Plan a split by chance, by a column or by date, and they stay together." : "Another way to split keeps them together; or move rows by hand in the list."}</p>
     <div class="stack sp-examples">${examples.map((each) => html`<article><p><strong>${rows(each.size)}</strong> <span class="soft">with ${each.why.map((why) => plan.words[why]).join(", ")}:
         ${Object.entries(each.sides).map(([side, held]) => `${number(held)} in ${SIDES[side].toLowerCase()}`).join(", ")}</span></p>
-      <ul>${each.rows.map((row) => html`<li><i class="sp-dot ${row.side}"></i><span class="sp-side">${SIDES[row.side]}</span>${link(`row=${encodeURIComponent(row.id)}`, row.text || row.id, html`class="clip" dir="auto"`)}</li>`)}</ul></article>`)}</div></section>`;
+      <ul>${each.rows.map((row) => html`<li><i class="sp-dot ${row.side}"></i><span class="sp-side">${SIDES[row.side]}</span>${link(`row=${encodeURIComponent(row.id)}`, row.text || "A row without words", html`class="clip" dir="auto"`)}</li>`)}</ul></article>`)}</div></section>`;
 }

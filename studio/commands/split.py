@@ -80,6 +80,9 @@ def show(result: dict[str, Any]) -> str:
     from studio.datasets.splitting.grouping import WORDS
 
     lines.append(leak_words(result["leaks"]))
+    if alike := result["leaks"]["alike"]["groups"]:
+        rows = wording.count(result["leaks"]["alike"]["rows"], "row")
+        lines.append(f"Nearly alike are {rows} in {wording.count(alike, 'group')}.")
     for example in result["leaks"]["examples"][:5]:
         rows = "; ".join(f"{row['side']} {row['id']} “{row['text'][:60]}”" for row in example["rows"])
         lines.append(f"  {example['size']} rows ({', '.join(WORDS[why] for why in example['why'])}): {rows}")

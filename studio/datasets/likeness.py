@@ -1,4 +1,8 @@
-"""Near-duplicates among many texts, without comparing every two: MinHash signatures and locality-sensitive hashing.
+"""Rows that are nearly alike, without comparing every two: MinHash signatures and locality-sensitive hashing.
+
+The one rule of the whole studio: rows are nearly alike when what they say (`wording`) has `ALIKE` of its pieces in
+common, and whoever is so with either belongs to the group. The doctor lists the groups, a split keeps each on one side,
+the pictures draw them; asked about the same rows, all three count the same.
 
 A text is the set of its five-letter pieces; how alike two texts are is the share of pieces they have in common (their
 Jaccard index). MinHash (Broder 1997, by `rensa`) estimates it from a signature of fixed length; texts whose signatures
@@ -14,6 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
+from studio.datasets.rows import Row, Turn, compact, origin_of
+
+ALIKE = 0.8  # share of common pieces from which on rows are nearly alike
+SAMPLE = 1000  # rows in which the pieces are sought that all have in common
 PIECE = 5  # letters
 SIGNATURE, BAND = 128, 4  # 32 bands of 4: two texts that are 80 % alike meet in one with probability 0.99999999
 SEED = 1
@@ -29,6 +37,20 @@ PLAIN = re.compile(r"\W+")
 Pieces = npt.NDArray[np.uint64]
 Signatures = npt.NDArray[np.uint32]
 Places = npt.NDArray[np.int64]
+
+
+def wording(row: Row) -> str:
+    """What a row says, by which it is compared: every turn but the system prompt, which rows have in common, with the
+    calls it makes; of two answers the better one; its text; the label to be learned."""
+    turns = [*(turn for turn in row.messages or [] if turn.get("role") != "system"), *(row.chosen or [])]
+    label = row.label or "" if row.kind == "label" else ""
+    return "\n".join(filter(None, [*map(said, turns), row.text or "", label]))
+
+
+def said(turn: Turn) -> str:
+    """A turn's words, and its calls as JSON."""
+    content = str(turn.get("content") or "")
+    return content + compact(turn["tool_calls"]) if turn.get("tool_calls") else content
 
 
 def pieces(text: str) -> Pieces:
@@ -53,15 +75,25 @@ def common_pieces(texts: Iterable[str]) -> Pieces:
     return every[counts > max(COMMON_LEAST, COMMON_SHARE * len(found))]
 
 
+def common_among(rows: Iterable[Row]) -> Pieces:
+    """The pieces that say nothing in a sample of `SAMPLE` rows: all have them, or all of one part of a mixture."""
+    texts: dict[str, list[str]] = {"": []}
+    for row in rows:
+        texts[""].append(wording(row))
+        if origin := origin_of(row):
+            texts.setdefault(origin, []).append(texts[""][-1])
+    return np.unique(np.concatenate([common_pieces(each) for each in texts.values()]))
+
+
 class Likeness:
-    """Gathers signatures of texts and tells which texts are near-duplicates.
+    """Gathers signatures of texts and tells which texts are nearly alike.
 
     Args:
-        threshold: from which share of common pieces on two texts count as near-duplicates.
+        threshold: from which share of common pieces on two texts are.
         common: pieces to be passed over, as `common_pieces` finds them.
     """
 
-    def __init__(self, threshold: float, common: Pieces | None = None) -> None:
+    def __init__(self, threshold: float = ALIKE, common: Pieces | None = None) -> None:
         self.threshold = threshold
         self.common = common if common is not None and len(common) else None
         self.numbers: list[int] = []
@@ -88,19 +120,30 @@ class Likeness:
         self.numbers += [numbers[place] for place in long_enough]
         self.blocks.append(np.array(matrix.to_rows(), np.uint32)[long_enough])
 
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Pairs of numbers whose texts are near-duplicates: not every pair of a cluster, but enough to link it."""
+    def groups(self) -> list[list[int]]:
+        """The numbers of two texts and more that hang together, each group in ascending order."""
+        return components(self.pairs())
+
+    def pairs(self, threshold: float | None = None) -> Iterator[tuple[int, int]]:
+        """Pairs of numbers whose texts are nearly alike: not every pair of a group, but enough to link it.
+
+        Args:
+            threshold: another one than that of all, for those who look closer at what is proposed to them.
+        """
         if not self.blocks:
             return
+        least = self.threshold if threshold is None else threshold
         signatures = self._joined()
         numbers = np.array(self.numbers)
         for start in range(0, SIGNATURE, BAND):
             places, buckets = _crowded(_hashed(signatures[:, start : start + BAND]))
-            for one, other in self._alike(signatures, places, buckets):
+            for one, other in self._alike(signatures, places, buckets, least):
                 yield int(numbers[one]), int(numbers[other])
 
     def _joined(self) -> Signatures:
         """All signatures in one table; each block is given up on the way, so that they are never there twice."""
+        if len(self.blocks) == 1:
+            return self.blocks[0]
         table = np.empty((sum(map(len, self.blocks)), SIGNATURE), np.uint32)
         end = len(table)
         while self.blocks:
@@ -110,7 +153,9 @@ class Likeness:
         self.blocks = [table]
         return table
 
-    def _alike(self, signatures: Signatures, places: Places, buckets: Places) -> Iterator[tuple[int, int]]:
+    def _alike(
+        self, signatures: Signatures, places: Places, buckets: Places, least: float
+    ) -> Iterator[tuple[int, int]]:
         """Compares the texts of each bucket with its first; those unlike it with the first of them, and so on."""
         for _ in range(ROUNDS):
             first = np.r_[True, buckets[1:] != buckets[:-1]][: len(buckets)]
@@ -118,7 +163,7 @@ class Likeness:
             places, buckets, leaders = places[~first], buckets[~first], leaders[~first]
             if not len(places):
                 return
-            alike = self._shares(signatures, places, leaders) >= self.threshold
+            alike = self._shares(signatures, places, leaders) >= least
             yield from zip(leaders[alike].tolist(), places[alike].tolist(), strict=True)
             places, buckets = places[~alike], buckets[~alike]
 

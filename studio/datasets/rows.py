@@ -17,6 +17,7 @@ Kind = Literal["chat", "preference", "feedback", "text", "label"]
 Side = Literal["train", "validation", "test"]
 Turn = dict[str, Any]
 HASH_BYTES = 10
+ORIGIN = "mixed_from"  # the field of `extra` that says where a row of a mixture came from
 
 SCHEMA = pa.schema(
     [
@@ -99,6 +100,12 @@ class Row:
         else:
             made = {"messages": self.conversation()}
         return made | ({"tools": self.tools} if self.tools else {})
+
+
+def origin_of(row: Row) -> str:
+    """The dataset that a row of a mixture came from, "" for any other row."""
+    found = row.extra.get(ORIGIN)
+    return str(found.get("dataset", "")) if isinstance(found, dict) else ""
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str).encode

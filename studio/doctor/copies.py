@@ -1,5 +1,8 @@
 """Rows compared with one another: duplicates, near-duplicates, contradictions, and training rows that are held out too.
 
+Which rows are nearly alike is likeness.py's to say. Of those, near-duplicates are the ones that can be left out: alike
+in question and answer each, with the same numbers and denials.
+
 Kept for a row are 34 bytes (hashes of its prompt, answer and whole, its side) and a signature of 560, so a million rows
 take some 0.7 GB; of rows that are proposed as near-duplicates, a sketch of at most 3 kB while they are compared.
 """
@@ -13,12 +16,13 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from studio.datasets.likeness import Likeness, Pieces, components
+from studio.datasets.likeness import Likeness, Pieces, components, said, wording
 from studio.datasets.rows import Turn, compact
 from studio.datasets.splitting.sides import SIDES
 from studio.doctor.findings import Found
-from studio.doctor.reading import Reading, said
+from studio.doctor.reading import Reading
 from studio.doctor.sketches import Sketch, digest, jaccard, plain, sketch
+from studio.wording import count
 
 SPACE = re.compile(r"\s+")
 BATCH = 1024
@@ -48,7 +52,7 @@ class Copies:
         self.common = common
         self.accepted = accepted
         self.again = again
-        self.likeness = Likeness(similarity - SLACK, common)
+        self.likeness = Likeness(similarity, common)
         self.waiting: list[tuple[int, str]] = []
         self.numbers, self.prompts, self.answers, self.wholes = (array("q") for _ in range(4))
         self.sides, self.long = array("b"), array("b")
@@ -64,7 +68,7 @@ class Copies:
         self.wholes.append(digest(f"{row.kind}\0{prompt}\0{answer}"))
         self.sides.append(SIDES.index(row.split))
         self.long.append(len(plain(reading.prompt)) >= LEAST_PROMPT)
-        self.waiting.append((place, f"{reading.prompt} {reading.answer}"))
+        self.waiting.append((place, wording(row)))
         if len(self.waiting) >= BATCH:
             self._compare()
         if row.row_id in self.accepted:
@@ -87,7 +91,17 @@ class Copies:
             "near_duplicates": near,
             "contradictions": self._contradictions(sides),
         }
-        return [self._as_found(kind, places) for kind, places in kinds.items() if places]
+        told = [self._as_found(kind, places) for kind, places in kinds.items() if places]
+        groups = self.likeness.groups()
+        return [*told, self._nearly_alike(groups)] if groups else told
+
+    def _nearly_alike(self, groups: list[list[int]]) -> Found:
+        """Every row of a group, each with another one of it: as many as a split and the pictures count."""
+        beside = {place: next(one for one in group if one != place) for group in groups for place in group}
+        found = self._as_found("alike", beside)
+        told = f"{count(len(beside), 'row')} in {count(len(groups), 'group')}, on all sides together."
+        found.facts = {"words": told, "groups": len(groups)}
+        return found
 
     def _as_found(self, kind: str, places: Places) -> Found:
         found = Found(kind)
@@ -119,7 +133,7 @@ class Copies:
 
     def _near(self, copies: set[int]) -> tuple[Places, Places]:
         """(near copies on one side with the row that stays, near copies in the training with the held-out row)."""
-        groups = components(self.likeness.pairs())
+        groups = components(self.likeness.pairs(self.similarity - SLACK))
         sketches = self._sketches({place for group in groups for place in group})
         near: Places = {}
         leaks: Places = {}
@@ -137,8 +151,8 @@ class Copies:
         made: Sketches = {}
         for place, reading in enumerate(self.again()):
             if place in wanted:
-                prompt, answer = reading.prompt, reading.answer
-                made[place] = tuple(sketch(text, self.common) for text in (f"{prompt} {answer}", prompt, answer))  # type: ignore[assignment]
+                texts = (wording(reading.row), reading.prompt, reading.answer)
+                made[place] = tuple(sketch(text, self.common) for text in texts)  # type: ignore[assignment]
         return made
 
     def _alike(self, one: int, two: int, sketches: Sketches) -> bool:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.importing.uploads import Uploads
-from studio.datasets.likeness import common_pieces
+from studio.datasets.likeness import SAMPLE, common_among
 from studio.datasets.reviewing.changes import Change
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
@@ -35,7 +35,6 @@ from studio.errors import StudioError
 from studio.settings.doctor import DoctorSettings
 from studio.workspace import Workspace
 
-SAMPLE = 1000
 OFTEN = 64  # rows between two looks at the stop file
 Progress = Callable[[int, int, str], None]
 
@@ -162,8 +161,7 @@ class Round:
             return Benchmarks(self.settings.benchmark, scratch)
 
     def _copies(self) -> Copies:
-        texts = (Reading(0, row) for row in self.sample)
-        common = common_pieces(f"{reading.prompt} {reading.answer}" for reading in texts)
+        common = common_among(self.sample)
         again = partial(self.readings, "Comparing rows that look alike")
         return Copies(self.settings.similarity, common, accepted(self.reviews), again)
 

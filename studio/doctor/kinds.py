@@ -150,6 +150,17 @@ ALL = (
         "mend", "edit", "each gets the most frequent way to write it",
     ),
     Kind(
+        "misspelt_labels", "labels", "Labels that look misspelt",
+        "A slip of the pen (“biling” once, “billing” 40 times) is one more label to the model, and is tested as one.",
+        "mend", "edit", "each gets the frequent label that it is one letter away from",
+    ),
+    Kind(
+        "alike", "copies", "Rows that are nearly alike",
+        "At least 80 % of their wording is the same. Where they differ in a number, a denial or the answer both may be "
+        "needed; what is a mere copy is listed above. A split keeps each group on one side, so that none leaks.",
+        "note",
+    ),
+    Kind(
         "labels", "labels", "Unbalanced labels",
         "The model learns to give the frequent label; the rare ones are hardly learned.",
         "note",

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from studio.datasets.likeness import said
 from studio.datasets.reviewing.changes import CONTENTS
-from studio.datasets.rows import Row, Turn, compact
+from studio.datasets.rows import Row, Turn
 
 NAMES = {"system": "System", "user": "User", "assistant": "Answer", "tool": "Tool"}
 ANSWERS = {"chosen": "Better answer", "rejected": "Worse answer"}
@@ -72,12 +73,6 @@ class Reading:
 def learned(reading: Reading) -> bool:
     """Whether a row's answer is to be learned: one judged bad is not, and is bad on purpose."""
     return reading.row.kind != "feedback" or reading.row.label == "true"
-
-
-def said(turn: Turn) -> str:
-    """A turn's words, and its calls as JSON."""
-    content = str(turn.get("content") or "")
-    return content + compact(turn["tool_calls"]) if turn.get("tool_calls") else content
 
 
 def rewritten(row: Row, change: Callable[[str, str], str]) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from studio.datasets.importing.turns import BadRow, check_order
+from studio.datasets.likeness import said
 from studio.doctor.findings import Found, shown
-from studio.doctor.reading import NAMES, Reading, said
+from studio.doctor.reading import NAMES, Reading
 
 
 class Turns:

@@ -40,6 +40,7 @@ def test_the_command_finds_and_fixes_what_is_named(workspace, mails, capsys):
     assert {finding["kind"]: finding["count"] for finding in told["findings"]} == {
         "emails": 5,
         "duplicates": 1,
+        "alike": 2,
         "too_few": 0,
     }
     assert [(fix["kind"], fix["rows"]) for fix in told["fixes"]] == [("emails", 5), ("duplicates", 1)]

@@ -9,8 +9,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from studio.datasets.likeness import Likeness, common_pieces, components
+from studio.datasets.likeness import SAMPLE as TELLING
+from studio.datasets.likeness import Likeness, Pieces, common_among, wording
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row, Turn
+from studio.datasets.splitting.grouping import current
 from studio.datasets.store import Dataset
 from studio.doctor import reports
 from studio.doctor.kinds import KINDS, ordered
@@ -20,25 +23,27 @@ from studio.workspace import Workspace
 
 MAP = "map.parquet"
 SAMPLE = 1000
-ALIKE = 0.7  # share of common five-letter pieces from which on rows count as near-duplicates
+COMPARED = 20_000  # rows up to which all of them are compared with one another: in a sample most pairs are torn apart
 LONGEST = 4000  # characters of a row by which it is placed
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Figures of a sample of rows.
+    """Figures of the rows, the latest version's with pending changes made; of many rows a sample.
 
     Args:
         rows, of: how many rows were looked at, and how many there are.
+        compared: how many rows were compared with one another.
         turns: number of turns → rows.
         answers: characters of each row's answers.
         languages: language in words → rows; rows with too few words to tell are "too short to tell".
-        clusters: of each group of two or more near-duplicates its size, largest first.
+        clusters: of each group of rows that are nearly alike its size, largest first.
         likest: the first row of the largest group, "" for none.
     """
 
     rows: int
     of: int
+    compared: int
     turns: dict[int, int]
     answers: list[int]
     languages: dict[str, int]
@@ -48,19 +53,21 @@ class Pictures:
 
 def pictures(dataset: Dataset, version: int, most: int = SAMPLE) -> Pictures:
     """Figures of at most so many rows, evenly spread; about a second for a thousand rows."""
-    rows = dataset.sample(version, most)
+    every, total = _rows(dataset, version), int(dataset.version_info(version)["rows"])
+    rows = every[:: -(-len(every) // most) or 1]
     spoken = Counter(named(code) if (code := language(text_of(row))[0]) else "too short to tell" for row in rows)
-    groups = alike([text_of(row) for row in rows])
+    groups = alike(every, common_among(dataset.sample(version, TELLING)))
     return Pictures(
         rows=len(rows),
-        of=int(dataset.version_info(version)["rows"]),
+        of=len(every) if total <= COMPARED else total,
+        compared=len(every),
         turns=dict(
             sorted(Counter(len(_said(row)) + (row.kind == "label") for row in rows if row.kind != "text").items())
         ),
         answers=[len(answer) for row in rows if (answer := answer_of(row))],
         languages=dict(spoken.most_common(12)),
         clusters=[len(group) for group in groups],
-        likest=rows[groups[0][0]].row_id if groups else "",
+        likest=every[groups[0][0]].row_id if groups else "",
     )
 
 
@@ -69,11 +76,17 @@ def drawn(root: str, name: str, version: int) -> dict[str, Any]:
     return asdict(pictures(Dataset.open(Workspace(Path(root)), name), version))
 
 
-def alike(texts: list[str]) -> list[list[int]]:
-    """Groups of near-duplicate texts by their numbers, the largest first."""
-    found = Likeness(ALIKE, common_pieces(texts))
-    found.add(enumerate(texts))
-    return sorted(components(found.pairs()), key=lambda each: (-len(each), each[0]))
+def _rows(dataset: Dataset, version: int) -> list[Row]:
+    """The rows, of very many some evenly spread."""
+    rows = dataset.sample(version, COMPARED)
+    return list(current(rows, Reviews(dataset).pending())) if version == dataset.latest else rows
+
+
+def alike(rows: list[Row], common: Pieces | None = None) -> list[list[int]]:
+    """Groups of rows that are nearly alike, by their places, the largest first."""
+    found = Likeness(common=common)
+    found.add((place, wording(row)) for place, row in enumerate(rows))
+    return sorted(found.groups(), key=lambda each: (-len(each), each[0]))
 
 
 def text_of(row: Row) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from studio.datasets.rows import Row
+from studio.datasets.likeness import SAMPLE
+from studio.datasets.rows import ORIGIN, Row
 from studio.datasets.splitting import leaks
-from studio.datasets.splitting.grouping import ORIGIN, SAMPLE, Groups, Watch, grouped
+from studio.datasets.splitting.grouping import Groups, Watch, grouped
 from studio.datasets.store import Dataset
 from studio.kept import Kept
 from studio.settings.splitting import SplitSettings

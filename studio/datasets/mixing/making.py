@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 
 from studio import migrate
 from studio.datasets.mixing.mixture import Share, Stock, blend, preview, take_stock
-from studio.datasets.rows import SCHEMA, Row, to_columns
-from studio.datasets.splitting.grouping import ORIGIN
+from studio.datasets.rows import ORIGIN, SCHEMA, Row, to_columns
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import read_info
 from studio.datasets.versions.publishing import Progress, Watch, hold, publish

@@ -7,22 +7,20 @@ chain: whoever is tied to either is in the group (disjoint sets, Tarjan 1975).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-import numpy as np
-
 from studio.datasets.additions import PARENTS, SYNTHETIC
-from studio.datasets.likeness import Likeness, Pieces, common_pieces
+from studio.datasets.likeness import SAMPLE, Likeness, common_among, wording
+from studio.datasets.reviewing.changes import Change
 from studio.datasets.reviewing.reviews import Reviews
-from studio.datasets.rows import Row, Turn, compact
+from studio.datasets.rows import Row, Turn, compact, origin_of
 from studio.datasets.splitting.sides import PLACES
 from studio.datasets.store import Dataset
 from studio.settings.splitting import SplitSettings
 
-ORIGIN = "mixed_from"  # the field of `extra` that says where a row of a mixture came from
 DOCUMENT = ("document", "document_id", "doc_id")
 CONVERSATION = ("conversation_id", "conversation", "dialogue_id", "dialog_id", "thread_id", "thread", "session_id")
 # Why rows are tied; one bit each.
@@ -36,7 +34,6 @@ WORDS = {
     "column": "the same value of a column",
     "parent": "written by a model after another",
 }
-SAMPLE = 1000
 BATCH = 2000
 
 Watch = Callable[[int, int, str], None]
@@ -53,6 +50,7 @@ class Groups:
         why: of each row the bits of its ties.
         synthetic: rows that a model wrote; they are only ever trained on.
         values: by name of a column the value each row has in it, None for none.
+        alike: how many `rows` in how many `groups` are nearly alike, whatever else ties them.
     """
 
     ids: list[str] = field(default_factory=list)
@@ -61,6 +59,7 @@ class Groups:
     why: bytearray = field(default_factory=bytearray)
     synthetic: set[int] = field(default_factory=set)
     values: dict[str, list[str | None]] = field(default_factory=dict)
+    alike: dict[str, int] = field(default_factory=lambda: {"rows": 0, "groups": 0})
 
     def root(self, row: int) -> int:
         """The first row of a row's group."""
@@ -115,8 +114,12 @@ def text_of(row: Row) -> str:
 
 def current_rows(dataset: Dataset) -> Iterator[Row]:
     """The rows of the latest version as its pending changes make them, excluded ones left out."""
-    changes = Reviews(dataset).pending()
-    for row in dataset.rows():
+    return current(dataset.rows(), Reviews(dataset).pending())
+
+
+def current(rows: Iterable[Row], changes: Mapping[str, Change]) -> Iterator[Row]:
+    """Rows as the changes by their ids make them, excluded ones left out."""
+    for row in rows:
         change = changes.get(row.row_id)
         if change is None:
             yield row
@@ -151,7 +154,7 @@ def grouped(
     gatherer = _Gatherer(settings, columns)
     if settings.near:
         watch(0, total, "looking for what all rows share")
-        gatherer.likeness = Likeness(settings.likeness, _common(sample))
+        gatherer.likeness = Likeness(settings.likeness, common_among(sample))
     for number, row in enumerate(rows):
         if number % BATCH == 0:
             watch(number, total, "reading rows")
@@ -160,22 +163,6 @@ def grouped(
     gatherer.flush()
     watch(total, total, "looking for near-duplicates" if settings.near else "looking for what belongs together")
     return gatherer.finish()
-
-
-def _common(sample: Iterable[Row]) -> Pieces:
-    """What all rows share, or those of one part of a mixture, such as its instruction."""
-    texts: dict[str, list[str]] = {"": []}
-    for row in sample:
-        texts[""].append(text_of(row))
-        if origin := origin_of(row):
-            texts.setdefault(origin, []).append(texts[""][-1])
-    return np.unique(np.concatenate([common_pieces(each) for each in texts.values()]))
-
-
-def origin_of(row: Row) -> str:
-    """The dataset that a row of a mixture came from, "" for any other row."""
-    found = row.extra.get(ORIGIN)
-    return str(found.get("dataset", "")) if isinstance(found, dict) else ""
 
 
 class _Gatherer:
@@ -212,7 +199,7 @@ class _Gatherer:
             for parent in row.extra.get(PARENTS) or ():
                 self.children.setdefault(str(parent), []).append(number)
         if self.likeness is not None:
-            self.texts.append((number, text_of(row)))
+            self.texts.append((number, wording(row)))
 
     def _keys(self, row: Row) -> Iterator[tuple[str, bytes]]:
         """What a row shares with those of its group."""
@@ -245,8 +232,11 @@ class _Gatherer:
         for number, row_id in enumerate(self.groups.ids if self.children else ()):
             for child in self.children.get(row_id, ()):
                 self.groups.tie(number, child, "parent")
-        for one, other in self.likeness.pairs() if self.likeness else ():
-            self.groups.tie(one, other, "near")
+        near = self.likeness.groups() if self.likeness else []
+        for first, *others in near:
+            for other in others:
+                self.groups.tie(first, other, "near")
+        self.groups.alike = {"rows": sum(map(len, near)), "groups": len(near)}
         return self.groups
 
 

@@ -39,14 +39,16 @@ def summary(dataset: Dataset, groups: Groups, sides: Sequence[int]) -> Found:
     """What the check found.
 
     Returns:
-        `clean`; `groups` of two rows or more and how many rows they hold (`grouped`), `largest`; how many groups
-        cross (`crossing`) and the `rows` of them, `by` reason; and `examples`, each with its `size`, why its rows
-        belong together (`why`), how many it has on each side (`sides`), and some `rows` of each side.
+        `clean`; `alike`, how many `rows` in how many `groups` are nearly alike; `groups` of two rows or more, tied by
+        that or otherwise, how many rows they hold (`grouped`), and the `largest`; how many groups cross (`crossing`),
+        the `rows` of them, `by` reason; and `examples`, each with its `size`, why its rows belong together (`why`), how
+        many it has on each side (`sides`), and some `rows` of each side.
     """
     sizes = [len(rows) for rows in groups.members().values() if len(rows) > 1]
     crossed = crossing(groups, sides)
     return {
         "clean": not crossed,
+        "alike": groups.alike,
         "groups": len(sizes),
         "grouped": sum(sizes),
         "largest": max(sizes, default=1),

@@ -66,7 +66,7 @@ def test_rows_of_every_kind_say_something():
 
 @given(st.lists(st.sampled_from([WEATHER, CATS, WEATHER + " And boots.", "short"]), max_size=12))
 def test_groups_are_disjoint_and_hold_equal_texts_together(texts):
-    groups = alike(texts)
+    groups = alike([Row(str(at), "text", text=text) for at, text in enumerate(texts)])
     members = [at for group in groups for at in group]
     assert len(members) == len(set(members)) and all(len(group) > 1 for group in groups)
     assert [len(group) for group in groups] == sorted((len(group) for group in groups), reverse=True)

@@ -189,7 +189,8 @@ def test_no_group_crosses_a_mixture_whichever_parts_its_rows_are_of(crossing):
     validation that the test has too. What is of no such group stays."""
     entry, found = made(crossing, parts=["one", "two"])
     assert check_of(crossing) | {"groups": 0, "grouped": 0} == {
-        "clean": True, "groups": 0, "grouped": 0, "largest": 1, "crossing": 0, "rows": 0, "by": {}, "examples": []
+        "clean": True, "alike": {"rows": 0, "groups": 0},
+        "groups": 0, "grouped": 0, "largest": 1, "crossing": 0, "rows": 0, "by": {}, "examples": []
     }  # fmt: skip
     assert [part["left_out"] for part in entry["parts"]] == [0, 9]
     two = [row for row in found if row.tags["source"] == "two"]
