@@ -96,6 +96,7 @@ def router(workspace: Workspace) -> APIRouter:
             "version": version or dataset.latest,
             "latest": dataset.latest,
             "models": models(workspace),
+            "labels": _labels(found) if row.kind == "label" and found.quick(workspace) else [],
         }
 
     @api.get("/{name}/rows/{row_id}/tokens")
@@ -152,3 +153,9 @@ def router(workspace: Workspace) -> APIRouter:
         return found.index.start(workspace)._asdict()
 
     return api
+
+
+def _labels(found: Listing) -> list[str]:
+    """The labels that rows have, the most frequent first; none where there are too many to choose from."""
+    labels = found.now().frequent("label")
+    return [label for label, _ in labels] if len(labels) <= MOST_CHOICES else []

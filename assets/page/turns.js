@@ -1,12 +1,13 @@
 // A row as people read it: turns of a conversation, tool calls as code, a label, two answers side by side.
-// With `edit` every text is a field; `texts(place)` collects what was written into them.
+// With `edit` every text is a field, a label one with the dataset's labels to choose from; `texts(place)` collects what
+// was written into them.
 
 import { html } from "./base.js";
 
 const NAMES = { system: "System", user: "User", assistant: "Assistant", tool: "Tool" };
 export const SIDES = { train: "Training", validation: "Validation", test: "Held out" };
 
-export function rowBody(row, edit = false) {
+export function rowBody(row, edit = false, labels = []) {
   if (row.kind === "text") return turn({ role: "text", content: row.text }, "Text", "text", null, edit);
   const asked = turns(row.messages, "messages", edit);
   if (row.kind === "preference") {
@@ -14,7 +15,7 @@ export function rowBody(row, edit = false) {
       <div class="side" role="group" aria-label="Better answer"><h3>Better</h3>${turns(row.chosen, "chosen", edit)}</div>
       <div class="side" role="group" aria-label="Worse answer"><h3>Worse</h3>${turns(row.rejected, "rejected", edit)}</div></div>`;
   }
-  if (row.kind === "label") return html`${asked}${turn({ role: "assistant", content: row.label }, "Label", "label", null, edit)}`;
+  if (row.kind === "label") return html`${asked}${edit && labels.length ? choice(row.label, labels) : turn({ role: "assistant", content: row.label }, "Label", "label", null, edit)}`;
   if (row.kind === "feedback") {
     const good = row.label === "true";
     return html`${asked}<div class="ft-turn"><span class="who">Judged</span><div class="said">${edit
@@ -39,6 +40,14 @@ function turn(one, name, of, at, edit) {
   return html`<div class="ft-turn ${one.role}"><span class="who">${name}${one.name ? html` <span class="soft">${one.name}</span>` : ""}</span>
     <div class="said">${thoughts ? html`<div class="thoughts" dir="auto">${thoughts}</div>` : ""}${text}${(one.calls ?? []).map((call) =>
       html`<pre class="call"><b>${call.name}</b> ${call.arguments}</pre>`)}</div></div>`;
+}
+
+const OFFERED = 24; // labels shown as buttons; the others are offered as one types
+function choice(label, labels) {
+  return html`<div class="ft-turn assistant"><span class="who">Label</span><div class="said stack tight-stack"><input class="ft-input" data-of="label" value="${label}" list="ft-labels" aria-label="Label" autocomplete="off" dir="auto">
+    <datalist id="ft-labels">${labels.map((each) => html`<option value="${each}"></option>`)}</datalist>
+    <div class="row tight-row" role="group" aria-label="Labels of this dataset">${labels.slice(0, OFFERED).map((each) => html`<button type="button" class="chip" data-label="${each}" dir="auto">${each}</button>`)}
+      <span class="soft small">or write a new one</span></div></div></div>`;
 }
 
 // The texts that were changed.

@@ -1,10 +1,11 @@
-"""Labels and tags: how they are balanced, and labels that are the same but for how they are written."""
+"""Labels and tags: how they are balanced, and labels that are the same but for how they are written or misspelt."""
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from studio.doctor.findings import Found, Piece, whole
 from studio.doctor.reading import Reading
@@ -15,6 +16,9 @@ MANY = 200  # different values from which on they are no classes any more
 UNEVEN = 10  # how many times as frequent the most frequent one may be
 FEW = 10  # rows that a label needs at least
 LEAST_ROWS = 50  # below, nothing can be said about balance
+OFTENER = 10  # how many times as frequent a label is than one that looks like a slip in writing it
+LETTERS = 5  # of a label, from which on one letter more or less is a slip: “card” and “cart” are two words
+DIGITS = re.compile(r"\d+")
 
 
 class Labels:
@@ -40,7 +44,8 @@ class Labels:
             self.examples[reading.number] = reading
 
     def found(self) -> Iterable[Found]:
-        yield from self._variants()
+        yield from self._rewritten("label_variants", variants)
+        yield from self._rewritten("misspelt_labels", misspelt)
         uneven = self._uneven("labels", self.labels, "label")
         if uneven:
             yield uneven
@@ -50,13 +55,14 @@ class Labels:
                 yield uneven
                 return  # one finding a kind; the others show when this one is settled
 
-    def _variants(self) -> Iterable[Found]:
+    def _rewritten(self, kind: str, sought: Callable[[dict[str, int]], dict[str, list[str]]]) -> Iterable[Found]:
+        """Rows whose label should be written as another one is."""
         if len(self.labels) > MANY:
             return
-        found = Found("label_variants")
+        found = Found(kind)
         told: list[str] = []
         usually: dict[str, str] = {}
-        for usual, others in variants({label: len(rows) for label, rows in self.labels.items()}).items():
+        for usual, others in sought({label: len(rows) for label, rows in self.labels.items()}).items():
             told.append(f"{', '.join(f'“{other}”' for other in others)} for “{usual}”")
             usually |= dict.fromkeys(others, usual)
             for number in sorted(number for other in others for number in self.labels[other]):
@@ -95,3 +101,39 @@ def variants(counts: dict[str, int]) -> dict[str, list[str]]:
         alike[plain(label) or label].append(label)
     ranked = (sorted(group, key=lambda label: (-counts[label], label)) for group in alike.values() if len(group) > 1)
     return {group[0]: group[1:] for group in ranked}
+
+
+def misspelt(counts: dict[str, int]) -> dict[str, list[str]]:
+    """The frequent labels → the rare ones that look like a slip in writing them, for those that have any."""
+    ranked = sorted(counts, key=lambda label: (-counts[label], label))
+    found: dict[str, list[str]] = defaultdict(list)
+    for rare in ranked:
+        meant = next(
+            (one for one in ranked if counts[one] >= OFTENER * counts[rare] and slip(plain(rare), plain(one))), ""
+        )
+        if meant:
+            found[meant].append(rare)
+    return dict(found)
+
+
+def slip(written: str, meant: str) -> bool:
+    """Whether a text is another one with a letter missing, too many, mistaken, or two beside each other changed over.
+
+    The word in which it happened must be long enough to be known again (“type a”, “type b” are two), must have the same
+    numbers (“class2024”, “class2025”), and begin alike: the first letter is seldom missed, and where it is another one
+    (“legal”, “illegal”), another word is meant.
+    """
+    ours, theirs = written.split(), meant.split()
+    if len(ours) == len(theirs):
+        unlike = [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
+        return len(unlike) == 1 and _one_letter_off(*unlike[0])
+    return _one_letter_off(written, meant)  # a space is a letter, too
+
+
+def _one_letter_off(one: str, other: str) -> bool:
+    if min(len(one), len(other)) < LETTERS or one[0] != other[0] or DIGITS.findall(one) != DIGITS.findall(other):
+        return False
+    while one and other and one[0] == other[0]:
+        one, other = one[1:], other[1:]
+    swapped = one[:2] == other[1::-1] and one[2:] == other[2:]
+    return swapped or one[1:] == other[1:] or one[1:] == other or one == other[1:]

@@ -169,7 +169,7 @@ def mender(
     if kind == "special_tokens":
         pattern = marks.pattern(tokenizer)
         return lambda row: rewritten(row, lambda text, _: marks.removed(text, pattern))
-    if kind == "label_variants":
+    if kind in ("label_variants", "misspelt_labels"):
         usual = finding["facts"]["usual"]
         return lambda row: rewritten(row, lambda text, who: usual.get(text, text) if who == "Label" else text)
     return unechoed

@@ -7,7 +7,7 @@ import pytest
 from studio.datasets.rows import Row
 from studio.doctor.amount import Amount
 from studio.doctor.answers import Answers, echoed, without_echo
-from studio.doctor.labels import Labels, variants
+from studio.doctor.labels import Labels, misspelt, slip, variants
 from studio.doctor.languages import language
 from studio.doctor.letters import Letters, repaired
 from studio.doctor.marks import Marks, pattern, removed
@@ -132,6 +132,36 @@ def test_labels():
     assert kinds(Labels(), labelled("Refund"), labelled("refund")) == ["label_variants"]
     assert kinds(Labels(), *[labelled("yes")] * 95, *[labelled("no")] * 5) == ["labels"]
     assert kinds(Labels(), *[labelled("yes")] * 60, *[labelled("no")] * 40) == []
+    assert kinds(Labels(), *[labelled("billing")] * 40, labelled("biling")) == ["misspelt_labels"]
+
+
+def test_a_rare_label_may_be_a_slip_in_writing_a_frequent_one():
+    counts = {
+        "billing": 40,
+        "biling": 1,
+        "billling": 4,
+        "bllling": 5,
+        "class 1": 40,
+        "class 2": 1,
+        "refund": 9,
+        "refnd": 1,
+    }
+    assert misspelt(counts) == {"billing": ["billling", "biling"]}
+
+
+@pytest.mark.parametrize(
+    "written, meant, same",
+    [
+        ("biling", "billing", True), ("billingg", "billing", True), ("bilking", "billing", True),
+        ("bliling", "billing", True), ("creditcard", "credit card", True), ("lost parcle", "lost parcel", True),
+        ("billing", "billing", False), ("class 1", "class 2", False), ("class2024", "class2025", False),
+        ("type a", "type b", False), ("stage ii", "stage iii", False), ("legal", "illegal", False),
+        ("card", "cart", False), ("hypotension", "hypertension", False), ("positive", "negative", False),
+        ("", "billing", False), ("lots parcle", "lost parcel", False),
+    ],
+)  # fmt: skip
+def test_what_counts_as_a_slip(written, meant, same):
+    assert slip(written, meant) is slip(meant, written) is same
     assert kinds(Labels(), *[asked("a", "b", tags={"tone": "warm"})] * 90, asked("a", "b", tags={"tone": "cold"})) == [
         "tags"
     ]

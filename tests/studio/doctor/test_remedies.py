@@ -158,6 +158,20 @@ def test_labels_get_their_usual_form(make, tmp_path):
     assert change.content["label"] == "Bill"
 
 
+def test_a_misspelt_label_is_set_right_and_one_undo_takes_it_back(make, tmp_path):
+    labels = [*["billing"] * 12, "biling"]
+    dataset = make([{"text": f"message {n}", "label": label, "split": "train"} for n, label in enumerate(labels)])
+    (tmp_path / "job").mkdir()
+    reports.write(tmp_path / "job", dataset, 1, 0, examine(dataset))
+    found = Report.read(tmp_path / "job").finding("misspelt_labels")
+    assert found["count"] == 1 and "“biling” for “billing”" in found["words"] and len(found["examples"]) == 1
+    remedies.fix(dataset, Report.read(tmp_path / "job"), "misspelt_labels")
+    [change] = Reviews(dataset).pending().values()
+    assert change.content["label"] == "billing"
+    Reviews(dataset).undo()
+    assert not Reviews(dataset).pending()
+
+
 def test_ignored_kinds_and_the_key_are_kept_with_the_dataset(visited):
     dataset, _ = visited
     reports.ignore(dataset, "emails", True)
