@@ -15,6 +15,7 @@ from typing import Any
 from studio.errors import BadInput, Broken, Refused
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
+LONGEST = 64
 # Windows refuses these as file names, whatever follows the dot.
 RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 
@@ -26,9 +27,10 @@ def check_name(name: str, of: str = "name") -> str:
     """
     if not NAME.fullmatch(name) or ".." in name or name.split(".")[0].lower() in RESERVED:
         shown = name if len(name) <= 80 else f"{name[:80]}…"
+        long = f"It has {len(name):,} characters. " if len(name) > LONGEST else ""
         raise BadInput(
             f"“{shown}” can't be used as a {of}.",
-            "Names become folders, so they have 1 to 64 letters (a-z), digits, dots, dashes or underscores, "
+            f"{long}Names become folders, so they have 1 to 64 letters (a-z), digits, dots, dashes or underscores, "
             "and start with a letter or digit.",
             f"Try “{suggest_name(name)}”.",
             field="name",

@@ -12,6 +12,7 @@ from studio.errors import BadInput, NewerFormat, Refused, StudioError
 from studio.events import State
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
+from studio.names import fitting
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace, broken
 
@@ -184,15 +185,8 @@ def write_note(folder: Path, name: str, text: str) -> Note:
         BadInput: the name or the notes are too long.
         NewerFormat: a newer studio wrote the note that is there.
     """
-    name, text = " ".join(name.split()), text.strip()
-    for value, longest, what in ((name, LONGEST_NAME, "name"), (text, LONGEST_NOTES, "notes")):
-        if len(value) > longest:
-            raise BadInput(
-                f"The {what} can't be kept.",
-                f"There is room for {longest:,} characters, and there are {len(value):,}.",
-                "Shorten it." if what == "name" else "Shorten them.",
-                field=what,
-            )
+    name = fitting(" ".join(name.split()), LONGEST_NAME, "The name of the run")
+    text = fitting(text.strip(), LONGEST_NOTES, "The text of the notes", "notes")
     try:
         note(folder)
     except NewerFormat:

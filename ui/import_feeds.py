@@ -23,7 +23,7 @@ from fastapi import APIRouter, Body, Request
 
 from studio import preferences
 from studio.errors import BadInput, NoRoom, StudioError
-from studio.files import check_name, suggest_name
+from studio.files import LONGEST, check_name, suggest_name
 from studio.jobs import folder as job_folder
 from studio.jobs import local
 from studio.workspace import Workspace
@@ -97,6 +97,8 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
         try:
             return {"name": check_name(text)}
         except BadInput:
+            if len(text) > LONGEST:
+                raise  # nobody's name is cut behind their back
             return {"name": suggest_name(text, text)}
 
     @api.post("/start")

@@ -41,7 +41,7 @@ TOLD = ("number", "by", "time", "status", "label", "choice", "ratings", "tags", 
 class Asked:
     """What a request says of its reviewer and their order."""
 
-    by: Annotated[str, Query(max_length=80)] = ""
+    by: str = ""
     blind: bool = False
     show: str = "pending"
     order: str = "file"
@@ -137,7 +137,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/last")
     def last(name: str, asked: Annotated[Asked, Depends()]) -> Words:
-        deed = _queue(workspace, name).last_of(asked.by.strip()) or {}
+        deed = _queue(workspace, name).last_of(_eye(asked.by, asked.blind).by) or {}
         return {name: deed.get(name) for name in ("key", "row")}
 
     @api.get("/{name}/agreement")
@@ -151,7 +151,7 @@ def router(workspace: Workspace) -> APIRouter:
     @api.post("/{name}/judge")
     def judge(name: str, body: Words = Body()) -> Words:  # noqa: B008
         queue = _queue(workspace, name)
-        eye = _eye(str(body.get("by") or "")[:80], bool(body.get("blind")))
+        eye = _eye(str(body.get("by") or ""), bool(body.get("blind")))
         done = [_judged(queue, eye, item) for item in list(body.get("items") or [])[:MOST]]
         return {"items": done, "counts": queue.counts(eye)}
 
@@ -174,7 +174,7 @@ def _queue(workspace: Workspace, name: str) -> Queue:
 def _eye(by: str, blind: bool) -> Eye:
     from studio.datasets.reviewing.judgements import Eye
 
-    return Eye(by.strip(), blind)
+    return Eye.of(by, blind)
 
 
 def _judged(queue: Queue, eye: Eye, item: Words) -> Words:

@@ -17,9 +17,9 @@ class Bulk extends Part {
     this.onclick = (event) => this.clicked(event);
     this.onsubmit = (event) => { event.preventDefault(); this.tag(event.target.elements, event.submitter?.dataset.take); };
     this.draw(".bk", html`${Object.entries(SIDES).map(([side, words]) => html`<button type="button" class="ft-button small" data-move="${side}">To ${words.toLowerCase()}</button>`)}<span class="bk-line"></span>
-      <form><label class="unseen" for="bk-tag">Tag</label><input id="bk-tag" name="tag" class="ft-input" placeholder="tag, as domain" maxlength="200" list="bk-tags" autocomplete="off">
+      <form><label class="unseen" for="bk-tag">Tag</label><input id="bk-tag" name="tag" class="ft-input" placeholder="tag, as domain" data-most="200" list="bk-tags" autocomplete="off">
         <datalist id="bk-tags"><option value="domain"></option><option value="tone"></option><option value="task"></option></datalist>
-        <label class="unseen" for="bk-value">Value of the tag</label><input id="bk-value" name="value" class="ft-input" placeholder="value, as billing" maxlength="200" autocomplete="off">
+        <label class="unseen" for="bk-value">Value of the tag</label><input id="bk-value" name="value" class="ft-input" placeholder="value, as billing" data-most="200" autocomplete="off">
         <button class="ft-button small">Tag</button><button class="ft-button small" data-take="1">Take the tag away</button></form><span class="bk-line"></span>
       <button type="button" class="ft-button small" data-do="exclude">Leave out</button><button type="button" class="ft-button small" data-do="include">Take in again</button>`);
   }

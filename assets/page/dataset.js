@@ -73,7 +73,7 @@ class Dataset extends Part {
   head() {
     const { name, version, latest, versions } = this.info;
     const title = this.renaming
-      ? html`<form class="row"><label class="unseen" for="new-name">New name</label><input id="new-name" name="name" class="search" value="${name}" maxlength="64" autocomplete="off">
+      ? html`<form class="row"><label class="unseen" for="new-name">New name</label><input id="new-name" name="name" class="search" value="${name}" data-most="64" autocomplete="off">
           <button class="ft-button primary">Rename</button><button type="button" class="ft-button" data-do="keep">Cancel</button></form><div class="rename-told"></div>`
       : html`<h1>${name}</h1>`;
     const source = [version.source?.file && `from ${version.source.file}`, `made ${when(version.made)}`, version.bad_rows && badRows(version.bad_rows)];

@@ -96,7 +96,7 @@ class Import extends Part {
     this.mapping.exists = this.exists(this.mapping.choices.name ?? this.found.suggested ?? "");
     const now = document.activeElement;
     const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
-      <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" maxlength="64" autocomplete="off" spellcheck="false" aria-describedby="ft-name-hint"><span class="soft small" id="ft-name-hint">It becomes a folder’s name: spaces and other signs turn into dashes.</span></div><div class="name-told"></div><div class="exists stack tight-stack"></div>
+      <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" data-most="64" autocomplete="off" spellcheck="false" aria-describedby="ft-name-hint"><span class="soft small" id="ft-name-hint">It becomes a folder’s name: spaces and other signs turn into dashes.</span></div><div class="name-told"></div><div class="exists stack tight-stack"></div>
       <div class="consent"></div><div class="start-told"></div><div class="start"><button class="ft-button primary">Import</button></div><div class="job"></div>
       ${this.mapping.form(this.found)}`;
     const place = this.querySelector(".ft-form");

@@ -56,12 +56,12 @@ class More extends Part {
           "The larger a model, the better it writes; one tuned on these rows keeps their manner. Best is a large model at another address.")}
         ${field("count", "After how many rows", html`<input id="mr-count" type="number" class="ft-input num" name="count" min="1" max="10000" value="20" required>`, "Drawn by chance from the training rows.")}
         ${field("each", "Each so many times", html`<input id="mr-each" type="number" class="ft-input num" name="each" min="1" max="10" value="1" required>`, "New rows written after each of them.")}
-        ${field("language", "By way of", html`<input id="mr-language" class="ft-input" name="language" value="German" maxlength="40" required>`, "The language the question goes through.", "by-way")}
-        ${kind === "text" ? field("into", "Into", html`<input id="mr-into" class="ft-input" name="into" value="${`${this.name}-questions`.slice(0, 64)}" maxlength="64" autocomplete="off">`, "The name of the dataset they become.") : ""}</div>
-      <div class="sp-fields elsewhere" hidden>${field("address", "Address", html`<input id="mr-address" class="ft-input" name="address" placeholder="https://…/v1" autocomplete="off" value="${kept.address ?? ""}" maxlength="500">`,
+        ${field("language", "By way of", html`<input id="mr-language" class="ft-input" name="language" value="German" data-most="40" required>`, "The language the question goes through.", "by-way")}
+        ${kind === "text" ? field("into", "Into", html`<input id="mr-into" class="ft-input" name="into" value="${`${this.name}-questions`.slice(0, 64)}" data-most="64" autocomplete="off">`, "The name of the dataset they become.") : ""}</div>
+      <div class="sp-fields elsewhere" hidden>${field("address", "Address", html`<input id="mr-address" class="ft-input" name="address" placeholder="https://…/v1" autocomplete="off" value="${kept.address ?? ""}" data-most="500">`,
           "Of any service that speaks as OpenAI’s does. The rows are sent there and nowhere else; its key is taken from the environment (FLEXTUNE_API_KEY) and kept nowhere.")}
-        ${field("model", "Model there", html`<input id="mr-model" class="ft-input" name="model" autocomplete="off" value="${kept.model ?? ""}" maxlength="200">`, "As that service calls it.")}</div>
-      ${field("guidance", "Guidance", html`<textarea id="mr-guidance" class="ft-input" name="guidance" rows="2" maxlength="2000" placeholder="Keep it short. Write as our customers do."></textarea>`, "What the writer should mind, in your words; may stay empty.")}
+        ${field("model", "Model there", html`<input id="mr-model" class="ft-input" name="model" autocomplete="off" value="${kept.model ?? ""}" data-most="200">`, "As that service calls it.")}</div>
+      ${field("guidance", "Guidance", html`<textarea id="mr-guidance" class="ft-input" name="guidance" rows="2" data-most="2000" placeholder="Keep it short. Write as our customers do."></textarea>`, "What the writer should mind, in your words; may stay empty.")}
       <div class="row"><button class="ft-button primary" ${train ? "" : html`disabled`}>Write</button><span class="soft small">Small models write poorly: look at a few before you ask for many.</span></div></form></div>`;
   }
   // Shows the fields that the choices call for.

@@ -10,8 +10,8 @@ export function editNote(run) {
   dialog.setAttribute("aria-label", "Name and notes");
   dialog.innerHTML = html`<form class="stack">
     <h2>Name and notes</h2>
-    <label class="field"><span>Name</span><input name="name" maxlength="120" value="${run.name}" placeholder="${nameOf({ ...run, name: "" })}" dir="auto"></label>
-    <label class="field"><span>Notes</span><textarea name="text" rows="7" maxlength="5000" dir="auto"
+    <label class="field"><span>Name</span><input name="name" data-most="120" value="${run.name}" placeholder="${nameOf({ ...run, name: "" })}" dir="auto"></label>
+    <label class="field"><span>Notes</span><textarea name="text" rows="7" data-most="5000" dir="auto"
       placeholder="What you tried, and what you saw">${run.notes}</textarea></label>
     <div class="trouble"></div>
     <div class="row ends"><button type="button" class="ft-button" data-close>Cancel</button>

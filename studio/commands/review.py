@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.reviewing.queue import Queue
 
     queue = Queue(context.workspace, args.dataset)
-    eye = Eye(args.by.strip(), args.blind)
+    eye = Eye.of(args.by, args.blind)
     result: dict[str, Any] = {"name": queue.dataset.name}
     if args.next is not None:
         return result | _next(queue, eye, args)

@@ -11,6 +11,7 @@ from studio.datasets.reviewing import tagging
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting.sides import SIDES
 from studio.errors import BadInput, Refused
+from studio.names import fitting
 
 DEEDS = ("move", "tag", "exclude", "include")
 
@@ -28,7 +29,7 @@ def bulk(rows: Listing, wanted: Wanted, deed: dict[str, Any], by: str = "") -> d
             `number` of the batch.
 
     Raises:
-        BadInput: the deed can't be read.
+        BadInput: the deed can't be read, or a tag is too long.
         Refused: no row matches that would change.
     """
     kind = deed.get("type")
@@ -39,7 +40,9 @@ def bulk(rows: Listing, wanted: Wanted, deed: dict[str, Any], by: str = "") -> d
         tag, value = str(deed.get("tag") or "").strip(), str(deed.get("value") or "").strip()
         if not tag:
             raise BadInput("The tag has no name.", "", "Write a name such as domain.", field="tag")
-        tags: dict[str, str | None] = dict.fromkeys(ids, value[: tagging.LONGEST] or None)
+        fitting(tag, tagging.LONGEST, "The name of the tag", "tag")
+        fitting(value, tagging.LONGEST, "The value of the tag", "value")
+        tags: dict[str, str | None] = dict.fromkeys(ids, value or None)
         return {"changed": len(tags), "kept": 0, "number": tagging.apply(rows.dataset, tag, tags, by)}
     kept = written_by_models(rows, ids) if kind == "move" and deed["split"] != "train" else set()
     deeds = [_deed(deed, row) for row in ids if row not in kept]

@@ -16,10 +16,12 @@ from typing import Any
 
 from studio.datasets.reviewing.changes import Change
 from studio.logs import Line
+from studio.names import fitting
 
 PENDING, DRAFT, ACCEPTED, DISCARDED = "pending", "draft", "accepted", "discarded"
 STATES = (PENDING, DRAFT, ACCEPTED, DISCARDED)
 DECIDED = (ACCEPTED, DISCARDED)
+LONGEST_NAME = 80  # characters of a reviewer's name
 WHOLE = ""  # the name of the rating of the whole row
 
 
@@ -29,6 +31,11 @@ class Eye:
 
     by: str = ""
     blind: bool = False
+
+    @classmethod
+    def of(cls, name: str, blind: bool = False) -> Eye:
+        """The eye of whoever calls themselves so; BadInput when the name is too long."""
+        return cls(fitting(" ".join(name.split()), LONGEST_NAME, "The name of the reviewer", "by"), blind)
 
     @property
     def key(self) -> str:

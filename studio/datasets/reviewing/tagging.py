@@ -83,7 +83,8 @@ def look(dataset: Dataset, settings: TagSettings, watch: Watch = lambda *_: None
     if settings.from_column:
         for row in read:
             if value := value_of(row, settings.from_column):
-                hits.take(row, settings.tag, value[:LONGEST], f"{settings.from_column}: {value}", None)
+                _check_length(value, settings.from_column)
+                hits.take(row, settings.tag, value, f"{settings.from_column}: {value}", None)
         _check_values(hits, settings.from_column)
         return hits
     words = None if settings.pattern else _words(settings.find)
@@ -116,6 +117,16 @@ def apply(dataset: Dataset, tag: str, tags: dict[str, str | None], by: str = "")
     return Reviews(dataset).apply(
         [{"type": "tag", "row": row, "tags": {tag: text}} for row, text in tags.items()], by=by, why=f"tag {tag}"
     )
+
+
+def _check_length(value: str, column: str) -> None:
+    if len(value) > LONGEST:
+        raise BadInput(
+            f"“{column}” does not make a tag.",
+            f"“{value[:40]}…” in it has {len(value):,} characters; a tag has room for {LONGEST:,}.",
+            "Choose another column, or give tags by words.",
+            field="from_column",
+        )
 
 
 def _check_values(hits: Hits, column: str) -> None:

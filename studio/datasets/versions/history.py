@@ -10,9 +10,10 @@ from typing import Any
 from studio import migrate, runs
 from studio.datasets.store import INFO, Dataset
 from studio.datasets.versions.publishing import hold
-from studio.errors import BadInput, Refused, StudioError
+from studio.errors import Refused, StudioError
 from studio.files import flush
 from studio.jobs import folder as job_folder
+from studio.names import fitting
 from studio.workspace import Workspace
 
 LONGEST_TITLE = 80
@@ -24,14 +25,7 @@ def name_version(workspace: Workspace, name: str, version: int, title: str) -> s
     Raises:
         BadInput: it is too long.
     """
-    title = " ".join(title.split())
-    if len(title) > LONGEST_TITLE:
-        raise BadInput(
-            "This name is too long.",
-            f"It has {len(title)} characters, {LONGEST_TITLE} at most are shown.",
-            "Take a shorter one.",
-            field="title",
-        )
+    title = fitting(" ".join(title.split()), LONGEST_TITLE, "The name of the version", "title")
     with hold(workspace, name):
         dataset = Dataset.open(workspace, name)
         dataset.version_info(version)
