@@ -5,11 +5,17 @@ import { keep, recall } from "./remember.js";
 
 const TABS = { h: "home", d: "data", t: "train", r: "runs", c: "compare", e: "evaluate", x: "export", s: "settings" };
 const NAMES = { h: "Home", d: "Data", t: "Train", r: "Runs", c: "Compare", e: "Evaluate", x: "Export", s: "Settings" };
-export const KEYS = [
-  ...Object.entries(NAMES).map(([letter, name]) => [["g", letter], `Go to ${name}`]),
-  [["/"], "Search on this page"],
-  [["?"], "Show these keys"],
-  [["Esc"], "Close what is open"],
+const WAYS = Object.entries(NAMES).map(([letter, name]) => [`g ${letter}`, `Go to ${name}`]);
+// A key means the same wherever it works.
+export const GROUPS = [
+  ["Everywhere", [...WAYS, ["/", "Search on this page"], ["?", "Show these keys"], ["Esc", "Leave a field, close what is open"]]],
+  ["A row, on its page and in Review", [["j", "Next row (also →)"], ["k", "Row before (also ←)"], ["e", "Edit"], ["x", "Leave the row out (also Backspace); left out already, take it in again"],
+    ["u", "Undo the last change or decision"], ["Ctrl + Enter", "Save or accept from inside a field"]]],
+  ["Review: decide", [["Enter", "Accept, and on to the next row"], ["d", "Keep as a draft, edits and all"], ["s", "Skip: it comes again at the end"], ["y", "Take the suggestion and accept"]]],
+  ["Review: look", [["f", "Find similar rows"], ["v", "Many at once, and back"], ["i", "Guidelines"]]],
+  ["Review: say more", [["1 … 9", "Choose a label, or name the marked words"], ["a", "Answer A is better"], ["b", "Answer B is better"], ["=", "A tie"], ["r", "Rate, then 1 … 5"], ["t", "Tags"], ["n", "Note"],
+    ["m", "Mark words: arrows move, Shift takes more in, Backspace takes a mark off"]]],
+  ["Review: many at once", [["j k", "Down and up"], ["Space", "Select or unselect"], ["Ctrl + a", "Select all"], ["Enter", "Accept the selected rows"], ["x", "Leave them out"], ["1 … 9", "Label them"]]],
 ];
 const PATIENCE = 1500;
 let began = 0;
@@ -17,8 +23,10 @@ let began = 0;
 export const shortcuts = () => recall("shortcuts", true);
 export const setShortcuts = (on) => keep("shortcuts", on);
 
+const HELD = / \+ | … /; // “Ctrl + a” is one press, “1 … 9” one of several; “g h” are two in turn
+const printed = (name) => html`${(HELD.test(name) ? [name] : name.split(" ")).map((key, at) => html`${at ? " " : ""}<kbd>${key}</kbd>`)}`;
 export function table() {
-  return html`<dl class="keys">${KEYS.map(([keys, words]) => html`<div><dt>${keys.map((key, at) => html`${at ? html` <span class="soft small">then</span> ` : ""}<kbd>${key}</kbd>`)}</dt><dd>${words}</dd></div>`)}</dl>`;
+  return html`<div class="keygroups">${GROUPS.map(([title, keys]) => html`<div class="keygroup"><h3>${title}</h3><dl class="keys">${keys.map(([name, words]) => html`<div><dt>${printed(name)}</dt><dd>${words}</dd></div>`)}</dl></div>`)}</div>`;
 }
 
 document.addEventListener("keydown", (event) => {
@@ -49,7 +57,7 @@ let dialog;
 export function show() {
   if (!dialog) {
     dialog = document.createElement("dialog");
-    dialog.className = "ft ft-dialog";
+    dialog.className = "ft ft-dialog keys-dialog";
     dialog.setAttribute("aria-labelledby", "keys-title");
     dialog.innerHTML = html`<div class="stack"><div class="spread"><h2 id="keys-title">Keys</h2>
       <button type="button" class="ft-button quiet" data-close>Close</button></div>${table()}

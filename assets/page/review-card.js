@@ -78,17 +78,17 @@ function spans(form, entities) {
 }
 
 function ratings(form, requirements) {
-  const all = [["", "The whole"], ...requirements.map((name) => [name, name])];
-  return html`<div class="rv-part rv-ratings">${all.map(([name, words], at) => html`<fieldset class="rv-rating" data-rating="${name}"><legend dir="auto">${words} ${at ? "" : key("r")}</legend><div class="rv-stars">${[1, 2, 3, 4, 5].map((value) =>
-    html`<label><input type="radio" name="rv-rating-${at}" value="${value}" ${form.said.ratings[name] === value ? html`checked` : ""}><span>${value}</span></label>`)}</div></fieldset>`)}</div>`;
+  const all = [["", requirements.length ? "The row as a whole" : "How good is this row?"], ...requirements.map((name) => [name, name])];
+  return html`<section class="rv-part" aria-label="Rating"><h3>Rate it, if you like <span class="soft small rv-scale">1 is poor, 5 is excellent; it is kept with your decision and changes nothing in the row</span></h3><div class="rv-ratings">${all.map(([name, words], at) => html`<fieldset class="rv-rating" data-rating="${name}"><legend dir="auto">${words} ${at ? "" : key("r")}</legend><div class="rv-stars">${[1, 2, 3, 4, 5].map((value) =>
+    html`<label><input type="radio" name="rv-rating-${at}" value="${value}" ${form.said.ratings[name] === value ? html`checked` : ""}><span>${value}</span></label>`)}</div></fieldset>`)}</div></section>`;
 }
 
 export function words(form) {
   const tags = { ...form.card.row.tags, ...form.said.tags };
   return html`<div class="rv-part rv-words"><div><label for="rv-tag">Tags ${key("t")}</label><div class="rv-tags">${Object.entries(tags).filter(([, text]) => text !== null).map(([name, text]) =>
       html`<span class="chip tag" title="${name}">${name === text ? name : `${name}: ${text}`} <button type="button" class="rv-remove" data-tag="${name}" aria-label="Take the tag ${name} off">×</button></span>`)}
-      <input id="rv-tag" class="ft-input" maxlength="200" autocomplete="off" placeholder="word, or name: word"></div></div>
-    <div><label for="rv-note">Note ${key("n")}</label><input id="rv-note" class="ft-input" maxlength="2000" autocomplete="off" value="${form.said.note}"></div></div>`;
+      <input id="rv-tag" class="ft-input" data-most="200" autocomplete="off" placeholder="word, or name: word"></div></div>
+    <div><label for="rv-note">Note ${key("n")}</label><input id="rv-note" class="ft-input" data-most="2000" autocomplete="off" value="${form.said.note}"></div></div>`;
 }
 
 // ---- Beside it ----
@@ -98,7 +98,7 @@ export function context(form, blind) {
   const { row } = card;
   const extra = Object.entries(card.extra).filter(([name]) => name !== "parents");
   return html`${card.history.length && !blind ? opinions(card) : ""}
-    <section><h3>Where it comes from</h3><p class="small anywhere">${row.file ? html`${row.file}, line ${number(row.line)}` : "Added here"}</p><p class="soft small"><code>${card.id}</code></p></section>
+    <section><h3>Where it comes from</h3><p class="small anywhere">${row.file ? html`${row.file}, line ${number(row.line)}` : "Added here"}</p><p class="small"><a data-go="row=${card.id}" href="?tab=data&row=${card.id}">Open the row’s page</a></p></section>
     ${card.parents.length ? html`<section><h3>Written after</h3>${card.parents.map(glimpse)}</section>` : ""}
     ${extra.length ? html`<section><h3>Metadata</h3><dl class="rv-meta">${extra.map(([name, value]) => html`<div><dt dir="auto">${name}</dt><dd dir="auto">${value}</dd></div>`)}</dl></section>` : ""}
     ${card.before || card.after ? html`<section><h3>Beside it in the file</h3>${card.before ? html`<p class="soft small">Before</p>${glimpse(card.before)}` : ""}${card.after ? html`<p class="soft small">After</p>${glimpse(card.after)}` : ""}</section>` : ""}`;
@@ -114,7 +114,7 @@ function opinions(card) {
 }
 
 export function opinion(each) {
-  const rated = Object.entries(each.ratings ?? {}).map(([name, value]) => `${name || "the whole"} ${value}`);
+  const rated = Object.entries(each.ratings ?? {}).map(([name, value]) => `${name || "as a whole"} ${value} of 5`);
   const parts = [each.label && `label ${GOOD[each.label] ?? each.label}`, each.choice && { chosen: "the better answer is as marked", rejected: "the other answer is better", tie: "a tie" }[each.choice],
     rated.join(", "), each.spans?.length && each.spans.map((span) => `${span.text} = ${span.label}`).join(", "), each.note && `“${each.note}”`, each.says && !each.label && `“${each.says}”`];
   return parts.filter(Boolean).join(" · ");

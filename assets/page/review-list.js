@@ -80,7 +80,7 @@ class ReviewList extends Part {
     const kind = this.cards?.[0]?.row.kind;
     const names = kind === "preference" ? [] : kind === "feedback" ? Object.keys(GOOD) : labels;
     const act = (deed, words, letter, style = "") => html`<button type="button" class="ft-button ${style}" data-do="${deed}" ${count ? "" : html`disabled`}>${words} ${key(letter)}</button>`;
-    this.draw(".rv-acts", html`<div class="row tight-row"><span class="num rv-selected" role="status">${count} selected</span><button type="button" class="ft-button small quiet" data-do="all">All ${key("Ctrl + a")}</button>${act("accept", "Accept", "Enter", "primary")}${act("discard", "Discard", "Backspace")}
+    this.draw(".rv-acts", html`<div class="row tight-row"><span class="num rv-selected" role="status">${count} selected</span><button type="button" class="ft-button small quiet" data-do="all">All ${key("Ctrl + a")}</button>${act("accept", "Accept", "Enter", "primary")}${act("discard", "Discard", "x")}
       <button type="button" class="ft-button quiet" data-do="undo">Undo ${key("u")}</button></div>
       ${names.length ? html`<div class="row tight-row rv-labels" role="group" aria-label="Label the selected rows">${names.map((label, at) => html`<button type="button" class="rv-option" data-label="${label}" ${count ? "" : html`disabled`} dir="auto">${at < 9 ? key(at + 1) : ""} ${GOOD[label] && kind === "feedback" ? GOOD[label] : label}</button>`)}</div>` : ""}`);
   }

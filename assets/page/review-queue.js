@@ -7,6 +7,7 @@ import { STATES, context, decisions, key, said, words } from "./review-card.js";
 import { Form } from "./review-form.js";
 import { listen } from "./review-keys.js";
 import { Live, writing } from "./review-live.js";
+import { tooLong } from "./room.js";
 import { Marker, drawSpans, selected, withSpan, withoutSpans } from "./review-spans.js";
 
 const DONE = { accepted: "Accepted", discarded: "Discarded", draft: "Kept as a draft" };
@@ -75,7 +76,7 @@ class ReviewQueue extends Part {
     const row = this.draw(".rv-row", html`<div class="spread rv-head"><div class="row tight-row"><h2>Row ${number(card.place + 1)}</h2>${status}${card.done && card.done !== card.status ? html`<span class="chip">${STATES[card.done] ?? "Skipped"}</span>` : ""}
         ${card.row.tags?.synthetic ? html`<span class="chip suggestion">written by a model</span>` : ""}${tools}</div>
       <div class="row tight-row"><button type="button" class="ft-button small" data-do="edit" aria-pressed="${this.editing ? "true" : "false"}">${this.editing ? "Show" : "Edit"} ${key("e")}</button>
-        <button type="button" class="ft-button small" data-do="alike">Find similar ${key("x")}</button></div></div>
+        <button type="button" class="ft-button small" data-do="alike">Find similar ${key("f")}</button></div></div>
       <div class="ft-rowcard whole rv-said">${said(form, this.editing, this.swapped)}</div>
       <div class="rv-decide">${decisions(form, this.guidelines, this.swapped)}${words(form)}</div>`);
     if (!this.editing) drawSpans(row, form.said.spans, this.guidelines.entities);
@@ -92,7 +93,7 @@ class ReviewQueue extends Part {
   }
   acts() {
     const act = (deed, words, letter, kind = "") => html`<button type="button" class="ft-button ${kind}" data-do="${deed}">${words} ${key(letter)}</button>`;
-    return html`<div class="row tight-row">${act("accept", "Accept", "Enter", "primary")}${act("discard", "Discard", "Backspace")}${act("draft", "Save draft", "d")}${act("skip", "Skip", "s")}</div>
+    return html`<div class="row tight-row">${act("accept", "Accept", "Enter", "primary")}${act("discard", "Discard", "x")}${act("draft", "Save draft", "d")}${act("skip", "Skip", "s")}</div>
       <div class="row tight-row">${act("undo", "Undo", "u", "quiet")}${act("previous", "Back", "k", "quiet")}${act("next", "Next", "j", "quiet")}</div>`;
   }
   nothing() {
@@ -138,6 +139,7 @@ class ReviewQueue extends Part {
   // `like`: the number of another's judgement to follow.
   decide(status, like = null) {
     const { form, card } = this;
+    if (tooLong(this)) return;
     if (this.query.blind && card.row.kind === "preference" && status === "accepted" && !form.said.choice) {
       this.say("Choose the better answer first.");
       toast("Choose the better answer first: a, b or =.");

@@ -7,11 +7,11 @@ import "./review-list.js";
 import "./review-queue.js";
 
 import { Part, address, ask, go, html, notice, number } from "./base.js";
+import { show as showKeys } from "./keys.js";
 import { keep, recall } from "./remember.js";
 import { STATES, key } from "./review-card.js";
 import { conflictNotice } from "./review-conflicts.js";
 import { editGuidelines, showGuidelines } from "./review-guidelines.js";
-import { showKeys } from "./review-keys.js";
 import { Outbox } from "./review-outbox.js";
 
 const VIEWS = { "": "ft-review-queue", list: "ft-review-list", agreement: "ft-review-agreement" };
@@ -143,7 +143,7 @@ class Review extends Part {
           <div><dt>Discard</dt><dd>The row is left out.</dd></div></dl>
         <p class="soft small">Nothing is lost: each decision can be taken back, and they count from the next version you freeze.</p></div>
       <div class="stack"><h3>Who reviews?</h3>
-      <div class="field rv-name"><label for="rv-by">Your name</label><input id="rv-by" name="by" maxlength="80" autocomplete="name" value="${this.reviewer?.by ?? ""}" required><span class="small">It stays in this browser and goes with each of your decisions.</span></div>
+      <div class="field rv-name"><label for="rv-by">Your name</label><input id="rv-by" name="by" data-most="80" autocomplete="name" value="${this.reviewer?.by ?? ""}" required><span class="small">It stays in this browser and goes with each of your decisions.</span></div>
       <label class="check"><input type="checkbox" name="blind" ${this.reviewer?.blind ? html`checked` : ""}> Work blind: I don’t see what others judged, so that our agreement can be measured</label>
       ${others.length ? html`<p class="soft small">Judged so far by ${others.join(", ")}.</p>` : ""}<div><button class="ft-button primary">Start</button></div></div></form>`;
     this.querySelector("#rv-by").focus();

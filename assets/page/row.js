@@ -22,8 +22,9 @@ class Row extends Part {
   start() {
     this.draw(null, html`<div class="ft-row stack"><div class="head"></div><div class="told"></div><div class="body"></div></div>`);
     this.onclick = (event) => {
-      const deed = event.target.closest("[data-do]")?.dataset.do;
+      const { do: deed, label } = event.target.closest("[data-do], [data-label]")?.dataset ?? {};
       if (deed) this.act(deed);
+      else if (label !== undefined) this.label(label);
     };
     this.oninput = (event) => { if (event.target.dataset.of) drafts.set(this.key, texts(this)); };
     this.onchange = (event) => this.changed(event.target);
@@ -84,9 +85,9 @@ class Row extends Part {
       ? html`<span class="soft small">Version ${this.found.version} never changes; edit rows in version ${this.found.latest}.</span>`
       : html`<label class="pick">Side <select class="ft-select" name="side">${Object.entries(SIDES).map(([side, words]) => html`<option value="${side}" ${side === row.split ? html`selected` : ""}>${words}</option>`)}</select></label>
         <button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button><button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
-          ? "Include again" : "Exclude"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo</button>` : ""}`;
+          ? "Include again" : "Exclude"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo <kbd>u</kbd></button>` : ""}`;
     this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${place.exact ? "" : "about "}${number(place.total)}</span></h1>
-        <div class="row tight-row">${chips(row)}<span class="soft small">${row.file} · line ${number(row.line)} · <code>${row.id}</code></span></div></div>
+        <div class="row tight-row">${chips(row)}<span class="soft small">${row.file ? `${row.file} · line ${number(row.line)}` : "Added here"}</span></div></div>
         <div class="row tight-row">${step(place.previous, "Previous", "k")}${step(place.next, "Next", "j")}</div></div></div>
       <div class="spread ft-viewbar"><div class="sides" role="group" aria-label="How to look at it">${VIEWS.map(([view, words]) =>
         html`<button type="button" data-do="view-${view}" aria-pressed="${(this.at.view ?? "") === view}">${words}</button>`)}</div><div class="row tight-row">${deeds}</div></div>`);
@@ -101,7 +102,7 @@ class Row extends Part {
     return html`<div class="card"><p class="soft small">The row as version ${this.found.version} has it.</p><pre class="ft-raw" tabindex="0" aria-label="The row as JSON" dir="auto">${JSON.stringify(this.found.raw, null, 2)}</pre></div>`;
   }
   form() {
-    return html`<form class="card ft-rowcard whole stack"><div>${rowBody(this.found.row, true)}</div><div class="save-told"></div><div class="row"><button type="button" class="ft-button primary" data-do="save">Save</button>
+    return html`<form class="card ft-rowcard whole stack"><div>${rowBody(this.found.row, true, this.found.labels)}</div><div class="save-told"></div><div class="row"><button type="button" class="ft-button primary" data-do="save">Save</button>
       <button type="button" class="ft-button" data-do="cancel">Cancel</button><span class="soft small">Ctrl + Enter saves, Esc leaves it as it was. The frozen version is not changed.</span></div></form>`;
   }
   fill() {
@@ -163,7 +164,9 @@ class Row extends Part {
       return;
     }
     if (field || event.ctrlKey || event.metaKey || event.altKey) return;
-    const deed = { j: "Next", ArrowRight: "Next", k: "Previous", ArrowLeft: "Previous", e: "edit", x: this.found.row.excluded ? "include" : "exclude" }[event.key];
+    const { excluded, changed } = this.found.row;
+    const out = excluded ? "include" : "exclude";
+    const deed = { j: "Next", ArrowRight: "Next", k: "Previous", ArrowLeft: "Previous", e: "edit", x: out, Backspace: out, Delete: out, u: changed && "undo" }[event.key];
     if (!deed || (!this.latest && !["Next", "Previous"].includes(deed))) return;
     event.preventDefault();
     this.act(deed);
@@ -183,8 +186,14 @@ class Row extends Part {
     if (on && this.at.view) go({ view: null });
     this.querySelector(".body").drawn = null;
     this.render();
-    if (on) this.querySelector("textarea")?.focus();
+    if (on) this.querySelector("textarea, [data-of]")?.focus();
     else this.querySelector("[data-do=edit]")?.focus();
+  }
+  label(text) {
+    const field = this.querySelector("[data-of=label]");
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
   }
   async move(side) {
     const { dataset, row } = this.at;

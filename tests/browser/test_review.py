@@ -228,7 +228,7 @@ def test_a_whole_judgement_by_keys_only(studio, page, tmp_path):
     page.keyboard.press("d")
     page.keyboard.press("s")
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog")).to_contain_text("Keys of the review queue")
+    expect(page.get_by_role("dialog")).to_contain_text("A row, on its page and in Review")
     page.keyboard.press("Escape")
     first(page, "Nr 2?")
     assert page.title() != "run"
@@ -318,7 +318,7 @@ def test_many_at_once_and_one_undo(studio, page, tmp_path):
     queue = put(studio, tmp_path, "bulk", rows)
     enter(studio, page, "bulk", item=queue.ids[3])
     first(page, "number 3")
-    page.keyboard.press("x")
+    page.keyboard.press("f")
     expect(page.locator(".rv-list li")).not_to_have_count(0)
     expect(page.locator(".rv-selected")).to_have_text("3 selected")
     page.keyboard.press("3")
@@ -329,7 +329,7 @@ def test_many_at_once_and_one_undo(studio, page, tmp_path):
     until(page, lambda: len(lines(queue)) == 2)
     assert Queue(studio.workspace, "bulk").counts(Eye())["pending"] == 20
     page.keyboard.press("Control+a")
-    page.keyboard.press("Backspace")
+    page.keyboard.press("x")
     until(page, lambda: len(lines(queue)) == 3)
     assert Queue(studio.workspace, "bulk").counts(Eye())["discarded"] >= 3
 
