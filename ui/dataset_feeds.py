@@ -12,7 +12,7 @@ What belongs to importing is in import_feeds.py, to rows in row_feeds.py.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Body
 from starlette.responses import FileResponse, Response, StreamingResponse
@@ -20,9 +20,14 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from studio.errors import BadInput, NotFound, StudioError
 from studio.workspace import Workspace
 from ui import row_pictures
-from ui.dataset_access import KEPT, changed, models, opened, reviews, tokenizer
+from ui.dataset_access import KEPT, changed, listing, models, opened, reviews, tokenizer
 from ui.telling import words
 
+if TYPE_CHECKING:
+    from studio.datasets.browsing.columns import Columns
+    from studio.datasets.store import Dataset
+
+MOST_VALUES = 12  # of a label or tag that are counted
 Words = dict[str, Any]
 Form = Literal["messages", "alpaca", "sharegpt", "csv", "parquet"]
 
@@ -49,6 +54,7 @@ def router(workspace: Workspace) -> APIRouter:
         entry = dataset.version_info(version)
         log = reviews(dataset)
         changes = log.pending()
+        columns = _columns(workspace, dataset, entry["version"])
         kept = ("version", "made", "rows", "counts", "format", "kind", "source", "notes", "bad_rows", "made_from",
                 "edited", "excluded", "moved", "tagged", "added", "orphaned")  # fmt: skip
         return {
@@ -57,7 +63,10 @@ def router(workspace: Workspace) -> APIRouter:
             "latest": dataset.latest,
             "versions": [_short(each) for each in dataset.info["versions"]],
             "version": {key: entry[key] for key in kept if key in entry} | _named(entry),
-            "groups": dataset.groups(entry["version"]) if dataset.listing(entry["version"]).quick(workspace) else {},
+            "counts": entry["counts"]
+            if columns is None
+            else dict.fromkeys(entry["counts"], 0) | dict(columns.frequent("split")),
+            "groups": columns.groups(MOST_VALUES) if columns else {},
             "reviews": log.last(),
             "changes": len(changes),
             "leaving": sum(change.excluded for change in changes.values()),
@@ -137,6 +146,12 @@ def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
         names.delete(workspace, dataset.name)
         return {"name": dataset.name}
     raise NotFound(f"A dataset can't be asked to “{deed}”.", "", "Use undo, freeze, rename, delete or restore.")
+
+
+def _columns(workspace: Workspace, dataset: Dataset, version: int) -> Columns | None:
+    """What rows can be counted by, with what is pending for them; None while that takes time."""
+    found = listing(dataset, version)
+    return found.now() if found.quick(workspace) else None
 
 
 def _changes(workspace: Workspace, item: Words) -> int:

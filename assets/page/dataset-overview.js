@@ -28,10 +28,10 @@ class Overview extends Part {
     this.lengths();
   }
   split() {
-    const { counts } = this.info.version;
+    const { counts } = this.info;
     const use = { train: "to learn from", validation: "to watch the training", test: "kept for the score" };
     return html`<h2>Split</h2>${shares(counts)}<dl class="ft-legend">${Object.entries(counts).map(([side, count]) =>
-      html`<div><dt><i class="${side}"></i>${SIDES[side]}</dt><dd class="num">${number(count)}</dd><dd class="soft small">${use[side]}</dd></div>`)}</dl>`;
+      html`<div><dt><i class="${side}"></i>${SIDES[side]}</dt><dd class="num">${number(count)}</dd><dd class="soft small">${use[side]}</dd></div>`)}</dl>${this.info.changes ? html`<p class="soft small">With the changes that are in no version yet.</p>` : ""}`;
   }
   groups() {
     return html`${Object.entries(this.info.groups).slice(0, 3).map(([name, values]) => {

@@ -55,7 +55,7 @@ class Rows extends Part {
     this.draw(".ft-choices", this.choices?.ready ? bar(this.choices, address(), this.info?.changes) : html``);
   }
   sides() {
-    const { counts } = this.info.version;
+    const { counts } = this.info;
     const now = address().side ?? "";
     const all = [["", "All", this.info.version.rows], ...Object.entries(counts).map(([side, count]) => [side, SIDES[side], count])];
     if (this.info.changes) all.push(["changed", "Changed", this.info.changes]);

@@ -46,7 +46,7 @@ class Tag extends Part {
   show(info) {
     const tags = Object.entries(info.groups).filter(([name]) => name !== "label");
     this.querySelector(".there").hidden = !tags.length;
-    this.draw(".there", html`<h2>Tags of version ${info.version.version}</h2>${tags.slice(0, 6).map(([name, values]) => html`<p><strong>${name}</strong> ${values.map(([value, count]) =>
+    this.draw(".there", html`<h2>Tags of version ${info.version.version}${info.changes ? ", with your changes" : ""}</h2>${tags.slice(0, 6).map(([name, values]) => html`<p><strong>${name}</strong> ${values.map(([value, count]) =>
       link(`part=&side=&find=&tags=${encodeURIComponent(new URLSearchParams({ [name]: value }))}`, html`${value} <span class="num soft">${number(count)}</span>`, html`class="chip" dir="auto"`)).flatMap((each) => [each, " "])}</p>`)}`);
   }
   async tick() {
@@ -61,7 +61,7 @@ class Tag extends Part {
     const { by, tag, value, find, pattern, where, column, from_column } = this.choices;
     const columns = (name, chosen, id) => html`<select id="${id}" name="${name}" class="ft-input"><option value="">Choose…</option>${this.columns.map((each) =>
       html`<option value="${each.name}" ${each.name === chosen ? html`selected` : ""}>${each.name} (${each.some.join(", ").slice(0, 60)})</option>`)}</select>`;
-    const rule = html`<div class="sp-field"><label for="tg-value">Value</label><input id="tg-value" name="value" class="ft-input" value="${value}" maxlength="200" placeholder="billing" autocomplete="off"><p class="form-help">What the rows with these words get.</p></div>
+    const rule = html`<div class="sp-field"><label for="tg-value">Value</label><input id="tg-value" name="value" class="ft-input" value="${value}" data-most="200" placeholder="billing" autocomplete="off"><p class="form-help">What the rows with these words get.</p></div>
       <div class="sp-field"><label for="tg-find">${pattern ? "Patterns, one a line" : "Words, one a line"}</label><textarea id="tg-find" name="find" class="ft-input" rows="3" placeholder="${pattern ? "^Dear (Sir|Madam)" : "invoice\nrefund"}" spellcheck="false">${find}</textarea>
         <label class="ft-check form-help"><input type="checkbox" name="pattern" ${pattern ? html`checked` : ""}> <span>take them as patterns (regular expressions)</span></label></div>
       <div class="sp-field"><label for="tg-where">Where they must stand</label><select id="tg-where" name="where" class="ft-input">${WHERE.map(([key, words]) => html`<option value="${key}" ${key === where ? html`selected` : ""}>${words}</option>`)}</select>
@@ -69,7 +69,7 @@ class Tag extends Part {
     const focused = document.activeElement?.name;
     const place = this.draw(".form", html`<h2>Give tags by rule</h2><p class="soft">A tag sorts rows for you, as “domain: billing”: to filter the list, keep a split in balance or mix by. The model never sees it; a label is another thing, it is the answer to be learned. You see which rows it would be before anything is tagged.</p>
       <div class="form-options" role="group" aria-label="From where">${[["words", "By words"], ["column", "From a column"]].map(([key, words]) => html`<label><input type="radio" name="by" value="${key}" ${key === by ? html`checked` : ""}><span>${words}</span></label>`)}</div>
-      <div class="sp-fields"><div class="sp-field"><label for="tg-tag">Name of the tag</label><input id="tg-tag" name="tag" class="ft-input" value="${tag}" maxlength="200" list="tg-tags" autocomplete="off"><p class="form-help">What it is about: domain, tone, task or a name of your own.</p>
+      <div class="sp-fields"><div class="sp-field"><label for="tg-tag">Name of the tag</label><input id="tg-tag" name="tag" class="ft-input" value="${tag}" data-most="200" list="tg-tags" autocomplete="off"><p class="form-help">What it is about: domain, tone, task or a name of your own.</p>
         <datalist id="tg-tags"><option value="domain"></option><option value="tone"></option><option value="task"></option></datalist></div>${by === "words" ? rule
         : html`<div class="sp-field"><label for="tg-from">Column</label>${columns("from_column", from_column, "tg-from")}<p class="form-help">Each row gets what it has there as its tag.</p></div>`}</div>
       <div class="row"><button class="ft-button primary">Show the rows</button></div>`);

@@ -106,3 +106,18 @@ def test_a_job_that_failed_is_said_and_can_be_tried_again(page, workspace, monke
     again = page.post("/studio/datasets/set/index").json()
     follow.follow(workspace, workspace.jobs / again["job"])
     assert rows(page)["index"]["state"] == "ready"
+
+
+def test_counts_and_labels_are_those_of_the_rows_as_they_shall_be(page, workspace):
+    first = rows(page)["rows"][0]["id"]
+    about = page.get(f"/studio/datasets/set/rows/{first}").json()
+    assert about["labels"] == ["a", "b"]
+    counts = page.get("/studio/datasets/set").json()["counts"]
+    reviews = Reviews(Dataset.open(workspace, "set"))
+    reviews.edit(first, [{"of": "label", "text": "c"}])
+    side = "test" if about["row"]["split"] == "train" else "train"
+    reviews.apply([{"type": "move", "row": first, "split": side}])
+    told = page.get("/studio/datasets/set").json()
+    assert told["groups"]["label"] == [["b", 30], ["a", 29], ["c", 1]]
+    assert told["counts"][side] == counts[side] + 1 and sum(told["counts"].values()) == ROWS
+    assert page.get(f"/studio/datasets/set/rows/{first}").json()["labels"] == ["b", "a", "c"]
