@@ -69,8 +69,9 @@ def router(workspace: Workspace) -> APIRouter:
 
         dataset = opened(workspace, name)
         folder = workspace.folder("jobs", job)
-        if plans.settings_of(folder).dataset != dataset.name:
-            raise BadInput("This plan is of another dataset.", f"It was made for {job}.", "Plan the split again.")
+        other = plans.settings_of(folder).dataset
+        if other != dataset.name:
+            raise BadInput("This plan is of another dataset.", f"It was made for “{other}”.", "Plan the split again.")
         number = plans.apply(dataset, folder)
         return {"moved": plans.load(folder)["moved"], "number": number}
 

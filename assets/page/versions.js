@@ -49,7 +49,7 @@ class Versions extends Part {
     const { version, title } = each;
     const name = this.naming === version
       ? html`<form class="row" data-name="${version}"><label class="unseen" for="version-name">Name of version ${version}</label>
-          <input id="version-name" name="title" class="search" value="${title ?? ""}" maxlength="80" autocomplete="off" placeholder="As it came, Cleaned by Ada …">
+          <input id="version-name" name="title" class="search" value="${title ?? ""}" data-most="80" autocomplete="off" placeholder="As it came, Cleaned by Ada …">
           <button class="ft-button small primary">Save</button><button type="button" class="ft-button small" data-do="keep">Cancel</button></form>`
       : html`<strong>${version}</strong>${title ? html` <span dir="auto" class="anywhere">${title}</span>` : ""}${version === latest ? html` <span class="chip good">latest</span>` : ""}`;
     return html`<tr><th scope="row">${name}</th><td class="soft small">${this.origin(each)}</td><td class="right num">${number(each.rows)}</td>
@@ -111,13 +111,15 @@ class Versions extends Part {
   }
   card({ row, what, changed, old, new: newer }, version) {
     const latest = Number(version) === this.found.latest;
-    const title = newer && latest ? html`<a data-go="row=${row}&from=" href="?tab=data&dataset=${encodeURIComponent(this.name)}&row=${row}">Row ${row.slice(0, 8)}</a>` : html`<span class="soft">Row ${row.slice(0, 8)}</span>`;
+    const { file, line } = newer ?? old;
+    const words = file ? `Row of line ${number(line)}` : "Row added here";
+    const title = newer && latest ? html`<a data-go="row=${row}&from=" href="?tab=data&dataset=${encodeURIComponent(this.name)}&row=${row}">${words}</a>` : html`<span class="soft">${words}</span>`;
     if (what !== "changed") {
       return html`<article class="card ft-rowcard"><header>${title}<span class="chip ${what === "added" ? "good" : "bad"}">${WHATS[what]}</span>${chips(newer ?? old)}</header>${rowBody(newer ?? old)}</article>`;
     }
     const [before, after] = sides(old, newer);
-    const words = changed.map((field) => FIELDS[field] ?? field).join(", ");
-    return html`<article class="card ft-rowcard"><header>${title}<span class="chip edited">Changed: ${words}</span></header><div class="ft-pair">
+    const fields = changed.map((field) => FIELDS[field] ?? field).join(", ");
+    return html`<article class="card ft-rowcard"><header>${title}<span class="chip edited">Changed: ${fields}</span></header><div class="ft-pair">
       <div class="side" role="group" aria-label="As it was"><h3>As it was</h3>${before}</div><div class="side" role="group" aria-label="As it is"><h3>As it is</h3>${after}</div></div></article>`;
   }
 
@@ -128,8 +130,8 @@ class Versions extends Part {
       <div class="row">${FORMS.map(([form, words]) => html`<button type="button" class="ft-button" data-form="${form}">${words}</button>`)}</div><div class="save-told"></div>
       <details class="fold"><summary>Publish on the Hugging Face hub</summary><form class="stack publish">
         <p class="soft small">It goes to the hub when you press the button, and not before. A new repository is private unless you say otherwise; one with files of others is left alone unless you say otherwise. The studio takes the access token from the environment (HF_TOKEN) and keeps it nowhere.</p>
-        <div class="row"><label>Repository <input class="search" name="repo" placeholder="your-name/${this.name}" autocomplete="off" required maxlength="193"></label>
-          <label>Licence <input class="search" name="licence" placeholder="cc-by-4.0" autocomplete="off" maxlength="60"></label>
+        <div class="row"><label>Repository <input class="search" name="repo" placeholder="your-name/${this.name}" autocomplete="off" required data-most="193"></label>
+          <label>Licence <input class="search" name="licence" placeholder="cc-by-4.0" autocomplete="off" data-most="60"></label>
           <label class="row tight-row"><input type="checkbox" name="public"> Everybody may see it</label>
           <label class="row tight-row"><input type="checkbox" name="replace"> Replace what is there</label><button class="ft-button">Publish</button></div></form><div class="publish-told"></div></details></div>`;
   }

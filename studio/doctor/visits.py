@@ -36,9 +36,10 @@ def create(workspace: Workspace, given: dict[str, Any]) -> Path:
     settings.dataset = dataset.name
     if settings.model:
         workspace.folder("models", settings.model)
-    at_work = next((job for job in reports.jobs_of(workspace, dataset) if _alive(job)), None)
-    if at_work:
-        raise Busy("The doctor is looking at it already.", f"{at_work.name} is at work.", "Wait for it, or stop it.")
+    if any(_alive(job) for job in reports.jobs_of(workspace, dataset)):
+        raise Busy(
+            f"The doctor is looking at “{dataset.name}” already.", "One visit at a time.", "Wait for it, or stop it."
+        )
     return job_folder.create(
         workspace, reports.JOB, settings.model_dump(mode="json"), reports.hint_of(settings.dataset)
     )
@@ -122,8 +123,8 @@ def start_fix(workspace: Workspace, job: str, kind: str, mask: Mask = "labels") 
     """
     report = Report.read(open_visit(workspace, job))
     report.finding(kind)
-    if at_work := fixing(workspace, report):
-        raise Busy("Another finding is being fixed.", f"{at_work} is at work.", "Wait for it, or stop it.")
+    if fixing(workspace, report):
+        raise Busy("Another finding is being fixed.", "Fixes are made one after the other.", "Wait for it, or stop it.")
     folder = job_folder.create(workspace, FIX, {"visit": job, "finding": kind, "mask": mask}, report.dataset)
     local.start(folder)
     report.note_job(folder.name)

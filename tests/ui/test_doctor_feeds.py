@@ -98,7 +98,8 @@ def test_while_a_job_fixes_one_finding_it_is_shown_and_no_other_is_started(page,
     monkeypatch.setattr(local, "start", lambda folder: None)  # it waits, as for a worker that is slow to start
     fixing = page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails"}).json()["done"]["job"]
     assert page.get(f"/studio/doctor/{job}").json()["visit"]["report"]["fixing"] == fixing
-    assert "at work" in page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails"}).json()["error"]["why"]
+    again = page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails"}).json()["error"]
+    assert again["what"] == "Another finding is being fixed." and fixing not in str(again)
     with Log(workspace.jobs / fixing / "events.jsonl") as log:
         log.append("stopped")
     assert page.get(f"/studio/doctor/{job}").json()["visit"]["report"]["fixing"] is None
