@@ -24,10 +24,19 @@ function first(tab) {
   go({ ...Object.fromEntries(deeper.map((name) => [name, null])), tab });
 }
 
+let open = address().tab ?? "home"; // the tab that is
+let back = false; // on the way there by the browser’s Back
 function follow() {
   const key = address().tab ?? "home";
+  // Another tab begins at its top, however far down the one before was; Back is the browser's to place.
+  if (open !== key && !back) scrollTo({ top: 0 });
+  open = key;
   const tab = button(key);
   if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
 }
-window.addEventListener("popstate", () => window.dispatchEvent(new CustomEvent("ft-address")));
+window.addEventListener("popstate", () => {
+  back = true;
+  window.dispatchEvent(new CustomEvent("ft-address"));
+  back = false;
+});
 window.addEventListener("ft-address", follow);

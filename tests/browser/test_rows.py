@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from studio.datasets.browsing.index import LARGE, Index
 from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 
@@ -83,6 +84,50 @@ def test_excluded_and_changed_last(studio, page, tmp_path):
     page.get_by_role("button", name="Excluded 1").click()
     where(page, side="excluded")
     expect(page.locator("[data-row]")).to_have_count(1)
+
+
+def test_a_label_is_chosen_among_those_there_are_or_written_anew(studio, page, tmp_path):
+    dataset = put(studio, tmp_path, "labels", 30)
+    first = next(dataset.rows()).row_id
+    studio.open(page, tab="data", dataset="labels", row=first)
+    expect(page.get_by_role("heading", name="Row 1 of 30")).to_be_visible()
+    page.keyboard.press("e")
+    label = page.get_by_label("Label", exact=True)
+    expect(label).to_have_value("a")
+    page.get_by_role("group", name="Labels of this dataset").get_by_role("button", name="b", exact=True).click()
+    expect(label).to_have_value("b")
+    expect(label).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".told")).to_contain_text("This row was edited")
+    page.locator("ft-row .back").click()
+    expect(page.locator(".groups .ft-bars").first).to_contain_text("16")  # counted with the change
+    page.go_back()
+    expect(page.get_by_role("heading", name="Row 1 of 30")).to_be_visible()
+    page.keyboard.press("e")
+    label.fill("urgent")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".ft-rowcard")).to_contain_text("urgent")
+    page.keyboard.press("u")  # both changes of the row, one after the other
+    expect(page.locator(".ft-rowcard")).not_to_contain_text("urgent")
+    page.keyboard.press("u")
+    expect(page.locator(".told")).to_be_empty()
+    assert not Reviews(dataset).pending()
+
+
+def test_another_tab_begins_at_its_top(studio, page, tmp_path):
+    put(studio, tmp_path, "tall", 30)
+    page.set_viewport_size({"width": 900, "height": 400})
+    studio.open(page, tab="data", dataset="tall")
+    expect(page.locator("[data-row]")).to_have_count(20)
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    expect(page.locator("ft-home .hm-fits")).to_be_visible()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_function("scrollY > 100")
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    expect(page.locator("[data-row]").first).to_be_attached()
+    page.wait_for_function("scrollY === 0 && document.body.scrollHeight > 2 * innerHeight")
 
 
 @pytest.mark.timeout(120)
