@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -68,8 +67,11 @@ def _leash() -> Callable[[], None]:
 
 
 def _watch_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
+    """Ends this process with that one. `os.getppid` won't do: on Windows it gives the number of a gone parent too."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):  # it is gone already
+        psutil.Process(parent).wait()
     os._exit(1)
 
 

@@ -87,3 +87,26 @@ def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     assert leash.end(guard) == 0
     if sys.platform == "linux":  # elsewhere nobody knows any more whose it was
         assert all(gone(pid) for pid in started)
+
+
+def test_a_process_ends_with_its_parent_where_the_system_does_not_see_to_it(tmp_path: Path) -> None:
+    """By the way that macOS and Windows go; the parent is killed, or gone before it is looked for."""
+    told = tmp_path / "pid"
+    child = f"""
+        import os, sys, time
+        import psutil
+        from backend import leash
+        sys.platform = "elsewhere"
+        leash.tie_to_parent()
+        open({str(told)!r}, "w").write(str(os.getpid()))
+        time.sleep(1000)
+    """
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {textwrap.dedent(child)!r}])"
+    starter = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    wait(lambda: told.exists() and bool(told.read_text()))
+    assert not gone(int(told.read_text()))
+    starter.kill()
+    starter.wait()
+    wait(lambda: gone(int(told.read_text())))
+    late = f"from backend import leash; leash._watch_parent({starter.pid})"
+    assert subprocess.run([sys.executable, "-c", late], cwd=ROOT, timeout=60).returncode == 1
