@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from studio import acceleration, measurement, runs, wording
 from studio.calibration import Calibration
 from studio.errors import Refused, StudioError
-from studio.estimate import Estimate, Shape, estimate, number_format
+from studio.estimate import Estimate, estimate, number_format
 from studio.files import read_json
 from studio.ladder import Case, ladder
 from studio.machine import Machine
@@ -17,6 +17,7 @@ from studio.models import Model, list_models
 from studio.prospect import Preflight
 from studio.settings import defaults
 from studio.settings.train import Ddp, Sharded, Single, Spread, TrainSettings
+from studio.shape import Shape
 from studio.workspace import Workspace
 
 if TYPE_CHECKING:

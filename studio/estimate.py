@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
 
 from studio import calibration
 from studio.calibration import Calibration
 from studio.settings.train import Ddp, TrainSettings
+from studio.shape import Shape, weights_in
 
 GB = 1e9
 # Python, torch and the libraries, resident before the model is loaded.
@@ -38,93 +38,6 @@ PIECE = 4 << 24
 PIECES = 3
 # Bytes a weight of few bits takes, its scales included.
 HELD_BYTES = {"4": 0.53, "8": 1.02}
-
-# What models with experts call how many there are, and how many of them a token goes through.
-EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
-CHOSEN = ("num_experts_per_tok", "top_k_experts", "moe_topk", "moe_top_k", "moe_k")
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The figures of a decoder that decide its cost, from its config.json.
-
-    Attributes:
-        intermediate: width of the gated part, of one expert where there are several.
-        experts: of a layer; 0 where it has one gated part, which every token goes through.
-        chosen: how many of them a token goes through.
-    """
-
-    parameters: int
-    layers: int
-    hidden: int
-    intermediate: int
-    vocabulary: int
-    heads: int
-    key_value_heads: int
-    head_size: int
-    tied: bool
-    experts: int = 0
-    chosen: int = 1
-
-    @classmethod
-    def read(cls, config: dict[str, Any], parameters: int) -> Shape:
-        config = config.get("text_config") or config
-        hidden = int(config.get("hidden_size") or config.get("n_embd") or 0)
-        heads = int(config.get("num_attention_heads") or config.get("n_head") or 1)
-        experts = _largest(next(filter(None, map(config.get, EXPERTS)), 0))
-        width = (config.get("moe_intermediate_size") if experts else None) or config.get("intermediate_size")
-        return cls(
-            parameters=parameters,
-            layers=int(config.get("num_hidden_layers") or config.get("n_layer") or 0),
-            hidden=hidden,
-            intermediate=_largest(width or config.get("n_inner") or 4 * hidden),
-            vocabulary=int(config.get("vocab_size") or 0),
-            heads=heads,
-            key_value_heads=int(config.get("num_key_value_heads") or heads),
-            head_size=int(config.get("head_dim") or hidden // heads),
-            tied=bool(config.get("tie_word_embeddings", True)),
-            experts=experts,
-            chosen=_largest(next(filter(None, map(config.get, CHOSEN)), 1)) if experts else 1,
-        )
-
-    @property
-    def embedding(self) -> int:
-        """Parameters of the input embedding."""
-        return self.vocabulary * self.hidden
-
-    @property
-    def attention(self) -> list[tuple[int, int]]:
-        """Inputs and outputs of one layer's query, key, value and output."""
-        query, value = self.heads * self.head_size, self.key_value_heads * self.head_size
-        return [(self.hidden, query), (self.hidden, value), (self.hidden, value), (query, self.hidden)]
-
-    @property
-    def gated(self) -> list[tuple[int, int]]:
-        """Inputs and outputs of one layer's gate, up and down, or of one expert's."""
-        return [(self.hidden, self.intermediate), (self.hidden, self.intermediate), (self.intermediate, self.hidden)]
-
-    @property
-    def linear(self) -> list[tuple[int, int]]:
-        """Inputs and outputs of one layer's linear parts: Transformers has all experts as one tensor, which is none."""
-        return self.attention if self.experts else self.attention + self.gated
-
-    @property
-    def packed(self) -> int:
-        """Parameters that QLoRA holds in few bits: of linear parts; neither an embedding, a head nor experts."""
-        return min(self.layers * _weights(self.linear), self.parameters - self.embedding)
-
-    def adapter(self, rank: int) -> int:
-        """Parameters of a LoRA of that rank on all linear layers."""
-        return self.layers * rank * sum(inputs + outputs for inputs, outputs in self.linear)
-
-
-def _weights(linear: list[tuple[int, int]]) -> int:
-    return sum(inputs * outputs for inputs, outputs in linear)
-
-
-def _largest(figure: Any) -> int:
-    """Of one figure, or of one for each layer, as Gemma 3n has it."""
-    return max(map(int, figure)) if isinstance(figure, list) else int(figure)
 
 
 @dataclass(frozen=True)
@@ -226,7 +139,7 @@ def _logit_bytes(logits: float, width: int) -> float:
 def _activation_bytes(settings: TrainSettings, shape: Shape, width: int) -> float:
     """Bytes kept for the backward pass, a token: what each layer's products, gate, attention and norms need again."""
     query, value = shape.heads * shape.head_size, shape.key_value_heads * shape.head_size
-    products = width * (2 * shape.hidden + 2 * query + 2 * value + 4 * shape.intermediate * shape.chosen)
+    products = width * (2 * shape.hidden + 2 * query + 2 * value + 4 * shape.gated_width)
     norms = 2 * 4 * shape.hidden  # in float32
     per_layer: float = products + norms
     if settings.method.name == "full":
@@ -234,9 +147,9 @@ def _activation_bytes(settings: TrainSettings, shape: Shape, width: int) -> floa
         if width < 4:  # each product makes its own short copy, and positions are computed in float32
             per_layer += width * 3 * shape.hidden + 4 * (query + value)
     else:
-        per_layer += width * settings.method.rank * len(shape.linear)
+        per_layer += width * settings.method.rank * len(shape.linear) / max(1, shape.layers)
     if settings.method.name == "dora":  # what each product gives, with the adapter and without, before it is scaled
-        per_layer += width * 2 * sum(outputs for _, outputs in shape.linear)
+        per_layer += width * 2 * sum(outputs for _, outputs in shape.linear) / max(1, shape.layers)
     if settings.recompute:  # what goes into each layer, and one layer whole with its gradients
         return per_layer * 2 + shape.layers * shape.hidden * width
     return per_layer * shape.layers
@@ -247,7 +160,7 @@ def operations(settings: TrainSettings, shape: Shape, trained_share: float) -> f
 
     Forward and the gradients of the activations are 2 + 2 a weight; full training adds 2 for those of the weights.
     """
-    body = (_weights(shape.attention) + _weights(shape.gated) * shape.chosen) * shape.layers
+    body = (weights_in(shape.attention) + 3 * shape.hidden * shape.gated_width) * shape.layers
     head = shape.embedding * trained_share
     return 2 * (3 if settings.method.name == "full" else 2) * (body + head) * (4 / 3 if settings.recompute else 1)
 

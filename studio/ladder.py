@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from studio import wording
-from studio.estimate import Shape, tokens_at_once
+from studio.estimate import tokens_at_once
 from studio.settings.flags import flags, merge
 from studio.settings.train import Full, Lora, Qlora, TrainSettings
+from studio.shape import Shape
 
 SHORTEST = 64
 WORTH = 0.01  # a rung that saves less than this share of what a run adds to the libraries is left out

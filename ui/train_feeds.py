@@ -24,7 +24,6 @@ from studio import presets, proposal, runs
 from studio.commands.frame import default_workspace
 from studio.datasets.store import list_datasets
 from studio.errors import BadInput, StudioError
-from studio.estimate import Shape
 from studio.files import read_json
 from studio.jobs import folder as job_folder
 from studio.jobs import local
@@ -36,6 +35,7 @@ from studio.preferences import check_online
 from studio.settings.base import check
 from studio.settings.models import AddModel
 from studio.settings.train import TrainSettings
+from studio.shape import Shape
 from studio.workspace import Workspace
 from ui.form import field_of, in_form_words
 from ui.row_pictures import KINDS

@@ -20,9 +20,10 @@ from backend.benchmarks.bench import Bench
 from backend.training.products import has_onednn, product
 from backend.training.report import WHOLE
 from studio import events, runs
-from studio.estimate import Shape, operations
+from studio.estimate import operations
 from studio.files import read_json
 from studio.settings.train import TrainSettings
+from studio.shape import Shape
 
 # Rows, inputs and outputs of the products tried: layers of a small model, of a larger one, and a square.
 SIZES = ((512, 768, 2048), (1024, 2048, 2048), (2048, 2048, 2048))

@@ -16,7 +16,7 @@ class Known:
     """One known model. `id` is what `models add` takes; `gated` ones ask for an account and consent first.
 
     `parameters` are rounded to millions; `context` is in tokens; `languages` are those its makers name; `shape` has
-    the figures of its config.json that `studio.estimate.Shape` takes.
+    the figures of its config.json that `studio.shape.Shape` takes.
     """
 
     id: str

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from studio.estimate import Shape, estimate
+from studio.estimate import estimate
 from studio.machine import GB, Machine
 from studio.models.catalogue import Known, catalogue
 from studio.settings.base import check
 from studio.settings.defaults import Facts, resolve
 from studio.settings.train import TrainSettings
+from studio.shape import Shape
 
 METHODS = ("lora", "qlora", "full")
 ROWS = 1000

@@ -8,8 +8,9 @@ import pytest
 
 from studio import calibration
 from studio.calibration import Calibration
-from studio.estimate import Shape, estimate
+from studio.estimate import estimate
 from studio.settings.train import TrainSettings
+from studio.shape import Shape
 from studio.workspace import Workspace
 
 FOUND = Calibration(float32=1e11, onednn=4e11, bfloat16=8e11, tokens=256)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from studio import costs
-from studio.estimate import Shape
 from studio.files import read_json
+from studio.shape import Shape
 from studio.workspace import Workspace
 
 

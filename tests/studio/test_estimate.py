@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from studio.estimate import Shape, estimate, operations
+from studio.estimate import estimate, operations
 from studio.settings.train import TrainSettings
+from studio.shape import Experts, Shape
 
 DENSE: dict[str, Any] = {
     "num_hidden_layers": 10, "hidden_size": 1000, "intermediate_size": 4000, "vocab_size": 50_000,
@@ -33,6 +34,21 @@ def test_only_what_bitsandbytes_packs_is_counted_as_packed() -> None:
     untied = Shape.read(DENSE | {"tie_word_embeddings": False}, 260_000_000)
     assert gb(tied, "weights") == pytest.approx(0.160 * 0.53 + 0.050 * 2)
     assert gb(untied, "weights") == pytest.approx(0.160 * 0.53 + 0.100 * 2)
+
+
+def test_what_every_token_goes_through_is_counted_with_what_it_chooses() -> None:
+    """The first two of ten layers have no experts; in the others a token takes two, and two that all share."""
+    config = DENSE | {
+        "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 1000, "n_shared_experts": 2,
+        "first_k_dense_replace": 2,
+    }  # fmt: skip
+    shape = Shape.read(config, 350_000_000)
+    assert shape.experts == Experts(layers=8, width=1000, chosen=2, shared=2000)
+    assert shape.gated_width == 4000 and operations(TrainSettings(dataset="d"), shape, 0.5) == operations(
+        TrainSettings(dataset="d"), Shape.read(DENSE, 210_000_000), 0.5
+    )
+    packed = 10 * 4 + 2 * 12 + 8 * 6  # millions: attention, two layers without experts, what is shared in the others
+    assert gb(shape, "weights") == pytest.approx((packed * 0.53 + (350 - packed) * 2) / 1000)
 
 
 @pytest.mark.parametrize("name", ["num_experts", "num_local_experts", "n_routed_experts"])

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from studio.estimate import Shape, estimate
+from studio.estimate import estimate
 from studio.ladder import Case, Rung, changed, flags_of, in_words, ladder
 from studio.settings.train import TrainSettings
+from studio.shape import Shape
 
 SHAPE = Shape(
     parameters=500_000_000, layers=24, hidden=1024, intermediate=4096, vocabulary=50_000, heads=16,

@@ -9,6 +9,7 @@ import pytest
 from studio.machine import Gpu, machine
 from studio.models import catalogue
 from studio.models.fit import fit, known_shape, largest
+from studio.shape import weights_in
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def laptop(workspace, monkeypatch):
 def test_the_shape_of_every_known_model_makes_its_parameters():
     for known in catalogue():
         shape = known_shape(known)
-        layer = sum(inputs * outputs for inputs, outputs in shape.linear) + 4 * shape.hidden
-        total = shape.embedding * (1 if shape.tied else 2) + shape.layers * layer
+        norms = 4 * shape.hidden * shape.layers
+        total = shape.embedding * (1 if shape.tied else 2) + weights_in(shape.linear) + norms
         assert total == pytest.approx(known.parameters, rel=0.002), known.id
 
 
