@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Any
 
 from studio.errors import Refused
 from studio.machine import Machine
@@ -14,19 +15,24 @@ SETUP = "python3 launch.py setup --extra"
 AMPERE = (8, 0)
 # The first PyTorch whose FlashAttention for rows of several lengths was read through.
 FLASH_TORCH = (2, 13)
+FLASH_HEAD = 256  # the widest head that FlashAttention has a kernel for
 
 
-def problems(settings: TrainSettings, device: str, dtype: str, here: Machine) -> Iterator[Refused]:
-    """Why what is asked for can't be had on this machine; nothing where it can.
+def problems(
+    settings: TrainSettings, device: str, dtype: str, here: Machine, config: dict[str, Any]
+) -> Iterator[Refused]:
+    """Why what is asked for can't be had on this machine and with this model; nothing where it can.
 
     Args:
+        settings: with their cut-off chosen.
         device: `cuda` or `cpu`, where the run will train.
         dtype: the number format it will take.
+        config: the model's config.json.
     """
     if settings.kernels == "liger":
         yield from _liger(device)
     if settings.attention == "flash":
-        yield from _flash(device, dtype, here)
+        yield from _flash(settings, device, dtype, here, config)
     if isinstance(settings.spread, Zero2 | Zero3) and device == "cuda" and find_spec("deepspeed") is None:
         yield Refused(
             f"{settings.spread.name} needs the package deepspeed.",
@@ -53,28 +59,66 @@ def _liger(device: str) -> Iterator[Refused]:
         )
 
 
-def _flash(device: str, dtype: str, here: Machine) -> Iterator[Refused]:
-    def refused(what: str, why: str, instead: str = "") -> Refused:
-        advice = "Choose the attention auto (--attention auto)"
-        return Refused(what, why, f"{advice}{instead}.", field="attention")
-
+def _flash(
+    settings: TrainSettings, device: str, dtype: str, here: Machine, config: dict[str, Any]
+) -> Iterator[Refused]:
     if device != "cuda":
-        yield refused("FlashAttention needs an NVIDIA GPU.", "This run trains on the CPU.")
+        yield no_flash("This run trains on the CPU.", "FlashAttention needs an NVIDIA GPU.")
         return
     old = [gpu for gpu in here.gpus if gpu.capability and gpu.capability < AMPERE]
     if old:
-        yield refused(
-            "FlashAttention does not run on this GPU.",
+        yield no_flash(
             f"It needs one of the Ampere generation (2020) or later; {old[0].name} is older.",
+            "FlashAttention does not run on this GPU.",
         )
     if release(here.torch or "")[:2] < FLASH_TORCH:
         wanted = ".".join(map(str, FLASH_TORCH))
-        yield refused(
-            "This PyTorch is too old for FlashAttention.",
+        yield no_flash(
             f"It is {here.torch}; from {wanted} on rows of several lengths are one operation.",
+            "This PyTorch is too old for FlashAttention.",
             ", or update: python3 launch.py setup",
         )
     if dtype == "float32":
-        yield refused(
-            "FlashAttention computes in bfloat16.", "This run takes float32.", ", or bfloat16 (--dtype bfloat16)"
+        yield no_flash(
+            "This run takes float32.", "FlashAttention computes in bfloat16.", ", or bfloat16 (--dtype bfloat16)"
         )
+    if why := unfit_for_flash(config, settings.cutoff or 0):
+        yield no_flash(why)
+
+
+def no_flash(why: str, what: str = "FlashAttention can't be taken for this model.", instead: str = "") -> Refused:
+    """Why `--attention flash` is refused."""
+    return Refused(what, why, f"Choose the attention auto (--attention auto){instead}.", field="attention")
+
+
+def unfit_for_flash(config: dict[str, Any], longest: int) -> str:
+    """Why a model can't have its attention from FlashAttention; nothing where it can.
+
+    Args:
+        config: its config.json, or all that Transformers makes of it.
+        longest: tokens of the longest row.
+    """
+    config = config.get("text_config") or config
+    if any(config.get(name) for name in ("attention_dropout", "attn_pdrop")):
+        return "It trains with dropout in its attention, which rows in one operation have no form for."
+    if not plain_attention(config, longest):
+        return "Its attention does more than each row's tokens looking at those before them."
+    heads = config.get("num_attention_heads") or config.get("n_head") or 1
+    size = config.get("head_dim") or (config.get("hidden_size") or config.get("n_embd") or 0) // heads
+    return f"Its heads are {size} wide, and FlashAttention takes {FLASH_HEAD} at most." if size > FLASH_HEAD else ""
+
+
+def plain_attention(config: dict[str, Any], longest: int) -> bool:
+    """Whether plain causal attention within rows of up to `longest` tokens is all that a model does.
+
+    Args:
+        config: as for `unfit_for_flash`.
+    """
+    config = config.get("text_config") or config
+    kinds = set(config.get("layer_types") or ["full_attention"])
+    if not kinds <= {"full_attention", "sliding_attention"}:
+        return False
+    window = config.get("sliding_window")
+    if config.get("use_sliding_window", True) and window and window < longest:
+        return False
+    return not config.get("attn_logit_softcapping")

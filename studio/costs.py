@@ -41,7 +41,7 @@ def look(
     """Adds figures, warnings and the ladder to what preflight found of a run whose settings are all chosen."""
     _spread(found, device, here)
     dtype = number_format(found.settings, device, speeds)
-    for error in acceleration.problems(found.settings, device, dtype, here):
+    for error in acceleration.problems(found.settings, device, dtype, here, read_json(model.path / "config.json")):
         found.add("error", error)
     alike = found.settings
     if device == "cuda" or speeds:  # runs write down the format that they took

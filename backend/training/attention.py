@@ -138,25 +138,3 @@ AttentionInterface.register(NAME, row_attention)
 AttentionMaskInterface.register(NAME, no_mask)
 AttentionInterface.register(FLASH, flash_attention)
 AttentionMaskInterface.register(FLASH, no_mask)
-
-
-def fits(config: Any, longest: int) -> bool:
-    """Whether plain causal attention within rows of up to `longest` tokens is all that the model does.
-
-    Args:
-        config: the model's configuration, of Transformers.
-    """
-    config = config.get_text_config()
-    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-    if not kinds <= {"full_attention", "sliding_attention"}:
-        return False
-    window = getattr(config, "sliding_window", None)
-    if getattr(config, "use_sliding_window", True) and window and window < longest:
-        return False
-    return not getattr(config, "attn_logit_softcapping", None)
-
-
-def drops(config: Any) -> bool:
-    """Whether the model's attention has dropout in training."""
-    config = config.get_text_config()
-    return any(getattr(config, name, 0) for name in ("attention_dropout", "attn_pdrop"))

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from backend.training import attention, kernels
 from backend.training.loss import Forward, Pass
 from backend.training.products import use_products
+from studio import acceleration
 from studio.errors import BadInput, Broken, Refused
 from studio.models import Model
 from studio.settings.train import Full, Lora, Qlora, TrainSettings
@@ -134,25 +135,16 @@ def _choose_attention(model: Any, settings: TrainSettings) -> None:
     """Row by row where that is all the model does; what Transformers chose stays where not.
 
     Raises:
-        BadInput: FlashAttention was asked for, and the model does more.
+        Refused: FlashAttention was asked for, and the model does more.
     """
-    flash = settings.attention == "flash"
-    if flash and attention.drops(model.config):
-        raise BadInput(
-            "FlashAttention can't be taken for this model.",
-            "It trains with dropout in its attention, which rows in one operation have no form for.",
-            "Choose the attention auto (--attention auto).",
-            field="attention",
-        )
-    if model.config._attn_implementation == "sdpa" and attention.fits(model.config, settings.cutoff or 0):
+    flash, longest = settings.attention == "flash", settings.cutoff or 0
+    config = model.config.get_text_config().to_dict()  # with what a config.json may leave out
+    if flash and (why := acceleration.unfit_for_flash(config, longest)):
+        raise acceleration.no_flash(why)
+    if model.config._attn_implementation == "sdpa" and acceleration.plain_attention(config, longest):
         model.set_attn_implementation(attention.FLASH if flash else attention.NAME)
     elif flash:
-        raise BadInput(
-            "FlashAttention can't be taken for this model.",
-            "Its attention does more than each row's tokens looking at those before them.",
-            "Choose the attention auto (--attention auto).",
-            field="attention",
-        )
+        raise acceleration.no_flash(f"Transformers computes its attention by {model.config._attn_implementation} only.")
 
 
 @torch.no_grad()

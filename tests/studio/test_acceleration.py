@@ -15,13 +15,20 @@ from studio.machine import Gpu, machine
 from studio.settings.train import TrainSettings
 
 GPU = Gpu("A new one", 24 * 10**9, 0, 0, (9, 0))
+LLAMA: dict[str, Any] = {"hidden_size": 2048, "num_attention_heads": 32, "attention_dropout": 0.0}
 
 
 def refused(
-    device: str = "cuda", dtype: str = "bfloat16", gpu: Gpu = GPU, torch: str = "2.13.0+cu130", **given: Any
+    device: str = "cuda",
+    dtype: str = "bfloat16",
+    gpu: Gpu = GPU,
+    torch: str = "2.13.0+cu130",
+    config: dict[str, Any] = LLAMA,
+    **given: Any,
 ) -> list[Refused]:
     here = replace(machine(), gpus=(gpu,), torch=torch)
-    found = list(problems(TrainSettings.model_validate({"dataset": "d", **given}), device, dtype, here))
+    settings = TrainSettings.model_validate({"dataset": "d", "cutoff": 512, **given})
+    found = list(problems(settings, device, dtype, here, config))
     assert all(error.what and error.why and error.next and error.field for error in found)
     return found
 
@@ -60,6 +67,30 @@ def test_flash_attention_needs_a_gpu_a_pytorch_and_a_format_that_have_it(given: 
     (error,) = refused(**given, attention="flash")
     assert words in f"{error.what} {error.why}" and error.field == "attention" and "--attention auto" in error.next
     assert not refused(attention="flash")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"attention_dropout": 0.1}, "dropout"),
+        ({"n_embd": 768, "n_head": 12, "attn_pdrop": 0.1}, "dropout"),
+        ({"text_config": LLAMA | {"attention_dropout": 0.1}}, "dropout"),
+        ({"sliding_window": 256}, "more than each row"),
+        ({"attn_logit_softcapping": 50.0}, "more than each row"),
+        ({"layer_types": ["full_attention", "linear_attention"]}, "more than each row"),
+        ({"head_dim": 512}, "512 wide"),
+    ],
+)
+def test_flash_attention_needs_a_model_whose_attention_is_plain(config: dict[str, Any], words: str) -> None:
+    (error,) = refused(attention="flash", config=LLAMA | config)
+    assert words in error.why and error.field == "attention" and "--attention auto" in error.next
+    assert not refused(config=LLAMA | config)
+    assert len(refused("cpu", attention="flash", config=LLAMA | config)) == 1, "the GPU first"
+
+
+def test_a_window_as_long_as_the_rows_is_none() -> None:
+    assert not refused(attention="flash", config=LLAMA | {"sliding_window": 512})
+    assert not refused(attention="flash", config=LLAMA | {"sliding_window": 64, "use_sliding_window": False})
 
 
 @pytest.mark.parametrize("name", ["zero2", "zero3"])

@@ -143,6 +143,17 @@ def test_what_only_a_gpu_has_is_refused_beside_its_field(ready):
     assert set(errors) == {"kernels", "attention"} and "trains on the CPU" in errors["kernels"]
 
 
+def test_flash_attention_is_refused_beside_its_field_for_a_model_that_it_does_not_suit(ready):
+    gpu = Gpu("a GPU", 24 * 10**9, 0, 0, (9, 0))
+    here = replace(machine(ready.root), gpus=(gpu,), torch="2.13.0+cu130")
+    settings = check(TrainSettings, {"dataset": "questions", "model": "tiny", "attention": "flash"})
+    assert preflight(ready, settings, here).errors == []
+    path = ready.models / "tiny" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"attention_dropout": 0.1}))
+    (error,) = preflight(ready, settings, here).errors
+    assert error.field == "attention" and "dropout" in error.why
+
+
 def test_a_goal_that_does_not_fit_the_rows(ready):
     add(ready, "book", [{"text": f"Chapter {number}. It was a dark night."} for number in range(100)])
     assert "conversations" in told(look(ready, objective={"name": "pretraining"}), "error")["objective"]

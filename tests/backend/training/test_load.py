@@ -45,7 +45,7 @@ def test_flash_attention_is_taken_but_where_attention_has_dropout(kind: str, nam
     load._choose_attention(base, given)
     assert base.config._attn_implementation == attention.FLASH
     base = transformers.AutoModelForCausalLM.from_pretrained(path, **{name: 0.1})
-    with pytest.raises(BadInput, match="dropout") as caught:
+    with pytest.raises(Refused, match="dropout") as caught:
         load._choose_attention(base, given)
     assert caught.value.field == "attention" and "--attention auto" in caught.value.next
     load._choose_attention(base, settings())
