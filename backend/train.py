@@ -17,6 +17,8 @@ from backend.job import Concluded, Job, StopRequested, run_job
 from backend.keeper import keep
 from backend.training import launching
 from backend.training.settings import settings_of, tell_recomputation, write_down
+from studio import measurement
+from studio.machine import machine
 
 # Before any of these libraries is imported: nothing is asked of the network.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -89,7 +91,8 @@ def main(job: Job) -> dict[str, Any]:
     if loop.stopped:
         raise StopRequested(step=loop.figures.step)
     result.tidy(job.folder)
-    return loop.figures.result(chosen.step)
+    where = measurement.place(machine(job.workspace.root), loaded.device, settings)
+    return loop.figures.result(chosen.step) | {"place": where}
 
 
 def kept(job: Job) -> dict[str, Any]:

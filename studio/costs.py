@@ -46,7 +46,8 @@ def look(
     alike = found.settings
     if device == "cuda" or speeds:  # runs write down the format that they took
         alike = alike.model_copy(update={"dtype": dtype})
-    shape, cost = _cost(found, model, device, runs.usual_speed(workspace, alike), speeds)
+    pace = runs.usual_speed(workspace, alike, measurement.place(here, device, alike))
+    shape, cost = _cost(found, model, device, pace, speeds)
     _memory(workspace, found, rows_read, shape, cost, here)
     _long(found, here)
     _disk(found, shape, here)

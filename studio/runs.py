@@ -21,6 +21,8 @@ LONGEST_NAME = 120
 LONGEST_NOTES = 5000
 # Time left is told from the newest steps: this much of the end of metrics.jsonl, some hundred lines.
 RECENT_BYTES = 32_768
+# Settings that decide how fast a model's tokens are trained on, besides the method.
+WAY = ("dtype", "recompute", "attention", "kernels", "spread", "optimizer")
 
 
 @dataclass
@@ -227,19 +229,31 @@ def settings_of(folder: Path) -> TrainSettings:
     return check(TrainSettings, data, "The settings of this run can't be used.")
 
 
-def usual_speed(workspace: Workspace, settings: TrainSettings) -> float | None:
-    """Tokens a second of the latest finished run with this model, method, format and recomputation, if any."""
+def usual_speed(workspace: Workspace, settings: TrainSettings, where: str) -> float | None:
+    """Tokens a second of the latest finished run of this model that was computed in the same way; None without one.
+
+    Args:
+        settings: with no choice open.
+        where: the `measurement.place` it would run at.
+    """
+    wanted = _way(settings.plain())
     for run in list_runs(workspace):
         speed = run.result.get("tokens_per_second")
-        if run.status != "finished" or not speed or (run.model, run.method) != (settings.model, settings.method.name):
+        if run.status != "finished" or not speed or (run.model, run.result.get("place")) != (settings.model, where):
             continue
         try:
             then = job_folder.read_settings(workspace.runs / run.id)
         except (StudioError, OSError):
             continue  # deleted since it was listed
-        if (then.get("recompute"), then.get("dtype")) == (settings.recompute, settings.dtype):
+        if _way(then) == wanted:
             return float(speed)
     return None
+
+
+def _way(settings: dict[str, Any]) -> dict[str, Any]:
+    """What decides the speed, besides model and machine."""
+    method = settings.get("method") or {}
+    return {name: settings.get(name) for name in WAY} | {name: method.get(name) for name in ("name", "bits")}
 
 
 def weights(folder: Path) -> Path:

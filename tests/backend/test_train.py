@@ -19,7 +19,9 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from studio import events, logs
-from tests.worlds import World, small_disk, start_worker, told, train, world
+from studio.preflight import preflight
+from studio.settings.train import TrainSettings
+from tests.worlds import SHORT, World, small_disk, start_worker, told, train, world
 
 __all__ = ["small_disk", "train", "world"]
 
@@ -200,6 +202,17 @@ def test_a_model_that_is_not_there_is_named(world: World, train: Train) -> None:
     (world.workspace.models / "tiny").rename(world.workspace.models / "gone")
     end = train(folder)
     assert end["type"] == "failed" and "“tiny”" in end["what"] and end["next"]
+
+
+def test_the_next_estimate_goes_by_how_fast_a_like_run_was(world: World, train: Train) -> None:
+    def facts(**given: Any) -> dict[str, Any]:
+        settings = TrainSettings.model_validate(SHORT | {"max_steps": 100} | given)
+        return preflight(world.workspace, settings).facts
+
+    speed = train(world.run())["tokens_per_second"]
+    found = facts()
+    like = pytest.approx(found["tokens"] / found["sequences"] * 4 * 100 / speed, rel=1e-3)
+    assert found["seconds"] == like != facts(recompute=True)["seconds"]
 
 
 def test_the_named_template_goes_with_the_result(world: World, train: Train) -> None:

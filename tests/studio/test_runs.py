@@ -117,3 +117,35 @@ def test_a_killed_run_worked_until_its_last_word(tmp_path):
     (folder / "events.jsonl").write_text('{"type": "created", "time": 1}\n{"type": "starting", "time": 10}\n')
     (folder / "metrics.jsonl").write_text('{"type": "step", "time": 25, "step": 1}\n')
     assert (runs.summary(folder).status, runs.summary(folder).worked) == ("interrupted", 15.0)
+
+
+HERE, PACE = "cuda, a GPU, a CPU, 2 threads", 800.0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"model": "another"}, {"method": {"name": "full"}}, {"method": {"name": "qlora", "bits": "8"}},
+        {"dtype": "float32"}, {"recompute": True}, {"attention": "flash"}, {"kernels": "liger"},
+        {"optimizer": "adamw_8bit"}, {"spread": {"name": "ddp", "processes": 2}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_usual_speed_is_that_of_like_runs(tmp_path, other):
+    """QLoRA of eight bits takes ten times as long as that of four, and so on: such a run tells nothing."""
+    space = Workspace.open(tmp_path)
+    like = {"dataset": "letters", "method": {"name": "qlora"}, "dtype": "bfloat16", "recompute": False, "epochs": 2.0}
+    unlike = TrainSettings.model_validate(like | other)
+    ended(runs.create(space, unlike), 80.0)
+    settings = TrainSettings.model_validate(like)
+    assert runs.usual_speed(space, settings, HERE) is None
+    ended(runs.create(space, TrainSettings.model_validate(like | {"dataset": "cases", "learning_rate": 1e-3})), PACE)
+    assert runs.usual_speed(space, settings, HERE) == PACE and runs.usual_speed(space, unlike, HERE) == 80.0
+    for elsewhere in ("cpu, no GPU, a CPU, 2 threads", "cuda, another GPU, a CPU, 2 threads"):
+        assert runs.usual_speed(space, settings, elsewhere) is None
+
+
+def ended(folder, speed):
+    with Log(folder / "events.jsonl") as log:
+        log.append("starting", pid=1)
+        log.append("finished", steps=9, tokens_per_second=speed, place=HERE)
