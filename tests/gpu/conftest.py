@@ -5,6 +5,7 @@ A workspace with a random Llama of some 60 million parameters stands in for a re
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.worlds import World, places, train
 __all__ = ["train"]
 
 HIDDEN, LAYERS = 1024, 8
+SEEN = os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,8 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=words))
 
 
-@pytest.fixture(scope="session")
-def gpus() -> int:
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many there are, for the processes that a test starts: a training in this one sees the first only."""
+    if SEEN is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", SEEN)
     return len(machine().gpus)
 
 
@@ -48,6 +55,6 @@ def world(workspace: Workspace) -> World:
 def given() -> dict[str, Any]:
     """Settings of a short run on the GPU."""
     return {
-        "model": "middle", "device": "cuda", "learning_rate": 1e-3, "batch_size": 8, "tokens_per_pass": 1024,
-        "max_steps": 12, "eval_steps": 6, "save_steps": 6, "samples": 1,
+        "model": "middle", "device": "cuda", "dtype": "bfloat16", "learning_rate": 1e-3, "batch_size": 8,
+        "tokens_per_pass": 1024, "max_steps": 12, "eval_steps": 6, "save_steps": 6, "samples": 1,
     }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studio import measurement, proposal
+from studio import events, measurement, proposal
 from studio.jobs import follow
 from studio.machine import gpus
 from studio.preflight import preflight
@@ -29,8 +29,6 @@ def test_the_run_takes_what_was_measured(method: str, world: World, given: dict[
     used = gpus()[0].memory_used
     run = world.run(**given, method={"name": method})
     assert start_worker(run).wait(timeout=300) == 0
-    from studio import events
-
     peak = max(line["gpu_memory_gb"] for line in events.steps(run)[0]) - used / GB
     with capsys.disabled():
         print(
@@ -43,9 +41,10 @@ def test_memory_taken_by_another_program_ends_the_run_with_the_ladder(world: Wor
     """Nearly all of the GPU is held here; what the run asks for is not there."""
     import torch
 
+    run = world.run(**given, method={"name": "full"}, recompute=False)
+    torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
     held = torch.empty(int(free - 0.7 * GB), dtype=torch.uint8, device="cuda")
-    run = world.run(**given, method={"name": "full"})
     start_worker(run).wait(timeout=300)
     del held
     torch.cuda.empty_cache()
@@ -57,6 +56,7 @@ def test_memory_taken_by_another_program_ends_the_run_with_the_ladder(world: Wor
 def test_free_memory_is_what_others_left(world: World, given: dict[str, Any]) -> None:
     import torch
 
+    torch.cuda.empty_cache()
     before = preflight(world.workspace, resolved(world, given)).facts["free_gb"]
     held = torch.empty(2_000_000_000, dtype=torch.uint8, device="cuda")
     after = preflight(world.workspace, resolved(world, given)).facts["free_gb"]

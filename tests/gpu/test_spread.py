@@ -25,7 +25,7 @@ SPREADS = [
     "spread", SPREADS, ids=lambda given: f"{given['name']}{'-offload' if given.get('offload') else ''}"
 )
 def test_two_gpus_have_the_curve_of_one(
-    spread: dict[str, Any], method: str, gpus: int, world: World, train: Any, given: dict[str, Any]
+    spread: dict[str, Any], method: str, gpus: int, world: World, given: dict[str, Any]
 ) -> None:
     if gpus < 2:
         pytest.skip(f"needs two GPUs, and there is {gpus}")
@@ -33,9 +33,9 @@ def test_two_gpus_have_the_curve_of_one(
         pytest.importorskip("deepspeed", reason="deepspeed is not installed")
     settings = given | {"method": {"name": method}, "dtype": "float32"}
     alone, two = world.run(**settings, spread={"name": "single"}), world.run(**settings, spread=spread)
-    assert train(alone)["type"] == "finished"
-    assert start_worker(two).wait(timeout=600) == 0, (two / "output.log").read_text()[-4000:]
-    assert (logs.last(two / events.EVENTS) or {})["type"] == "finished"
+    for folder in (alone, two):
+        assert start_worker(folder).wait(timeout=400) == 0, (folder / "output.log").read_text()[-4000:]
+        assert (logs.last(folder / events.EVENTS) or {})["type"] == "finished"
     curves = [[line["loss"] for line in events.steps(folder)[0]] for folder in (alone, two)]
     assert curves[1] == pytest.approx(curves[0], rel=1e-2)
     assert list((two / "adapter").glob("*.safetensors"))

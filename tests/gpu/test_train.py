@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio import events
+from studio import events, runs
 from tests.worlds import World, told
 
 METHODS = ["lora", "dora", "full", {"name": "qlora", "bits": "4"}, {"name": "qlora", "bits": "8"}]
@@ -30,8 +30,9 @@ def test_it_learns_in_bfloat16(method: Any, optimizer: str, world: World, train:
 
 
 def test_bfloat16_has_nearly_the_curve_of_float32(world: World, train: Any, given: dict[str, Any]) -> None:
-    exact, short = (world.run(**given, dtype=dtype) for dtype in ("float32", "bfloat16"))
-    train(exact), train(short)
+    exact, short = (world.run(**given | {"dtype": dtype}) for dtype in ("float32", "auto"))
+    assert train(exact)["type"] == train(short)["type"] == "finished"
+    assert [runs.settings_of(folder).dtype for folder in (exact, short)] == ["float32", "bfloat16"]
     assert losses(short) == pytest.approx(losses(exact), rel=0.03)
 
 
@@ -53,7 +54,8 @@ def test_recomputation_learns_the_same_in_less_memory(world: World, train: Any, 
     for recompute in (False, True):
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        train(folder := world.run(**given, recompute=recompute))
+        folder = world.run(**given, recompute=recompute)
+        assert train(folder)["type"] == "finished"
         peaks.append(torch.cuda.max_memory_allocated())
         curves.append(losses(folder))
     assert peaks[1] < peaks[0]
