@@ -106,10 +106,13 @@ class TokenLoss(torch.autograd.Function):
         for start in range(0, len(targets), rows):
             part, wanted = logits[start : start + rows], targets[start : start + rows]
             scores = part.float()  # the very logits where they are float32
-            norm = torch.logsumexp(scores, -1)
-            losses[start : start + rows] = norm - scores.gather(1, wanted[:, None])[:, 0]
+            largest = scores.amax(-1, keepdim=True)  # counted from it, sums are small and keep their digits
+            scores = scores.sub_(largest) if gradient else scores - largest
+            losses[start : start + rows] = -scores.gather(1, wanted[:, None])[:, 0]
+            sums = scores.exp_().sum(-1)
+            losses[start : start + rows] += sums.log()
             if gradient:
-                scores.sub_(norm[:, None]).exp_()
+                scores.div_(sums[:, None])
                 scores[torch.arange(len(wanted), device=scores.device), wanted] -= 1
                 if part.dtype != scores.dtype:
                     part.copy_(scores)

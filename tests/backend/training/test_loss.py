@@ -80,6 +80,18 @@ def test_token_loss_is_cross_entropy(dtype: torch.dtype, monkeypatch: pytest.Mon
     torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-6 if dtype == torch.float32 else 1e-2, rtol=1e-2)
 
 
+def test_token_loss_keeps_its_digits_where_scores_are_large() -> None:
+    """Models give scores around 20 to 60, whose own last digit is a few millionths."""
+    torch.manual_seed(0)
+    values, targets = 4 * torch.randn(50, VOCABULARY) + 60, torch.randint(VOCABULARY, (50,))
+    ours, exact = values.clone().requires_grad_(), values.double().requires_grad_()
+    found, expected = TokenLoss.apply(ours * 1, targets, True), cross_entropy(exact, targets, reduction="none")
+    found.sum().backward()
+    expected.sum().backward()
+    assert (ours.grad - exact.grad).abs().max() < 3e-7
+    assert ((found - expected) / expected).abs().max() < 3e-7
+
+
 def test_token_loss_without_a_gradient_leaves_the_logits() -> None:
     values = torch.randn(4, VOCABULARY)
     before = values.clone()
