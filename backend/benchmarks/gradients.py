@@ -3,6 +3,9 @@
 TRL pads (its own collator) and computes (its own `compute_loss`); both sides have the same tokens, labels and weights,
 in float32, with LoRA whose B is not zero and with all weights trained. Each row's own loss is taken, and the mean over
 all learned tokens of a batch, which is what an update learns from.
+
+How near two computations in float32 can come is measured beside it: both sides against the same losses and gradients
+in float64, and TRL against itself with the row alone, where its sums are made in another order.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import sys
 from typing import Any
 
 from backend.benchmarks import environments, measured, ours
+from backend.benchmarks.apart import OURS_EXACT, SIDES, THEIRS_EXACT
 from backend.benchmarks.bench import NAME, Bench
 from studio.batches.encode import encode_rows
 from studio.batches.tokenizer import load_tokenizer
@@ -21,6 +25,8 @@ from studio.datasets.store import Dataset
 from studio.jobs.local import ROOT
 
 APART = 1e-5
+# Both are rounded about as much, so the greatest of millions of differences may be either's.
+AS_NEAR = 1.5
 METHODS: dict[str, dict[str, Any]] = {"LoRA": ours.WORK["method"], "all weights": {"name": "full"}}
 
 
@@ -31,21 +37,34 @@ def measure(bench: Bench) -> Result:
     work = {key: value for key, value in ours.WORK.items() if key != "method"}
     encoded, _ = encode_rows(load_tokenizer(bench.model.path), rows, loss_on="all", cutoff=work["cutoff"])
     place = environments.trl(bench)
-    sides = []
+    lines, bars = [], []
     for name, method in METHODS.items():
         given = work | {"method": method, "dataset": NAME, "model": bench.settings.model, "dtype": "float32"}
         tokens = [{"ids": row.ids.tolist(), "labels": row.labels.tolist()} for row in encoded]
-        sides.append({"side": name, **_compare(bench, place, given, tokens)})
-        bench.say(f"{name}: losses at most {sides[-1]['loss_apart']:.1e} apart, {len(encoded)} rows.")
-    bars = [
-        Bar(f"{side['side']}: greatest difference of {words}", side[figure], APART, at_most=True)
-        for side in sides
-        for figure, words in (("loss_apart", "a loss"), ("gradient_apart", "a gradient"))
+        found = _compare(bench, place, given, tokens)
+        bars += _bars(name, found)
+        lines += [{"side": f"{name}: {ways}", **figures} for ways, figures in found.items()]
+        bench.say(f"{name}: losses at most {found[SIDES]['loss_apart']:.1e} apart, {len(encoded)} rows.")
+    return Result(lines, bars, {"tokens": sum(map(len, encoded))}, {"TRL": environments.TRL})
+
+
+def _bars(name: str, found: dict[str, dict[str, Any]]) -> list[Bar]:
+    ours, theirs = (found[ways]["gradient_apart"] for ways in (OURS_EXACT, THEIRS_EXACT))
+    return [
+        Bar(f"{name}: greatest difference of a loss from TRL's", found[SIDES]["loss_apart"], APART, at_most=True),
+        Bar(
+            f"{name}: greatest difference of an entry of a gradient from TRL's",
+            found[SIDES]["gradient_apart"],
+            APART,
+            at_most=True,
+        ),
+        Bar(f"{name}: that from float64, times TRL's own", ours / theirs, AS_NEAR, at_most=True),
     ]
-    return Result(sides, bars, {"tokens": sum(map(len, encoded))}, {"TRL": environments.TRL})
 
 
-def _compare(bench: Bench, place: Any, settings: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _compare(
+    bench: Bench, place: Any, settings: dict[str, Any], rows: list[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
     folder = bench.folder("gradients")
     given = {"workspace": str(bench.scratch.root), "settings": settings, "rows": rows, "output": str(folder / "out")}
     (folder / "settings.json").write_text(json.dumps(given), encoding="utf-8")

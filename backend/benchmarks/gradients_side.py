@@ -6,16 +6,18 @@ python -m backend.benchmarks.gradients_side SETTINGS.json prints the greatest di
 from __future__ import annotations
 
 import json
-import math
 import sys
-from dataclasses import dataclass
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from peft import LoraConfig
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
 
+from backend.benchmarks import exact
+from backend.benchmarks.apart import ALONE, OURS_EXACT, SIDES, THEIRS_EXACT, Apart, Gradients
 from backend.training import calibrate, load
 from backend.training.loss import Pass
 from studio.batches.encode import IGNORED, Encoded
@@ -24,45 +26,9 @@ from studio.models import Model
 from studio.settings.train import Lora, TrainSettings
 from studio.workspace import Workspace
 
-Gradients = dict[str, torch.Tensor]
 
-
-@dataclass
-class Apart:
-    """The greatest differences so far.
-
-    Attributes:
-        loss: of a row's mean loss or a batch's.
-        gradient: of one entry of a trained tensor's gradient.
-        share: of a whole gradient, as the length of the difference over that of TRL's.
-        compared: how many losses.
-    """
-
-    loss: float = 0.0
-    gradient: float = 0.0
-    share: float = 0.0
-    compared: int = 0
-
-    def add(self, ours: tuple[float, Gradients], theirs: tuple[float, Gradients]) -> None:
-        self.compared += 1
-        self.loss = _greater(self.loss, abs(ours[0] - theirs[0]))
-        if ours[1].keys() != theirs[1].keys():
-            raise ValueError(f"Other tensors are trained: {sorted(ours[1].keys() ^ theirs[1].keys())[:5]}")
-        for name, value in theirs[1].items():
-            apart = ours[1][name] - value
-            self.gradient = _greater(self.gradient, float(apart.abs().max()))
-            if length := float(value.norm()):
-                self.share = _greater(self.share, float(apart.norm()) / length)
-
-
-def _greater(before: float, now: float) -> float:
-    if not math.isfinite(now):  # max() would pass over a NaN
-        raise ValueError("A loss or a gradient is not a number, so nothing can be compared.")
-    return max(before, now)
-
-
-def main(given: dict[str, Any]) -> dict[str, Any]:
-    """All rows in batches, each row for itself and then the batch."""
+def main(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """All rows in batches, each row for itself and then the batch; how far each two ways are apart."""
     workspace, settings = Workspace(Path(given["workspace"])), TrainSettings.model_validate(given["settings"])
     settings, onednn = calibrate.suited(workspace, settings, load.choose_device(settings.device))
     loaded = load.load(settings, Model.open(workspace, settings.model), onednn)
@@ -70,21 +36,23 @@ def main(given: dict[str, Any]) -> dict[str, Any]:
     trainer = _trainer(settings, workspace, rows, given["output"])
     with torch.no_grad():
         _same_weights(loaded.model, trainer.model)
-    loaded.model.train()
-    trainer.model.train()
-    apart = Apart()
+    full = exact.in_full(_plain(settings, workspace, trainer.model))
+    for model in (loaded.model, trainer.model, full):
+        model.train()
+    apart: dict[str, Apart] = defaultdict(Apart)
     size = settings.batch_size or 1
     for start in range(0, len(rows), size):
         batch = rows[start : start + size]
         for chosen in [*([number] for number in range(len(batch))), list(range(len(batch)))]:
-            apart.add(_ours(loaded, batch, chosen), _theirs(trainer, batch, chosen))
-    return {
-        "loss_apart": apart.loss,
-        "gradient_apart": apart.gradient,
-        "gradient_share_apart": apart.share,
-        "losses": apart.compared,
-        "trained_tensors": sum(weight.requires_grad for weight in loaded.model.parameters()),
-    }
+            some = [batch[number] for number in chosen]
+            ours, theirs = _ours(loaded, batch, chosen), _theirs(trainer, batch, chosen)
+            truth = exact.mean_loss(full, some), _taken(full)
+            apart[SIDES].add(ours, theirs)
+            apart[OURS_EXACT].add(ours, truth)
+            apart[THEIRS_EXACT].add(theirs, truth)
+            if len(some) < len(batch):  # without the padding and the other rows, so that sums go another way
+                apart[ALONE].add(_theirs(trainer, some, [0]), theirs)
+    return {ways: found.figures() for ways, found in apart.items()}
 
 
 def _row(number: int, row: dict[str, Any]) -> Encoded:
@@ -97,11 +65,6 @@ def _trainer(settings: TrainSettings, workspace: Workspace, rows: list[Encoded],
     import trl  # only the benchmark's own environment has it
     from datasets import Dataset
 
-    method, lora = settings.method, None
-    if isinstance(method, Lora):
-        lora = LoraConfig(
-            r=method.rank, lora_alpha=method.alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
-        )
     return trl.SFTTrainer(
         model=str(workspace.models / settings.model),
         args=trl.SFTConfig(
@@ -114,12 +77,32 @@ def _trainer(settings: TrainSettings, workspace: Workspace, rows: list[Encoded],
             model_init_kwargs={"dtype": "float32"},
         ),
         train_dataset=Dataset.from_list([_columns(row) for row in rows]),
-        peft_config=lora,
+        peft_config=_lora(settings),
+    )
+
+
+def _lora(settings: TrainSettings) -> LoraConfig | None:
+    method = settings.method
+    if not isinstance(method, Lora):
+        return None
+    return LoraConfig(
+        r=method.rank, lora_alpha=method.alpha, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
     )
 
 
 def _columns(row: Encoded) -> dict[str, list[int]]:
     return {"input_ids": row.ids.tolist(), "labels": row.labels.tolist()}
+
+
+def _plain(settings: TrainSettings, workspace: Workspace, like: Any) -> Any:
+    """The model as Transformers and PEFT make it, with the same weights."""
+    model = AutoModelForCausalLM.from_pretrained(workspace.models / settings.model, dtype=torch.float32)
+    if lora := _lora(settings):
+        model = get_peft_model(model, lora)
+    with torch.no_grad():
+        for name, weight in like.named_parameters():
+            model.get_parameter(name).copy_(weight)
+    return model
 
 
 def _same_weights(ours: Any, theirs: Any) -> None:

@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
-from backend.benchmarks.gradients_side import Apart
+from backend.benchmarks import exact
+from backend.benchmarks.apart import Apart
+from studio.batches.encode import Encoded
 from tests.conftest import index_answers
 from tests.tiny import tiny_model
 
@@ -31,11 +35,31 @@ def test_every_row_has_trls_loss_and_gradients(tmp_path: Path, outside: dict[str
     )
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     found = json.loads(done.stdout)
-    assert len(found["bars"]) == 4 and all(bar["reached"] for bar in found["bars"]), found["bars"]
-    lora, full = found["sides"]
-    # Two batches of four rows: each row, and each batch. LoRA has two tensors a linear layer, the logits have none.
-    assert lora["losses"] == full["losses"] == 10 and lora["trained_tensors"] == 2 * 2 * 7
-    assert lora["gradient_apart"] > 0 and full["gradient_apart"] > 0  # two computations, not one looked at twice
+    assert len(found["bars"]) == 6 and all(bar["reached"] for bar in found["bars"]), found["bars"]
+    assert len(found["sides"]) == 8
+    for side in found["sides"]:
+        # Two batches of four rows: each row, and each batch. LoRA has two tensors a linear layer, the head has none.
+        assert side["losses"] == (8 if "alone" in side["side"] else 10)
+        assert side["tensors"] == (2 * 2 * 7 if side["side"].startswith("LoRA") else 2 + 2 * 9)
+        assert side["gradient_apart"] > 0  # two computations, not one looked at twice
+
+
+def test_in_full_no_digit_is_lost_where_a_model_asks_for_float32(tmp_path: Path) -> None:
+    """Against the very gradients by differences of the loss, which float32 could not tell from nothing."""
+    path, row = tiny_model(tmp_path / "tiny"), np.arange(2, 12, dtype=np.int32)
+    model = exact.in_full(AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32))
+    rows = [Encoded("1", row, row.copy(), 0, np.zeros(10, bool)), Encoded("2", row[:4], row[:4], 0, np.zeros(4, bool))]
+    for name in ("model.layers.0.input_layernorm.weight", "model.layers.1.mlp.up_proj.weight"):
+        weight, step = model.get_parameter(name), 1e-6
+        model.zero_grad()
+        exact.mean_loss(model, rows)
+        slope = float(weight.grad.flatten()[3])
+        losses = []
+        for way in (step, -2 * step):
+            with torch.no_grad():
+                weight.flatten()[3] += way
+            losses.append(exact.mean_loss(model, rows))
+        assert slope == pytest.approx((losses[0] - losses[1]) / (2 * step), rel=1e-6)
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf")])
