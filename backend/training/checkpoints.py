@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from backend.job import Job
+from backend.job import Job, in_words
 from backend.training.launching import processes
 from backend.training.report import Figures
 from studio import migrate
-from studio.errors import NoRoom, StudioError, explain
+from studio.errors import NoMemory, NoRoom, StudioError
 from studio.files import whole_folder
 from studio.machine import cpu_name
 from studio.settings.train import TrainSettings
@@ -147,10 +147,12 @@ class Checkpoints:
         return path
 
     def _not_saved(self, error: Exception) -> StudioError:
-        known = explain(error)
+        known = in_words(error)
         free = shutil.disk_usage(self.folder).free
         newest = next(self._newest_first(), None)
         kept = f"The run can go on from step {_step(newest)}." if newest else "There is none from before."
+        if isinstance(known, NoMemory):
+            return NoMemory(known.what, f"{known.why} {kept}", known.next)
         if isinstance(known, NoRoom) or free < SPARE_BYTES:
             return NoRoom(
                 "The disk is full, so the resume point could not be saved.",

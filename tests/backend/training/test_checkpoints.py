@@ -15,7 +15,7 @@ from backend.job import Job
 from backend.training import checkpoints
 from backend.training.checkpoints import Checkpoints, Identity
 from backend.training.report import Figures
-from studio.errors import NoRoom, StudioError
+from studio.errors import NoMemory, NoRoom, StudioError
 from tests.worlds import told
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -115,6 +115,18 @@ def test_a_failed_save_leaves_those_before(tmp_path: Path) -> None:
         kept.save(Figures(step=2), fail)
     assert names(tmp_path) == ["step-000001"]
     assert kept.newest(print).step == 1  # type: ignore[union-attr]
+
+
+def test_memory_that_runs_out_while_saving_is_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    kept = saved(tmp_path, 1)
+
+    def fail(folder: Path) -> None:
+        write(folder)
+        raise MemoryError
+
+    with pytest.raises(NoMemory, match=r"memory ran out.*go on from step 1"):
+        kept.save(Figures(step=2), fail)
+    assert names(tmp_path) == ["step-000001"]
 
 
 def test_a_full_disk_is_said_and_harms_nothing(small_disk: Any, tmp_path: Path) -> None:
