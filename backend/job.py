@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -31,6 +32,13 @@ from studio.workspace import Workspace
 
 PROGRESS_SECONDS = 0.5
 LOCK_SECONDS = 10.0
+# How PyTorch says it on a GPU, on Linux and macOS, and on Windows; C++ libraries; cuBLAS and cuDNN; oneDNN, for which
+# a primitive without its descriptor is a matter of memory.
+RAN_OUT = re.compile(
+    r"out of memory|can't allocate memory|not enough memory|std::bad_alloc|STATUS_ALLOC_FAILED"
+    r"|could not create a (primitive|memory object)(?! descriptor)",
+    re.IGNORECASE,
+)
 
 
 class StopRequested(Exception):
@@ -162,8 +170,9 @@ def conclude(job: Job, main: Callable[[Job], dict[str, Any]]) -> int:
         job.should_stop()
         job.event("stopped", **stop.fields)
     except BaseException as error:
-        traceback.print_exc()
-        job.event("failed", **in_words(error).as_dict())
+        job.event("failed", **in_words(error).as_dict())  # first: where memory is short, the rest may fail
+        with contextlib.suppress(MemoryError):
+            traceback.print_exception(error)
         return 1
     return 0
 
@@ -188,7 +197,7 @@ def _device(folder: Path) -> Iterator[None]:
 def in_words(error: BaseException) -> StudioError:
     """`explain`, and what the torch stack says when memory runs out."""
     text = str(error)
-    if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text or "out of memory" in text.lower():
+    if type(error).__name__ == "OutOfMemoryError" or RAN_OUT.search(text):
         return NoMemory(
             "The memory ran out.",
             text.splitlines()[0] if text else "The device has not enough memory for these settings.",

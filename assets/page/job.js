@@ -54,7 +54,7 @@ class Job extends Part {
     }
     return notice(job.error ?? {
       what: "This was interrupted.",
-      why: "Its worker is gone without having said why: it was killed, or the machine went down.",
+      why: "Its worker is gone without having said why: it was killed, as systems do when memory runs out, or the machine went down.",
       next: "Start it again.",
     });
   }

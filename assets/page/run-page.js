@@ -12,7 +12,7 @@ import { learn, runs } from "./run-store.js";
 import * as words from "./run-words.js";
 
 const LONGEST_LOG = 300_000;
-const GONE = "Its worker is gone without having said why: it was killed, or the machine went down.";
+const GONE = "Its worker is gone without having said why: it was killed, as systems do when memory runs out, or the machine went down.";
 
 class Run extends Part {
   start() {

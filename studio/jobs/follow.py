@@ -100,7 +100,8 @@ def result(folder: Path, state: State) -> dict[str, Any]:
         raise JobFailed(f"{folder.name} was stopped.", "Somebody asked it to stop.", "Resume it, or start another.")
     raise JobFailed(
         f"{folder.name} was interrupted.",
-        "Its worker is gone without having said why: it was killed, or the machine went down.",
+        "Its worker is gone without having said why: it was killed, as systems do when memory runs out, or the machine "
+        "went down.",
         f"What it saved is kept; see {folder / job_folder.OUTPUT} and resume it.",
     )
 
