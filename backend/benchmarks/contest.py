@@ -26,7 +26,7 @@ class Contest:
                 taken[name] = ran = train()
                 bench.say(
                     f"Round {number} of {bench.settings.rounds}, {name}: {ran.seconds:.1f} s, "
-                    f"{ran.peak / GB:.2f} GB, mean loss {ran.loss:.4f}."
+                    f"{ran.memory / GB:.2f} GB, mean loss {ran.loss:.4f}."
                 )
             self.rounds.append(taken)
         self.tokens = max(ran.tokens for taken in self.rounds for ran in taken.values())
@@ -43,6 +43,7 @@ class Contest:
                 "memory_gb": self._median(name, "peak") / GB,
                 "loss": self._median(name, "loss"),
             }
+            | ({"gpu_memory_gb": self._median(name, "gpu") / GB} if self._median(name, "gpu") else {})
             for name in self.rounds[0]
         ]
 

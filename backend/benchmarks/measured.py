@@ -14,6 +14,7 @@ import psutil
 
 from backend import leash
 from backend.job import StopRequested
+from studio import machine
 from studio.errors import StudioError
 
 LOOK_SECONDS = 0.1
@@ -27,12 +28,14 @@ class Measured:
         seconds: from its start to its end, imports and loading included.
         processor: seconds of all its threads and of the processes that it started.
         peak: bytes, the highest resident size of one of them; the same figure for every program that is compared.
+        gpu: bytes, the most that was held on the GPUs more than before, by anybody; 0 where there is none.
         output: what it printed.
     """
 
     seconds: float
     processor: float
     peak: int
+    gpu: int
     output: str
 
 
@@ -50,6 +53,7 @@ def run(
         StopRequested: somebody asked to stop; it was ended.
         StudioError: it ended with another code than 0.
     """
+    held, gpu = _on_gpus(), 0
     start = time.perf_counter()
     with open(output, "wb") as out:
         guard = leash.guarded(command, cwd=cwd, env=env, stdout=out, stderr=out)
@@ -58,6 +62,7 @@ def run(
     try:
         while guard.poll() is None:
             _look(guard.pid, peaks, times)
+            gpu = max(gpu, _on_gpus() - held)
             if should_stop():
                 raise StopRequested
             time.sleep(LOOK_SECONDS)
@@ -72,7 +77,7 @@ def run(
             " ".join(text.strip().splitlines()[-3:])[-600:],
             "All that it printed is in the benchmark's output.log.",
         )
-    return Measured(seconds, sum(times.values()), max(peaks.values(), default=0), text)
+    return Measured(seconds, sum(times.values()), max(peaks.values(), default=0), gpu, text)
 
 
 def _named(code: int) -> str:
@@ -105,6 +110,11 @@ def peak_of(process: psutil.Process) -> int:
             return 0
     info = process.memory_info()
     return int(getattr(info, "peak_wset", info.rss))
+
+
+def _on_gpus() -> int:
+    """Bytes that all programs hold on all GPUs."""
+    return sum(gpu.memory_used for gpu in machine.gpus())
 
 
 def environment(**more: str) -> dict[str, str]:

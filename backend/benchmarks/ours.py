@@ -37,7 +37,7 @@ class Ran:
     Attributes:
         seconds: of the training itself; `whole` with imports, loading and saving.
         processor: seconds of all threads, over the whole.
-        peak: bytes, the highest resident size.
+        peak: bytes, the highest resident size; gpu: of the GPUs, 0 where there is none.
         loss: mean over the updates.
         tokens: that were read, without padding; 0 where the other side does not say.
     """
@@ -48,6 +48,12 @@ class Ran:
     peak: int
     loss: float
     tokens: int = 0
+    gpu: int = 0
+
+    @property
+    def memory(self) -> int:
+        """Bytes of that memory which is scarce: the GPU's where one trains."""
+        return self.gpu or self.peak
 
 
 def train(bench: Bench, dataset: str, **given: Any) -> tuple[Ran, Path]:
@@ -65,5 +71,6 @@ def train(bench: Bench, dataset: str, **given: Any) -> tuple[Ran, Path]:
         peak=took.peak,
         loss=result["train_loss"],
         tokens=round(result["train_seconds"] * result["tokens_per_second"]),
+        gpu=took.gpu,
     )
     return ran, folder

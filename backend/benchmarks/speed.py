@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Result:
         lines,
         [
             Bar("share of the time that the losses of the rows take", logging, 0.02, at_most=True),
-            Bar("lean: times the memory of fast", contest.ratio("peak", "lean", "fast"), 1.0, at_most=True),
+            Bar("lean: times the memory of fast", contest.ratio("memory", "lean", "fast"), 1.0, at_most=True),
         ],
         {"tokens": contest.tokens},
     )

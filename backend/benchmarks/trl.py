@@ -54,7 +54,7 @@ def _train(bench: Bench, place: Path, conversations: list[list[dict[str, Any]]],
         env=measured.of_another(folder, PYTHONPATH=str(place)),
     )
     found = json.loads(took.output.strip().splitlines()[-1])
-    return Ran(found["seconds"], took.seconds, took.processor, took.peak, found["loss"])
+    return Ran(found["seconds"], took.seconds, took.processor, took.peak, found["loss"], gpu=took.gpu)
 
 
 def _settings(bench: Bench, folder: Path, conversations: list[list[dict[str, Any]]], packing: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +18,13 @@ from backend.benchmarks import environments, measured, ours
 from backend.benchmarks.bench import SCRATCH
 from backend.benchmarks.contest import Contest
 from backend.benchmarks.ours import Ran
+from studio import machine
 from studio.benchmarks import BENCHMARKS, Bar, module
 from studio.commands import benchmark, run
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import local
+from studio.machine import Gpu
 from studio.settings.benchmark import BenchmarkSettings
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
@@ -51,11 +54,31 @@ def test_a_ratio_is_the_median_of_those_within_a_round() -> None:
     bench: Any = SimpleNamespace(settings=SimpleNamespace(rounds=3), say=said.append)
     contest = Contest(bench, {name: iter(rans).__next__ for name, rans in taken.items()})
     assert contest.faster("ours", "theirs") == 3.0
-    assert contest.ratio("peak", "ours", "theirs") == 0.5
+    assert contest.ratio("memory", "ours", "theirs") == 0.5
     assert contest.apart("ours", "theirs") == pytest.approx(0.01)
     theirs, our = contest.lines()
     assert theirs["tokens_per_second"] == 500 / 12 and our["tokens_per_second"] == 125
-    assert len(said) == 6
+    assert len(said) == 6 and "gpu_memory_gb" not in our
+
+
+def test_on_a_gpu_its_memory_is_compared() -> None:
+    taken = {"theirs": Ran(10, 11, 9, 2_000, 1.0, gpu=8_000_000_000), "ours": Ran(4, 5, 3, 4_000, 1.0, 500, 10**9)}
+    bench: Any = SimpleNamespace(settings=SimpleNamespace(rounds=1), say=lambda _: None)
+    contest = Contest(bench, {name: lambda ran=ran: ran for name, ran in taken.items()})  # type: ignore[misc]
+    assert contest.ratio("memory", "ours", "theirs") == 1 / 8
+    assert [line["gpu_memory_gb"] for line in contest.lines()] == [8, 1]
+
+
+def test_what_a_process_takes_of_a_gpu_is_seen_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The highest, less what others had before; a driver tells 3, 5 and then always 4 GB."""
+    told = [3, 5, 4]
+    gpu = Gpu("a GPU", 24 * 10**9, 0, 0, (9, 0))
+
+    def gpus() -> tuple[Gpu, ...]:
+        return (replace(gpu, memory_used=(told.pop(0) if len(told) > 1 else told[0]) * 10**9),)
+
+    monkeypatch.setattr(machine, "gpus", gpus)
+    assert python(tmp_path, "import time; time.sleep(0.5)").gpu == 2 * 10**9
 
 
 def test_a_bar_is_reached_from_its_side() -> None:
