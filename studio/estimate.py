@@ -29,7 +29,8 @@ CLOCK = 3e9
 BYTES = {"float32": 4, "bfloat16": 2}
 # What the memory's management takes for each byte that is held: the C library's heap has holes between what stays and
 # what goes (`backend/training/launching.py`), blocks of their own have few. MEASURED on Linux; a GPU's memory is
-# managed by PyTorch, in blocks too.
+# managed by PyTorch, in blocks too. macOS and Windows are said to have blocks of their own (Apple's Memory Usage
+# Performance Guidelines, Microsoft's HeapCreate): until somebody has measured there, HEAP is on the safe side.
 HEAP, BLOCKS = 1.6, 1.1
 # What bitsandbytes takes to unpack weights. MEASURED.
 UNPACKING_GB = 0.35
