@@ -32,7 +32,7 @@ def test_two_gpus_have_the_curve_of_one(
     if spread["name"].startswith("zero"):
         pytest.importorskip("deepspeed", reason="deepspeed is not installed")
     settings = given | {"method": {"name": method}, "dtype": "float32"}
-    alone, two = world.run(**settings, spread={"name": "single"}), world.run(**settings, spread=spread)
+    alone, two = world.run(**settings), world.run(**settings | {"spread": spread})
     for folder in (alone, two):
         assert start_worker(folder).wait(timeout=400) == 0, (folder / "output.log").read_text()[-4000:]
         assert (logs.last(folder / events.EVENTS) or {})["type"] == "finished"
