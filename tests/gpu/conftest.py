@@ -56,5 +56,6 @@ def given() -> dict[str, Any]:
     """Settings of a short run on the GPU."""
     return {
         "model": "middle", "device": "cuda", "dtype": "bfloat16", "learning_rate": 1e-3, "batch_size": 8,
-        "tokens_per_pass": 1024, "spread": {"name": "single"}, "max_steps": 12, "eval_steps": 6, "save_steps": 6, "samples": 1,
+        "tokens_per_pass": 1024, "spread": {"name": "single"}, "max_steps": 12,
+        "eval_steps": 6, "save_steps": 6, "samples": 1,
     }  # fmt: skip
