@@ -35,7 +35,7 @@ def test_every_row_has_trls_loss_and_gradients(tmp_path: Path, outside: dict[str
     )
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     found = json.loads(done.stdout)
-    assert len(found["bars"]) == 6 and all(bar["reached"] for bar in found["bars"]), found["bars"]
+    assert len(found["bars"]) == 4 and all(bar["reached"] for bar in found["bars"]), found["bars"]
     assert len(found["sides"]) == 8
     for side in found["sides"]:
         # Two batches of four rows: each row, and each batch. LoRA has two tensors a linear layer, the head has none.
