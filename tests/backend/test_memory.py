@@ -23,7 +23,7 @@ from tests.worlds import World, gone, start_worker, told, train, wait, world
 
 __all__ = ["train", "world"]
 
-LONG = {"max_steps": 40, "save_steps": 2, "eval_steps": 40, "samples": 0, "batch_size": 16, "tokens_per_pass": 1024}
+LONG = {"max_steps": 24, "save_steps": 2, "eval_steps": 24, "samples": 0, "batch_size": 16, "tokens_per_pass": 1024}
 CGROUPS = Path("/sys/fs/cgroup")
 # glibc then keeps no block of more than this for later use: what the training needs, it asks of the system.
 NO_STORE = "MALLOC_MMAP_THRESHOLD_", "16384"
@@ -91,7 +91,7 @@ def test_memory_that_another_program_takes_in_mid_run_ends_it_with_the_ladder_an
     assert differences(whole, short) == []
 
 
-def test_a_worker_killed_as_a_whole_is_interrupted_and_goes_on(world: World, train: Any) -> None:
+def test_a_worker_killed_as_a_whole_is_interrupted_and_says_that_memory_may_be_why(world: World) -> None:
     """The kernel may end the keeper too, and then nobody is left to tell why."""
     folder = world.run(**LONG)
     worker = start_worker(folder)
@@ -102,7 +102,7 @@ def test_a_worker_killed_as_a_whole_is_interrupted_and_goes_on(world: World, tra
     assert runs.summary(folder).status == "interrupted" and not told(folder, "failed")
     with pytest.raises(JobFailed, match=r"interrupted.*memory runs out.*resume it"):
         follow.result(folder, events.read_state(folder))
-    assert train(folder)["type"] == "finished" and told(folder, "resumed")[0]["from_step"] >= 2
+    assert list((folder / "checkpoints").glob("step-*"))
 
 
 @pytest.mark.parametrize(
