@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
 from studio.errors import BadInput
 from studio.logs import plain
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 Kind = Literal["chat", "preference", "feedback", "text", "label"]
 Side = Literal["train", "validation", "test"]
@@ -136,6 +140,13 @@ def from_columns(values: AnyMapping[str, Any]) -> Row:
         source_line=values["source_line"],
         extra=_parsed(values["extra"]) or {},
     )
+
+
+def batches(file: ParquetFile, rows: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A version's rows, at most so many at once, and never those of two row groups: these are written by their size
+    (versions/writer.py), so of long rows a few are held, however many short ones would be."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=columns)
 
 
 PARSED = ("messages", "tools", "chosen", "rejected", "tags", "extra")

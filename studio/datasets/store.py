@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from studio import migrate
-from studio.datasets.rows import SCHEMA, Row, from_columns
+from studio.datasets.rows import SCHEMA, Row, batches, from_columns
 from studio.datasets.splitting.sides import SIDES
 from studio.errors import Broken, NotFound, StudioError
 from studio.workspace import Workspace, broken
@@ -92,7 +92,7 @@ class Dataset:
         path = self.path(version)
         try:
             with pq.ParquetFile(path, pre_buffer=False) as file:
-                for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                for batch in batches(file, BATCH_ROWS):
                     if split is not None:
                         batch = batch.filter(pc.equal(batch["split"], split))
                     for values in batch.to_pylist():

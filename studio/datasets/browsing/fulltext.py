@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studio.datasets.browsing.columns import TALKS
+from studio.datasets.rows import batches
 from studio.errors import Broken
 
 PIECE = 3  # characters
@@ -31,7 +32,7 @@ MOST_ASKED = 8  # and the rarest are asked for: they leave few rows, and their l
 MOST_SHORT = 30_000  # places of one or two characters that are listed; where there are more, any row may have them
 SAMPLED = 4  # blocks in which pieces are counted to tell which are rare
 BLOCK_ROWS = 32
-BATCH_ROWS = 2048
+BATCH_ROWS, BATCH_CHARACTERS = 2048, 16 << 20  # held at once, of long texts fewer
 HELD_BYTES = 64 << 20  # of the index in memory before it is written out
 SCHEMA = f"""
     PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
@@ -98,15 +99,17 @@ def _texts(path: Path) -> Iterator[list[str]]:
     """What the rows say, always so many that blocks are full, but for the last."""
     names = [*TALKS, "text", "label"]
     held: list[str] = []
+    size = 0
     with pq.ParquetFile(path, pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+        for batch in batches(file, BATCH_ROWS, names):
             for row in batch.to_pylist():
                 held.append(
                     said({name: json.loads(row[name]) if row[name] and name in TALKS else row[name] for name in names})
                 )
-            if len(held) >= BATCH_ROWS:
-                yield held[:BATCH_ROWS]
-                held = held[BATCH_ROWS:]
+                size += len(held[-1])
+                if len(held) % BLOCK_ROWS == 0 and (len(held) >= BATCH_ROWS or size >= BATCH_CHARACTERS):
+                    yield held
+                    held, size = [], 0
     if held:
         yield held
 

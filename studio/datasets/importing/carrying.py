@@ -14,6 +14,7 @@ from studio.datasets.importing.digests import Digests
 from studio.datasets.importing.intake import CONTENT_ID, Ids
 from studio.datasets.reviewing.changes import Change
 from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.rows import batches
 from studio.datasets.splitting.sides import PLACES
 from studio.datasets.store import Dataset
 from studio.datasets.versions.publishing import Watch
@@ -50,7 +51,7 @@ class Carried:
         self.met = array("I", [0]) * len(self.marks)
         total = total or int(dataset.version_info()["rows"])
         with pq.ParquetFile(dataset.path(), pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            for batch in batches(file, BATCH_ROWS):
                 watch(done, total, f"taking the rows of “{dataset.name}”")
                 done += batch.num_rows
                 kept = self._kept(batch)

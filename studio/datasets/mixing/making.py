@@ -19,7 +19,7 @@ from studio.datasets.rows import ORIGIN, SCHEMA, Row, to_columns
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import read_info
 from studio.datasets.versions.publishing import Progress, Watch, hold, publish
-from studio.datasets.versions.writer import BATCH_ROWS, REPEATED
+from studio.datasets.versions.writer import BATCH_CHARACTERS, BATCH_ROWS, REPEATED
 from studio.errors import Refused
 from studio.files import check_name
 from studio.settings.mixing import MixSettings
@@ -117,15 +117,19 @@ def _write(shares: Sequence[Share], path: Path, total: int, watch: Watch) -> Cou
     path.parent.mkdir(parents=True)
     counts: Counter[str] = Counter()
     batch: list[dict[str, Any]] = []
+    size = 0
     options: dict[str, Any] = {"compression": "zstd", "use_dictionary": REPEATED}
     with pq.ParquetWriter(path, SCHEMA, **options) as writer:
         for row in _drawn(shares):
             counts[row.split] += 1
-            batch.append(to_columns(row))
-            if len(batch) == BATCH_ROWS:
+            columns = to_columns(row)
+            batch.append(columns)
+            size += sum(len(value) for value in columns.values() if isinstance(value, str))
+            if len(batch) == BATCH_ROWS or size >= BATCH_CHARACTERS:
                 watch(counts.total(), total, "writing rows")
                 writer.write_batch(pa.RecordBatch.from_pylist(batch, SCHEMA))
                 batch.clear()
+                size = 0
         watch(counts.total(), total, "writing rows")
         if batch:
             writer.write_batch(pa.RecordBatch.from_pylist(batch, SCHEMA))

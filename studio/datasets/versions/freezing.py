@@ -18,7 +18,7 @@ from studio import migrate
 from studio.datasets.additions import PARENTS, SYNTHETIC
 from studio.datasets.reviewing.changes import Change
 from studio.datasets.reviewing.reviews import Reviews
-from studio.datasets.rows import SCHEMA, Row, from_columns, to_columns
+from studio.datasets.rows import SCHEMA, Row, batches, from_columns, to_columns
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import INFO, Dataset
 from studio.datasets.versions.publishing import Progress, Watch, hold
@@ -133,7 +133,7 @@ def _write(dataset: Dataset, path: Path, changes: dict[str, Change], added: dict
         pq.ParquetFile(dataset.path(), pre_buffer=False) as file,
         pq.ParquetWriter(path, SCHEMA, **options) as writer,
     ):
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+        for batch in batches(file, BATCH_ROWS):
             watch(done, total, "writing rows")
             done += batch.num_rows
             named = pc.is_in(batch["row_id"], value_set=touched)

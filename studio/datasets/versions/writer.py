@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studio.datasets.importing.drafts import Draft
-from studio.datasets.rows import SCHEMA, compact
+from studio.datasets.rows import SCHEMA, batches, compact
 from studio.datasets.splitting.sides import SIDES
 
 BATCH_ROWS = 8192
@@ -109,7 +109,7 @@ def resided(path: Path, sides: array[int]) -> None:
         pq.ParquetWriter(anew, SCHEMA, compression="zstd", use_dictionary=REPEATED) as writer,
     ):
         start = 0
-        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+        for batch in batches(file, BATCH_ROWS):
             writer.write_batch(_sided(batch, sides[start : start + batch.num_rows]))
             start += batch.num_rows
     os.replace(anew, path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.datasets.rows import SCHEMA, Row, compact, content_hash, from_columns, key_id, row_id
+from studio.datasets.rows import SCHEMA, Row, batches, compact, content_hash, from_columns, key_id, row_id
 from studio.errors import BadInput
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)))
@@ -54,3 +55,16 @@ def test_what_json_can_not_hold_becomes_text_or_null():
     import datetime
 
     assert compact({"a": float("nan"), "b": datetime.date(2026, 1, 2)}) == '{"a":null,"b":"2026-01-02"}'
+
+
+def test_rows_of_two_groups_are_never_held_at_once(tmp_path):
+    """Groups are written by their size, so this is what keeps memory small where rows are long."""
+    schema = pa.schema([("row_id", pa.string()), ("text", pa.string())])
+    with pq.ParquetWriter(tmp_path / "a.parquet", schema) as writer:
+        for start in (0, 3, 6):
+            ids = [str(start + n) for n in range(3)]
+            writer.write_batch(pa.record_batch([ids, ids], schema=schema))
+    with pq.ParquetFile(tmp_path / "a.parquet") as file:
+        found = list(batches(file, 100, ["text"]))
+        assert [batch.num_rows for batch in batches(file, 2)] == [2, 1] * 3
+    assert [batch["text"].to_pylist() for batch in found] == [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"]]

@@ -56,6 +56,17 @@ def test_blocks_that_are_not_full_and_batches_that_are(workspace, tmp_path):
     assert text.candidates("üüü")[1]
 
 
+def test_of_long_texts_fewer_are_held_and_all_are_found(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr("studio.datasets.browsing.fulltext.BATCH_CHARACTERS", 10)
+    dataset = put(workspace, tmp_path, [f"text {n}" for n in range(3 * BLOCK_ROWS + 5)])
+    done: list[int] = []
+    build(dataset.path(1), tmp_path / "words.sqlite", "mark", done.append)
+    assert done == [BLOCK_ROWS, 2 * BLOCK_ROWS, 3 * BLOCK_ROWS, 3 * BLOCK_ROWS + 5]
+    text = FullText(tmp_path / "words.sqlite")
+    numbers, _ = text.candidates("text 99")
+    assert numbers[text.holds(numbers, "text 99")].tolist() == [99]
+
+
 def test_one_or_two_characters_are_found_at_once_wherever_they_stand(workspace, tmp_path, monkeypatch):
     """Also at the very end of a text, where no piece of three begins; Chinese words often have no more."""
     answers = ["all is well", "so is 日本", "the 本 book", "x y zq", "quiz", "zq ends", "a “word”"]

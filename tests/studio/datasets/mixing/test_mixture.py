@@ -6,11 +6,12 @@ import random
 import shutil
 from collections import Counter
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.datasets.mixing import mixture
+from studio.datasets.mixing import making, mixture
 from studio.datasets.mixing.making import Names, mix, read_recipe
 from studio.datasets.mixing.mixture import apportion, blend, look, preview, take_stock
 from studio.datasets.splitting import grouping, plans
@@ -115,6 +116,16 @@ def test_the_rows_of_each_part_are_watched_batch_by_batch(three, monkeypatch):
 
     with pytest.raises(InterruptedError, match="reading “letters”"):
         look(three, recipe(), watch=stop)
+
+
+def test_long_rows_are_written_a_few_at_a_time(three, monkeypatch):
+    _, whole = made(three)
+    monkeypatch.setattr(making, "BATCH_CHARACTERS", 2000)
+    made(three)
+    mixed = Dataset.open(three, "mixed")
+    assert list(mixed.rows(2)) == whole
+    groups = [pq.ParquetFile(mixed.path(version)).metadata.num_row_groups for version in (1, 2)]
+    assert groups[0] == 1 and groups[1] > 5
 
 
 def test_the_recipe_makes_the_same_again_and_another_seed_others(three):
