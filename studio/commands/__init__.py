@@ -7,7 +7,7 @@ COMMANDS = {
     "check": "say what this machine has and what will work; changes nothing",
     "import": "turn files, a folder or a hub dataset into a dataset, or add them to one",
     "merge": "merge several datasets into a new one",
-    "datasets": "list the datasets, or tell what one looks like as a whole",
+    "datasets": "list the datasets, tell what one looks like as a whole, or rename it",
     "rows": "look at rows, search, filter and order them; leave out, move or tag all that match",
     "split": "part the rows into training, validation and test, without leaks",
     "tag": "give tags to rows by words, by a pattern or from a column",

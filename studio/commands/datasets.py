@@ -1,6 +1,7 @@
 """List the datasets; of one tell what it looks like as a whole: sides, labels, tags, turns, languages, near-duplicates.
 
 launch.py datasets mails --model starter     its lengths in tokens of that model too
+launch.py datasets mails --rename letters    another name for it; its runs still find it
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from studio.commands.frame import Context, table
+from studio.errors import BadInput
 from studio.wording import count
 
 
@@ -19,11 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the dataset to look at; without it all are listed")
     parser.add_argument("--version", type=int, metavar="N", help="which version; default: the latest")
     parser.add_argument("--model", metavar="MODEL", help="in whose tokens lengths are told")
+    parser.add_argument("--rename", metavar="NEW", help="gives it this name")
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.store import Dataset, list_datasets
 
+    if args.rename is not None:
+        return _rename(context, args)
     if not args.name:
         return {"datasets": list_datasets(context.workspace)}
     from studio.batches.tokenizer import load_tokenizer
@@ -41,9 +46,19 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     return result
 
 
+def _rename(context: Context, args: argparse.Namespace) -> dict[str, Any]:
+    from studio.datasets.names import rename
+
+    if not args.name:
+        raise BadInput("It is not said which dataset is renamed.", "", "Use: launch.py datasets NAME --rename NEW")
+    return {"name": rename(context.workspace, args.name, args.rename).name, "formerly": args.name}
+
+
 def show(result: dict[str, Any]) -> str:
     if "datasets" in result:
         return _list(result["datasets"])
+    if "formerly" in result:
+        return f"“{result['formerly']}” is called “{result['name']}” now. Its runs still find it."
     sides = ", ".join(f"{number:,} {side}" for side, number in result["counts"].items())
     lines = [f"“{result['name']}” version {result['version']}, {result['kind']}: {sides}."]
     lines += [f"{name}: {_counts(dict(values))}" for name, values in result["groups"].items()]

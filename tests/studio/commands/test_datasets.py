@@ -29,3 +29,16 @@ def test_one_dataset_as_a_whole(workspace: Workspace, tiny: Path, capsys: pytest
     assert "Near-duplicates: 1 group of them, the largest of 3 rows." in words and "Turns: 2 (3), 4 (1)" in words
     assert f"the longest {max(found['lengths']['tokens'])}" in words and "English" in words
     assert run("datasets", place) == 0 and "mails" in capsys.readouterr().out
+
+
+def test_a_dataset_gets_another_name(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    make_set(workspace, "mails", [talk("One", "Two")])
+    make_set(workspace, "calls", [talk("One", "Two")])
+    place = ["--workspace", str(workspace.root)]
+    assert run("datasets", ["mails", "--rename", "calls", *place]) == 1
+    assert "There is a dataset “calls” already." in capsys.readouterr().err
+    assert run("datasets", ["--rename", "letters", *place]) == 1
+    assert workspace.names("datasets") == ["calls", "mails"]
+    assert run("datasets", ["mails", "--rename", "letters", *place]) == 0
+    assert "“mails” is called “letters” now." in capsys.readouterr().out
+    assert workspace.names("datasets") == ["calls", "letters"]
