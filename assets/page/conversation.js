@@ -49,8 +49,7 @@ class Conversation extends Part {
           <button type="button" class="ft-button" data-again>Regenerate</button>
           <button type="button" class="ft-button quiet" data-clear>Clear</button></div>
           <label class="check small"><input type="checkbox" name="marks" ${this.marks ? html`checked` : ""}> Mark differing words</label></div>
-        <p class="soft small" data-goes-on></p>
-        ${this.options.form(this.talk.system)}</form>`;
+        <div class="under"><p class="soft small" data-goes-on></p>${this.options.form(this.talk.system)}</div></form>`;
   }
 
   // ---- Asking ----
