@@ -39,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--suggest", default="", metavar="SOURCE",
         help="what suggests answers or labels: rules, evaluation:ID:tuned, predict:ID, live:RUN:tuned, live:RUN:base",
     )  # fmt: skip
-    parser.add_argument("--output", metavar="FILE", help="with --next: write the rows as a sheet to be judged")
-    parser.add_argument("--accept-suggested", action="store_true", help="with --next: accept them as suggested")
+    then = parser.add_mutually_exclusive_group()
+    then.add_argument("--output", metavar="FILE", help="with --next: write the rows as a sheet to be judged")
+    then.add_argument("--accept-suggested", action="store_true", help="with --next: accept them as suggested")
     deeds = parser.add_mutually_exclusive_group()
     deeds.add_argument("--status", action="store_true", help="say how far it is; this is what it does by itself")
     deeds.add_argument(
@@ -79,6 +80,9 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {"name": queue.dataset.name}
     if args.next is not None:
         return result | _next(queue, eye, args)
+    if args.output or args.accept_suggested:
+        named = "--output" if args.output else "--accept-suggested"
+        raise BadInput(f"{named} is for the next rows.", "Which ones is not said.", f"Give --next too: --next {NEXT}.")
     if args.agreement:
         return result | report(queue.independent()) | {"conflicts": sorted(queue.conflicts())}
     if args.guidelines is not None:
@@ -106,22 +110,18 @@ def _next(queue: Queue, eye: Eye, args: argparse.Namespace) -> dict[str, Any]:
     from studio.datasets.reviewing.queue import Ask
     from studio.files import whole_file
 
+    if args.accept_suggested and not args.suggest:
+        raise BadInput("Nothing is suggested.", "No source is named.", "Give --suggest too.", field="suggest")
     ask = Ask(eye, args.show, args.order, args.run, args.suggest)
     lines = sheets.sheet(queue, ask, max(1, args.next))
     if args.accept_suggested:
-        if not args.suggest:
-            raise BadInput("Nothing is suggested.", "No source is named.", "Give --suggest too.", field="suggest")
-        return sheets.take_in(queue, [line | _accepted(line) for line in lines])
+        return sheets.accept(queue, lines)
     if args.output:
         path = Path(args.output).expanduser().absolute()
         with whole_file(path) as partial, open(partial, "w", encoding="utf-8") as file:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         return {"sheet": str(path), "rows": len(lines)}
     return {"next": lines}
-
-
-def _accepted(line: dict[str, Any]) -> dict[str, Any]:
-    return {"status": "accepted", "as_suggested": True} if line["suggestion"] else {}
 
 
 def _guidelines(queue: Queue, file: str) -> dict[str, Any]:
@@ -131,11 +131,17 @@ def _guidelines(queue: Queue, file: str) -> dict[str, Any]:
     if file:
         path = Path(file).expanduser()
         try:
-            given = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            raise BadInput(f"{path.name} holds no guidelines.", "It is no JSON object.", "See --guidelines.") from None
+            given = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            given = None
+        if not isinstance(given, dict) or not isinstance(seen := given.get("revision", found.revision), int):
+            raise BadInput(
+                f"{path.name} holds no guidelines.",
+                "They are a JSON object, its revision a whole number.",
+                "See --guidelines without a file.",
+            )
         given.pop("format", None)
-        found = save(queue.dataset, given, int(given.get("revision", found.revision)))
+        found = save(queue.dataset, given, seen)
     return found.model_dump(mode="json")
 
 

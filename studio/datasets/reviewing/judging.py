@@ -132,8 +132,8 @@ def judge(queue: Queue, eye: Eye, judgement: Judgement) -> Outcome:
         if number := known(queue, judgement.key, judgement.of[0].row):
             return Outcome(key=judgement.key, number=number)
         _all_there(queue, judgement)
-        changed = [of.row for of in judgement.of if not (_as_seen(queue, eye, of) or _alike(queue, eye, judgement, of))]
-        free = [of for of in judgement.of if of.row not in changed]
+        free = _free(queue, eye, judgement)
+        changed = [of.row for of in judgement.of if of not in free]
         if not free:
             return Outcome(key=judgement.key, conflicts=changed)
         seen = {of.row: queue.reviews.number_of(of.row) for of in free}
@@ -143,6 +143,13 @@ def judge(queue: Queue, eye: Eye, judgement: Judgement) -> Outcome:
             continue
         return Outcome(key=judgement.key, number=number, conflicts=changed)
     return Outcome(key=judgement.key, conflicts=[of.row for of in judgement.of])
+
+
+def check(queue: Queue, eye: Eye, judgement: Judgement) -> None:
+    """Raises what `judge` would, and takes nothing in."""
+    if not known(queue, judgement.key, judgement.of[0].row):
+        _all_there(queue, judgement)
+        _deeds(queue, eye, judgement, _free(queue, eye, judgement))
 
 
 def take_back(queue: Queue, eye: Eye, key: str, row_id: str) -> str:
@@ -172,6 +179,11 @@ def _all_there(queue: Queue, judgement: Judgement) -> None:
     missing = next((of.row for of in judgement.of if of.row not in queue.places), None)
     if missing:
         raise NotFound(f"There is no row {missing[:60]}.", "The latest version does not have it.", "Reload the page.")
+
+
+def _free(queue: Queue, eye: Eye, judgement: Judgement) -> list[Of]:
+    """The rows that are as its maker saw them."""
+    return [of for of in judgement.of if _as_seen(queue, eye, of) or _alike(queue, eye, judgement, of)]
 
 
 def _as_seen(queue: Queue, eye: Eye, of: Of) -> bool:

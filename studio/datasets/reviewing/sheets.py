@@ -23,7 +23,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from studio.datasets.reviewing import judging, live, suggestions
 from studio.datasets.reviewing.changes import CONTENTS
-from studio.datasets.reviewing.judgements import Eye
+from studio.datasets.reviewing.guidelines import FEEDBACK
+from studio.datasets.reviewing.judgements import ACCEPTED, Eye
 from studio.datasets.reviewing.judging import Judgement, Of, Said, Text
 from studio.datasets.reviewing.queue import Ask, Card, Queue
 from studio.datasets.rows import Row
@@ -81,7 +82,7 @@ def read(path: Path) -> list[Line]:
 
 
 def take_in(queue: Queue, lines: Iterable[Line]) -> dict[str, Any]:
-    """Takes the judgements of a sheet in, each for the row as its maker saw it; nothing where a line can't be read or
+    """Takes the judgements of a sheet in, each for the row as its maker saw it; nothing where a line can't be used or
     its row is gone.
 
     Returns:
@@ -97,6 +98,17 @@ def take_in(queue: Queue, lines: Iterable[Line]) -> dict[str, Any]:
     for eye, judgement in made:
         conflicts += judging.judge(queue, eye, judgement).conflicts
     return {"judged": len(made) - len(conflicts), "open": len(given) - len(made), "conflicts": conflicts}
+
+
+def accept(queue: Queue, lines: list[Line]) -> dict[str, Any]:
+    """Accepts the rows of a sheet as suggested, and leaves open what has no suggestion that fits; see `take_in`."""
+    rows, labels = queue.rows(line["row_id"] for line in lines), queue.guidelines().labels
+
+    def fits(line: Line) -> bool:
+        return bool(line["suggestion"] and _taken(rows[line["row_id"]], line["suggestion"], labels))
+
+    accepted = {"status": ACCEPTED, "as_suggested": True}
+    return take_in(queue, [line | accepted if fits(line) else line for line in lines])
 
 
 def _judged(lines: list[Line]) -> Iterator[tuple[int, Judged]]:
@@ -119,21 +131,32 @@ def _judgement(queue: Queue, number: int, line: Judged) -> tuple[Eye, Judgement]
     if line.as_suggested:
         if not line.suggestion:
             raise _unusable(number, "Nothing is suggested for its row")
-        said |= _taken(queue.rows([line.row_id])[line.row_id], line.suggestion)
-    texts = said.pop("texts", [text.model_dump() for text in line.texts])
+        taken = _taken(queue.rows([line.row_id])[line.row_id], line.suggestion, queue.guidelines().labels)
+        if not taken:
+            raise _unusable(number, f"“{line.suggestion[:60]}” is no label that its row can have")
+        said |= taken
+    texts = [*(text.model_dump() for text in line.texts), *said.pop("texts", [])]
     of = [Of(row=line.row_id, seen=line.seen)]
+    eye = Eye(line.by.strip(), line.blind)
     try:
-        return Eye(line.by.strip(), line.blind), Judgement(key=line.key, of=of, texts=texts, **said)
+        judgement = Judgement(key=line.key, of=of, texts=texts, **said)
+        judging.check(queue, eye, judgement)
     except ValidationError as error:
         raise _unusable(number, "; ".join(f"{name}: {words}" for name, words in problems(error))) from None
+    except BadInput as error:
+        raise _unusable(number, f"{error.what} {error.why}".removesuffix(".")) from None
+    return eye, judgement
 
 
-def _taken(row: Row, suggestion: str) -> Line:
-    """A suggestion as what is judged: the row's label, or its answer; of what has no answer a label too."""
-    if row.kind in ("label", "feedback", "text"):
-        return {"label": suggestion}
-    of, turns = ("chosen", row.chosen or []) if row.kind == "preference" else ("messages", row.messages or [])
-    return {"texts": [{"of": of, "at": len(turns) - 1, "text": suggestion}]}
+def _taken(row: Row, suggestion: str, labels: list[str]) -> Line:
+    """A suggestion as what is judged, {} where the row has no place for it: a label, where it is one of the label set;
+    else the row's answer. A label is never written in an answer's place, nor a model's free words as a label."""
+    if label := suggestions.as_label(suggestion, list(FEEDBACK) if row.kind == "feedback" else labels):
+        return {"label": label}
+    of = {"chat": "messages", "preference": "chosen"}.get(row.kind)
+    turns = getattr(row, of) or [] if of else []
+    at = next((at for at in reversed(range(len(turns))) if turns[at]["role"] == "assistant"), None)
+    return {} if at is None else {"texts": [{"of": of, "at": at, "text": suggestion}]}
 
 
 def _unusable(number: int, why: str) -> StudioError:

@@ -91,6 +91,49 @@ def test_suggestions_of_rules_are_shown_and_accepted(
     assert "--suggest" in ask("--next", "--accept-suggested", fails=True)["error"]["next"]
 
 
+def test_a_suggestion_never_takes_a_place_that_is_not_its_own(ask: Ask, workspace: Workspace, tmp_path: Path) -> None:
+    said = turns("My invoice is wrong", "We are sorry.")
+    mails = make_set(
+        workspace, "mails",
+        [{"kind": "chat", "messages": said}, {"kind": "feedback", "messages": said, "label": "true"},
+         {"kind": "label", "messages": said[:1], "label": "parcel"}],
+    )  # fmt: skip
+    (tmp_path / "rules.json").write_text(
+        json.dumps({"labels": ["billing"], "rules": [{"words": ["invoice"], "label": "billing"}]})
+    )
+    ask("--guidelines", str(tmp_path / "rules.json"))
+    done = ask("--next", "--suggest", "rules", "--accept-suggested")
+    assert (done["judged"], done["open"]) == (2, 1)  # a judgement of an answer is “true” or “false”, not “billing”
+    chat, feedback, label = (row.row_id for row in mails.rows())
+    pending = Reviews(mails).pending()
+    assert pending[chat].tags == {"label": "billing"} and not pending[chat].content and feedback not in pending
+    assert pending[label].content["label"] == "billing"  # type: ignore[index]
+
+    sheet = tmp_path / "sheet.jsonl"
+    ask("--next", "--show", "all", "--output", str(sheet))
+    lines = [json.loads(line) for line in sheet.read_text().splitlines()]
+    given = {"status": "accepted", "as_suggested": True, "suggestion": "I think it is about money."}
+    sheet.write_text(json.dumps(lines[2] | given))
+    assert "no label" in ask("--judge", str(sheet), fails=True)["error"]["why"]
+    sheet.write_text(json.dumps(lines[0] | given | {"texts": [{"of": "messages", "at": 0, "text": "An invoice"}]}))
+    assert ask("--judge", str(sheet))["judged"] == 1
+    texts = [turn["content"] for turn in Reviews(mails).pending()[chat].content["messages"]]  # type: ignore[index]
+    assert texts == ["An invoice", "I think it is about money."]
+
+
+@pytest.mark.parametrize("held", ["[]", "[[", '{"revision": "x"}'])
+def test_guidelines_are_left_alone_by_what_are_none(ask: Ask, rules: Path, held: str) -> None:
+    rules.write_text(held)
+    assert "no guidelines" in ask("--guidelines", str(rules), fails=True)["error"]["what"]
+    assert ask("--guidelines")["guidelines"]["labels"] == list(LABELS)
+
+
+def test_what_is_for_the_next_rows_is_not_passed_over_without_them(ask: Ask, mails: Dataset, tmp_path: Path) -> None:
+    for given in (["--output", str(tmp_path / "sheet.jsonl")], ["--accept-suggested", "--suggest", "rules"]):
+        assert "--next" in ask(*given, fails=True)["error"]["next"]
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
 def test_a_sheet_holds_all_that_a_judgement_says(ask: Ask, mails: Dataset, rules: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.jsonl"
     assert ask("--next", "4", "--by", "Ann", "--suggest", "rules", "--output", str(sheet))["rows"] == 4
@@ -161,6 +204,8 @@ def test_what_can_t_be_judged_is_said_and_nothing_is_taken_in(ask: Ask, mails: D
         ({"status": "accepted", "ratings": {"": 9}}, "1 to 5"),
         ({"status": "accepted", "as_suggested": True}, "Nothing is suggested"),
         ({"status": "accepted", "row_id": "nobody"}, "no row nobody"),
+        ({"status": "accepted", "choice": "chosen"}, "no two answers"),
+        ({"status": "accepted", "texts": [{"of": "messages", "at": 9, "text": "x"}]}, "no such text"),
     ):
         ask("--next", "2", "--output", str(sheet))
         lines = [json.loads(line) for line in sheet.read_text().splitlines()]
