@@ -43,7 +43,7 @@ def taken_up(extra: dict[str, Any], row: Any) -> dict[str, Any]:
     """
     held = extra[MARKED]
     if isinstance(held, str) and held[:2] == "[{":
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             held = json.loads(held)
     if not _are_spans(held):
         return extra
@@ -68,9 +68,10 @@ def _are_spans(held: Any) -> bool:
 
 
 def _stands(row: Any, span: Span) -> bool:
-    """Whether the marked words are where the mark says."""
+    """Whether the mark is on some words, and they are where it says."""
     content = getattr(row, str(span["of"]), None) if span["of"] in ("messages", "chosen", "rejected", "text") else None
     if isinstance(content, list):
         at = span["at"]
         content = content[at].get("content") if isinstance(at, int) and 0 <= at < len(content) else None
-    return bool(content) and str(content)[span["start"] : span["end"]] == span["text"]
+    start, end = span["start"], span["end"]
+    return bool(content) and 0 <= start < end and str(content)[start:end] == span["text"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from studio.datasets.reading.records import Record
 from studio.datasets.rows import SCHEMA, from_columns
+from studio.errors import StudioError
 
 
 def is_version(names: Sequence[str]) -> bool:
@@ -21,5 +22,5 @@ def record(number: int, values: dict[str, Any]) -> Record:
         made = row.record() | {"row_id": row.row_id, "split": row.split}
         beside = {name: value for name, value in (row.extra | row.tags).items() if name not in SCHEMA.names}
         return Record(number, beside | made)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError, StudioError):  # whoever made it meant something else
         return Record(number, None, "it is no row as the studio stores it")

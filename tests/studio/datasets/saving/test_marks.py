@@ -8,12 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from studio.datasets.importing.steps import import_file
-from studio.datasets.rows import Row
+from studio.datasets.rows import SCHEMA, Row, to_columns
 from studio.datasets.saving import downloads
 from studio.datasets.spans import MARKED, spans_of
 from studio.datasets.store import Dataset
@@ -123,7 +125,7 @@ def test_a_form_that_counts_turns_otherwise_leaves_them_behind_and_says_so(works
     assert not downloads.left(dataset, None, "messages").words()
 
 
-@pytest.mark.parametrize("held", ["words", '[{"of": 3}]', "[{", '["a"]'])
+@pytest.mark.parametrize("held", ["words", '[{"of": 3}]', "[{", '["a"]', '[{"a":' * 5000])
 def test_a_column_of_that_name_with_something_else_stays_as_it_came(
     workspace: Workspace, tmp_path: Path, held: str
 ) -> None:
@@ -140,3 +142,23 @@ def test_marks_whose_words_stand_elsewhere_are_not_taken_up(workspace: Workspace
     import_file(workspace, ImportSettings(source=str(tmp_path / "a.jsonl"), name="one"))
     anna, otto = Dataset.open(workspace, "one").rows()
     assert spans_of(anna) == [mark] and MARKED not in otto.extra
+
+
+@pytest.mark.parametrize(("start", "end", "text"), [(-7, 4, "Anna"), (2, 2, ""), (4, 0, "")])
+def test_marks_on_no_words_are_not_taken_up(
+    workspace: Workspace, tmp_path: Path, start: int, end: int, text: str
+) -> None:
+    mark = {"of": "messages", "at": 0, "start": start, "end": end, "label": "Person", "text": text}
+    record = {"question": "Anna is", "answer": "a", MARKED: [mark]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record))
+    import_file(workspace, ImportSettings(source=str(tmp_path / "a.jsonl"), name="one"))
+    assert all(MARKED not in row.extra for row in Dataset.open(workspace, "one").rows())
+
+
+@pytest.mark.parametrize("change", [{"kind": "letter"}, {"kind": None}, {"messages": "[" * 100_000}, {"tags": "[1]"}])
+def test_a_row_that_is_none_is_told_and_the_others_come(workspace: Workspace, tmp_path: Path, change: Any) -> None:
+    good = [to_columns(Row(f"r{n}", "chat", [turn("user", f"q{n}"), turn("assistant", "a")])) for n in range(2)]
+    pq.write_table(pa.Table.from_pylist([good[0], good[1] | change], SCHEMA), tmp_path / "a.parquet")
+    import_file(workspace, ImportSettings(source=str(tmp_path / "a.parquet"), name="one", skip_bad=True))
+    entry = Dataset.open(workspace, "one").version_info()
+    assert entry["rows"] == 1 and entry["bad_rows"] == 1
