@@ -10,7 +10,7 @@ from studio.workspace import Workspace
 
 if TYPE_CHECKING:
     from studio.batches.tokenizer import ModelTokenizer
-    from studio.datasets.browsing.listing import Listing, Pending
+    from studio.datasets.browsing.listing import Listing
     from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
 
@@ -30,20 +30,11 @@ def reviews(dataset: Dataset) -> Reviews:
     return Reviews(dataset)
 
 
-def pending(dataset: Dataset, version: int | None) -> Pending:
-    """What is pending for the latest version; older ones are shown as they are."""
-    from studio.datasets.browsing.listing import Pending
-
-    if version is not None and version != dataset.latest:
-        return Pending({}, 0)
-    log = reviews(dataset)
-    last = log.last()  # before the changes: what was decided between the two is asked for again
-    return Pending(log.pending(), last)
-
-
 def listing(dataset: Dataset, version: int | None) -> Listing:
     """The rows of a version with what is pending for it."""
-    return dataset.listing(version, pending(dataset, version))
+    from studio.datasets.browsing.listing import Pending
+
+    return dataset.listing(version, Pending.of(dataset, version))
 
 
 def large(*datasets: Dataset) -> bool:

@@ -1,4 +1,4 @@
-"""List the datasets; of one tell what it looks like as a whole: sides, labels, tags, turns, languages, near-duplicates.
+"""List the datasets; of one tell what it looks like as a whole: sides, labels, turns, languages, rows nearly alike.
 
 launch.py datasets mails --model starter     its lengths in tokens of that model too
 launch.py datasets mails --rename letters    another name for it; its runs still find it
@@ -15,6 +15,8 @@ from typing import Any
 from studio.commands.frame import Context, table
 from studio.errors import BadInput
 from studio.wording import count
+
+MOST_VALUES = 12  # of a label or tag that are counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,13 +35,16 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
         return {"datasets": list_datasets(context.workspace)}
     from studio.batches.tokenizer import load_tokenizer
     from studio.datasets.browsing.lengths import lengths
+    from studio.datasets.browsing.listing import Pending
     from studio.datasets.browsing.pictures import pictures
 
     dataset = Dataset.open(context.workspace, args.name)
     entry = dataset.version_info(args.version)
     version = entry["version"]
-    result = {"name": dataset.name, "version": version, "kind": entry["kind"], "counts": entry["counts"]}
-    result |= {"groups": dataset.groups(version), **asdict(pictures(dataset, version))}
+    columns = dataset.listing(version, Pending.of(dataset, version)).now()
+    counts = dict.fromkeys(entry["counts"], 0) | dict(columns.frequent("split"))
+    result = {"name": dataset.name, "version": version, "kind": entry["kind"], "counts": counts}
+    result |= {"groups": columns.groups(MOST_VALUES), **asdict(pictures(dataset, version))}
     if args.model:
         tokenizer = load_tokenizer(context.workspace.folder("models", args.model))
         result["lengths"] = asdict(lengths(dataset, version, tokenizer, model=args.model)) | {"model": args.model}
@@ -66,10 +71,14 @@ def show(result: dict[str, Any]) -> str:
         lines.append(f"Turns: {_counts(result['turns'])}")
     lines.append(f"Languages: {_counts(result['languages'])}")
     alike = result["clusters"]
-    told = f"{count(len(alike), 'group')} of them, the largest of {alike[0]:,} rows" if alike else "none"
-    lines.append(f"Near-duplicates: {told}.")
+    told = (
+        f"{count(sum(alike), 'row')} in {count(len(alike), 'group')}, the largest of {alike[0]:,}" if alike else "none"
+    )
+    lines.append(f"Nearly alike: {told}.")
     if result["rows"] < result["of"]:
-        lines.append(f"Turns, languages and near-duplicates are those of {result['rows']:,} rows.")
+        lines.append(f"Turns and languages are those of {result['rows']:,} rows.")
+    if result["compared"] < result["of"]:
+        lines.append(f"{result['compared']:,} rows were compared with one another; the doctor compares all.")
     if found := result.get("lengths"):
         lines.append(_lengths(found))
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from studio.jobs.follow import Terminal
 from studio.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass
@@ -84,7 +86,14 @@ def main(name: str, command: ModuleType, argv: list[str]) -> int:
         result = command.run(args, Context(workspace, terminal))
     except (Exception, KeyboardInterrupt) as raw:
         return _fail(raw, as_json, terminal)
-    return _print(json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else command.show(result))
+    return _print(
+        json.dumps(result, ensure_ascii=False, allow_nan=False) if as_json else printable(command.show(result))
+    )
+
+
+def printable(text: str) -> str:
+    """A text with � for what would command the terminal: rows are of anybody's making."""
+    return CONTROLS.sub("�", text)
 
 
 def _print(text: str) -> int:
@@ -108,7 +117,7 @@ def _fail(raw: BaseException, as_json: bool, terminal: Terminal) -> int:
     else:
         for part in (error.what, error.why, error.next):
             if part:
-                print(part, file=sys.stderr)
+                print(printable(part), file=sys.stderr)
     return 130 if isinstance(raw, KeyboardInterrupt) else 1
 
 

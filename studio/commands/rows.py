@@ -58,21 +58,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.browsing.listing import Pending
-    from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)
     version = dataset.version_info(args.version)["version"]
-    reviews = Reviews(dataset)
-    newest = version == dataset.latest
-    rows = dataset.listing(version, Pending(reviews.pending(), reviews.last()) if newest else None)
+    rows = dataset.listing(version, Pending.of(dataset, version))
     about = {"name": dataset.name, "version": version}
     if args.row:
         return about | {"row": _whole(rows, dataset.row(version, args.row))}
     if args.like:
+        _check_latest(rows)
         return about | _like(dataset, rows, args)
     if deed := _deed(args):
-        return about | _done(args, rows, deed, newest)
+        return about | _done(args, rows, deed)
     if args.sorted.removeprefix("-") == "tokens":
         _count(context, dataset, version, args.model)
     page = rows.page(_wanted(args, rows), max(0, args.start - 1), max(1, args.limit))
@@ -128,16 +126,26 @@ def _deed(args: argparse.Namespace) -> dict[str, Any] | None:
     return {"type": "exclude"} if args.leave_out else {"type": "include"} if args.take_in else None
 
 
-def _done(args: argparse.Namespace, rows: Listing, deed: dict[str, Any], newest: bool) -> dict[str, Any]:
+def _done(args: argparse.Namespace, rows: Listing, deed: dict[str, Any]) -> dict[str, Any]:
     from studio.datasets.reviewing.bulk import bulk
+    from studio.datasets.reviewing.judgements import Eye
 
-    if not newest:
-        raise BadInput("Versions never change.", "This is not the latest.", "Leave --version out.", field="version")
+    _check_latest(rows)
     if not any((args.find, args.side, args.label, args.tag, args.file)):
         raise BadInput(
             "No rows are named.", "It would be all of them.", "Say which: --find, --side, --label, --tag, --file."
         )
-    return {"deed": deed} | bulk(rows, _wanted(args, rows), deed, args.by.strip())
+    return {"deed": deed} | bulk(rows, _wanted(args, rows), deed, Eye.of(args.by).by)
+
+
+def _check_latest(rows: Listing) -> None:
+    if rows.version != rows.dataset.latest:
+        raise BadInput(
+            "This is done with the latest version only.",
+            f"Older ones never change; the latest is {rows.dataset.latest}.",
+            "Leave --version out.",
+            field="version",
+        )
 
 
 def _shown(rows: Listing, found: Sequence[Row]) -> list[dict[str, Any]]:
@@ -147,9 +155,16 @@ def _shown(rows: Listing, found: Sequence[Row]) -> list[dict[str, Any]]:
     now = [(changes[row.row_id].applied(row) if row.row_id in changes else row) for row in found]
     return [
         {"id": row.row_id, "side": row.split, "label": row.label, "tags": row.tags, "file": row.source_file,
-         "line": row.source_line, "changed": row.row_id in changes, "text": " ".join(text_of(row).split())}
+         "line": row.source_line, "changed": row.row_id in changes, "left_out": _left_out(rows, row),
+         "text": " ".join(text_of(row).split())}
         for row in now
     ]  # fmt: skip
+
+
+def _left_out(rows: Listing, row: Row) -> bool:
+    """Whether it will not be in the next version."""
+    change = rows.pending.changes.get(row.row_id)
+    return change is not None and change.excluded
 
 
 def _whole(rows: Listing, row: Row) -> dict[str, Any]:
@@ -157,7 +172,13 @@ def _whole(rows: Listing, row: Row) -> dict[str, Any]:
     change = rows.pending.changes.get(row.row_id)
     row = change.applied(row) if change else row
     beside = {"id": row.row_id, "side": row.split, "label": row.label, "tags": row.tags, "extra": row.extra}
-    return beside | {"messages": row.messages} | row.record() | {"changed": change is not None}
+    return (
+        beside
+        | {"messages": row.messages}
+        | row.record()
+        | {"changed": change is not None}
+        | {"left_out": _left_out(rows, row)}
+    )
 
 
 def show(result: dict[str, Any]) -> str:
@@ -167,11 +188,10 @@ def show(result: dict[str, Any]) -> str:
         kept = f" {count(result['kept'], 'row')} that a model wrote stay in training." if result["kept"] else ""
         return f"{count(result['changed'], 'row')} changed, as one change to undo.{kept}"
     if not result["rows"]:
+        if total := result.get("total"):
+            return f"Only {count(total, 'row')} {'matches' if total == 1 else 'match'}; see from an earlier one on."
         return "No row matches."
-    rows = [
-        [row["id"], f"{row['share']:.0%}" if "share" in row else row["side"], row["label"] or "", row["text"][:SHOWN]]
-        for row in result["rows"]
-    ]
+    rows = [[row["id"], _beside(row), row["label"] or "", row["text"][:SHOWN]] for row in result["rows"]]
     lines = [table(["ROW", "ALIKE" if "like" in result else "SIDE", "LABEL", "TEXT"], rows)]
     if "total" in result:
         start = result["start"]
@@ -179,8 +199,16 @@ def show(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _beside(row: dict[str, Any]) -> str:
+    """How alike it is to the one asked about; else its side."""
+    if "share" in row:
+        return f"{row['share']:.0%}"
+    return "left out" if row["left_out"] else str(row["side"])
+
+
 def _words(row: dict[str, Any]) -> str:
-    lines = [f"{row['id']}  {row['side']}" + "".join(f"  {name}: {value}" for name, value in row["tags"].items())]
+    side = "left out" if row["left_out"] else row["side"]
+    lines = [f"{row['id']}  {side}" + "".join(f"  {name}: {value}" for name, value in row["tags"].items())]
     for part in ("messages", "chosen", "rejected"):
         for turn in row.get(part) or []:
             named = turn["role"] if part == "messages" else f"{part}, {turn['role']}"

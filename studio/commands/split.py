@@ -44,12 +44,10 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 def _by_hand(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.browsing.listing import Pending
     from studio.datasets.reviewing import bulk
-    from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)
-    reviews = Reviews(dataset)
-    rows = dataset.listing(None, Pending(reviews.pending(), reviews.last()))
+    rows = dataset.listing(None, Pending.of(dataset))
     done = bulk.bulk(rows, bulk.only(args.move), {"type": "move", "split": args.to})
     return {"dataset": dataset.name, "moved": done["changed"], "kept": done["kept"], "to": args.to}
 

@@ -43,6 +43,17 @@ class Pending(NamedTuple):
     changes: Mapping[str, Change]
     last: int
 
+    @classmethod
+    def of(cls, dataset: Dataset, version: int | None = None) -> Pending:
+        """Those of the latest version; older ones are as they are."""
+        from studio.datasets.reviewing.reviews import Reviews
+
+        if version not in (None, dataset.latest):
+            return cls({}, 0)
+        reviews = Reviews(dataset)
+        last = reviews.last()  # before the changes: what was decided between the two is asked for again
+        return cls(reviews.pending(), last)
+
 
 @dataclass(frozen=True)
 class Wanted:

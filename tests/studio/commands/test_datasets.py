@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from studio.commands import run
+from studio.datasets.browsing import pictures
 from studio.workspace import Workspace
 from tests.sets import make_set
 from tests.studio.datasets.splitting.test_grouping import talk
@@ -26,9 +27,26 @@ def test_one_dataset_as_a_whole(workspace: Workspace, tiny: Path, capsys: pytest
     assert found["groups"]["tone"] == [["a", 2], ["b", 1]] and len(found["lengths"]["tokens"]) == 4
     assert run("datasets", ["mails", "--model", "tiny", *place]) == 0
     words = capsys.readouterr().out
-    assert "Near-duplicates: 1 group of them, the largest of 3 rows." in words and "Turns: 2 (3), 4 (1)" in words
+    assert "Nearly alike: 3 rows in 1 group, the largest of 3." in words and "Turns: 2 (3), 4 (1)" in words
     assert f"the longest {max(found['lengths']['tokens'])}" in words and "English" in words
     assert run("datasets", place) == 0 and "mails" in capsys.readouterr().out
+
+
+def test_what_is_in_no_version_yet_counts_and_a_sample_is_told(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = make_set(workspace, "mails", [talk(f"Question {n}", f"Answer {n}") for n in range(6)])
+    place = ["--workspace", str(workspace.root)]
+    assert run("rows", ["mails", "--find", "Question 5", "--move", "test", *place]) == 0
+    assert run("rows", ["mails", "--find", "Question 4", "--give", "tone=dry", *place]) == 0
+    capsys.readouterr()
+    assert run("datasets", ["mails", "--json", *place]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["counts"]["test"] == 1 + mails.counts(1)["test"] and found["groups"] == {"tone": [["dry", 1]]}
+    monkeypatch.setattr(pictures, "COMPARED", 3)
+    assert run("datasets", ["mails", *place]) == 0
+    words = capsys.readouterr().out
+    assert "languages are those of 3 rows" in words and "3 rows were compared" in words
 
 
 def test_a_dataset_gets_another_name(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from studio.commands import run
 from studio.datasets.browsing.lengths import lengths
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
+from studio.datasets.versions.freezing import freeze
 from studio.workspace import Workspace
 from tests.sets import make_set
 from tests.studio.datasets.splitting.test_grouping import talk
@@ -58,6 +59,7 @@ def test_rows_are_searched_filtered_ordered_and_turned_over(ask: Ask, mails: Dat
     assert [row["id"] for row in found["rows"]] == [row.row_id for row in page.rows] and found["total"] == 8
     assert "1 to 3 of 8 rows." in ask("--tag", "domain=parcel", "--limit", "3", words=True)
     assert ask("--find", "nowhere", words=True).strip() == "No row matches."
+    assert ask("--from", "25", words=True).startswith("Only 24 rows match")
 
 
 def test_rows_are_ordered_by_tokens_which_are_counted_once(
@@ -91,7 +93,10 @@ def test_all_that_match_are_changed_as_one_change(ask: Ask, mails: Dataset) -> N
 
     assert ask("--find", "refund", "--leave-out", "--by", "Ann")["changed"] == 8
     assert all(change.excluded for change in changes().values()) and len(changes()) == 8
-    assert ask("--side", "excluded")["total"] == 8
+    out = ask("--side", "excluded")
+    assert out["total"] == 8 and all(row["left_out"] for row in out["rows"])
+    assert ask("--side", "excluded", words=True).count("  left out  ") == 8
+    assert "left out" in ask("--row", out["rows"][0]["id"], words=True)
     ask("--undo", command="review")
     assert not changes()
     assert ask("--tag", "domain=parcel", "--move", "validation")["changed"] == 8
@@ -109,8 +114,27 @@ def test_all_that_match_are_changed_as_one_change(ask: Ask, mails: Dataset) -> N
         (["--tag", "domain"], "a name and its value"),
         (["--row", "nobody"], "left out"),
         (["--version", "7"], "1"),
+        (["--find", "mail", "--leave-out", "--by", "A" * 300], "300"),
     ],
 )
 def test_what_can_t_be_done_is_said(ask: Ask, mails: Dataset, given: list[str], why: str) -> None:
     error = ask(*given, fails=True)["error"]
     assert why in " ".join([error["what"], error["why"], error["next"]])
+
+
+def test_only_the_latest_version_is_compared_and_changed(ask: Ask, mails: Dataset, workspace: Workspace) -> None:
+    row = next(iter(mails.rows())).row_id
+    ask("--find", "refund", "--leave-out")
+    freeze(workspace, "mails")
+    for given in (["--like", row], ["--find", "parcel", "--leave-out"]):
+        assert "the latest is 2" in ask(*given, "--version", "1", fails=True)["error"]["why"]
+
+
+def test_words_of_a_row_do_not_command_the_terminal(ask: Ask, workspace: Workspace) -> None:
+    make_set(workspace, "mails", [talk("\x1b]52;c;AAAA\x07\x9b2J", "مرحبا\tthere\r")])
+    row = ask()["rows"][0]
+    assert "\x1b" in row["text"]
+    for given in ((), ("--row", row["id"])):
+        told = ask(*given, words=True)
+        assert not set(told) & set("\x1b\x07\x9b\r") and "�]52" in told
+    assert "مرحبا\tthere" in told
