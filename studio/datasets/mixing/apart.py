@@ -55,14 +55,16 @@ def left_out(parts: Sequence[Some], near: bool, watch: Watch) -> list[frozenset[
         near: whether near-duplicates are looked for.
         watch: called now and then with rows done, rows in all, and what is being done; may raise to stop.
     """
-    return KEPT.get((near, *(part.stamp for part in parts)), lambda: _looked(parts, near, watch))
+    keep = _kept_columns(parts)
+    asked = (near, *keep, *(part.stamp for part in parts))
+    return KEPT.get(asked, lambda: _looked(parts, near, keep, watch))
 
 
-def _looked(parts: Sequence[Some], near: bool, watch: Watch) -> list[frozenset[str]]:
+def _looked(parts: Sequence[Some], near: bool, keep: list[str], watch: Watch) -> list[frozenset[str]]:
     total = sum(len(part.ids) for part in parts)
     sample = (row for part in parts for row in part.sample(SAMPLE // len(parts))) if near else ()
     rows = (row for part in parts for row in part.rows())
-    settings = SplitSettings.model_validate({"dataset": "parts", "near": near, "keep": _kept_columns(parts)})
+    settings = SplitSettings.model_validate({"dataset": "parts", "near": near, "keep": keep})
     groups = grouped(rows, total, sample, settings, watch)
     gone = _standing_apart(groups)
     found, start = [], 0
@@ -84,5 +86,4 @@ def _standing_apart(groups: Groups) -> set[int]:
 
 def _kept_columns(parts: Sequence[Some]) -> list[str]:
     """The columns by which the parts were split."""
-    known = (leaks.known(part.dataset, part.version) for part in parts)
-    return list(dict.fromkeys(name for found in known if found for name in found.get("rules", {}).get("keep", ())))
+    return list(dict.fromkeys(name for part in parts for name in leaks.kept_columns(part.dataset)))

@@ -130,3 +130,12 @@ def known(dataset: Dataset, version: int | None = None) -> Found | None:
     other_rows = entry.get("back") or entry.get("added") or entry.get("added_to")
     frozen = made_of == (found.get("version"), found.get("reviews")) and not other_rows
     return found if same or frozen else None
+
+
+def kept_columns(dataset: Dataset) -> list[str]:
+    """The columns by which rows were kept together when the sides were last checked, whatever was changed since."""
+    try:
+        found = migrate.load(dataset.folder / CHECKED, "split")
+    except (StudioError, OSError):
+        return []
+    return list(found.get("rules", {}).get("keep", ()))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from studio.datasets.mixing import making, mixture
 from studio.datasets.mixing.making import Names, mix, read_recipe
 from studio.datasets.mixing.mixture import apportion, blend, look, preview, take_stock
-from studio.datasets.splitting import grouping, plans
+from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.splitting import grouping, leaks, plans
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset
 from studio.datasets.versions.freezing import freeze
@@ -225,6 +226,8 @@ def test_a_column_by_which_a_part_was_split_keeps_the_whole_mixture_apart(worksp
         ]
 
     first = make_set(workspace, "one", visits("visit", [n // 4 for n in range(40)]))
+    make_set(workspace, "two", visits("call", range(10)))
+    assert made(workspace, parts=["one", "two"])[0]["parts"][1]["left_out"] == 0
     wanted = SplitSettings(dataset="one", by="group", column="patient", near=False)
     folder = workspace.jobs / "split-1"
     folder.mkdir(parents=True)
@@ -232,12 +235,27 @@ def test_a_column_by_which_a_part_was_split_keeps_the_whole_mixture_apart(worksp
     plans.save(plans.plan(first, wanted, lambda *_: None), folder)
     plans.apply(first, folder)
     freeze(workspace, "one")
+    later = Dataset.open(workspace, "one")
+    Reviews(later).apply([{"type": "tag", "tags": {"tone": "dry"}, "row": next(later.rows()).row_id}])
+    freeze(workspace, "one")  # what was split before stays split
     held_out = {row.extra["patient"] for row in Dataset.open(workspace, "one").rows() if row.split != "train"}
-    make_set(workspace, "two", visits("call", range(10)))
     entry, found = made(workspace, parts=["one", "two"])
     assert 1 <= len(held_out) == entry["parts"][1]["left_out"] < 10
     sides = {(row.extra["patient"], row.split != "train") for row in found}
     assert len(sides) == 10
+
+
+def test_a_check_that_keeps_a_column_counts_at_once(workspace):
+    """The version is the same as before it, and so are the rows that were asked for."""
+    side = {"test": "P1", "train": "P2"}
+    words = iter(["in the morning", "at the harbour", "without a coat", "of seven brothers"])
+    first = make_set(workspace, "one", [talk(next(words), "a", split=name, patient=who) for name, who in side.items()])
+    make_set(workspace, "two", [talk(next(words), "a", split="train", patient=who) for who in side.values()])
+    settings = MixSettings(name="both", parts=["one", "two"])
+    assert [stock.left_out for stock in take_stock(workspace, settings)] == [0, 0]
+    found = plans.plan(first, SplitSettings(dataset="one", check=True, keep=["patient"]), lambda *_: None)
+    leaks.remember(first, 0, found.about["leaks"], {"keep": ["patient"]})
+    assert [stock.left_out for stock in take_stock(workspace, settings)] == [0, 1]
 
 
 def test_what_all_rows_of_a_part_share_makes_them_no_near_duplicates(workspace):
