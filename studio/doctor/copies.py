@@ -99,8 +99,9 @@ class Copies:
         """Every row of a group, each with another one of it: as many as a split and the pictures count."""
         beside = {place: next(one for one in group if one != place) for group in groups for place in group}
         found = self._as_found("alike", beside)
-        told = f"{count(len(beside), 'row')} in {count(len(groups), 'group')}, on all sides together."
-        found.facts = {"words": told, "groups": len(groups)}
+        told = f"{count(len(beside), 'row')} in {count(len(groups), 'group')}, on all sides together"
+        words = f"{told}; at least {self.similarity:.0%} of their wording is the same."
+        found.facts = {"words": words, "groups": len(groups)}
         return found
 
     def _as_found(self, kind: str, places: Places) -> Found:

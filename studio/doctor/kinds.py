@@ -156,8 +156,8 @@ ALL = (
     ),
     Kind(
         "alike", "copies", "Rows that are nearly alike",
-        "At least 80 % of their wording is the same. Where they differ in a number, a denial or the answer both may be "
-        "needed; what is a mere copy is listed above. A split keeps each group on one side, so that none leaks.",
+        "Most of their wording is the same. Where they differ in a number, a denial or the answer both may be needed; "
+        "what is a mere copy is listed above. A split keeps each group on one side, so that none leaks.",
         "note",
     ),
     Kind(

@@ -19,6 +19,9 @@ LEAST_ROWS = 50  # below, nothing can be said about balance
 OFTENER = 10  # how many times as frequent a label is than one that looks like a slip in writing it
 LETTERS = 5  # of a label, from which on one letter more or less is a slip: “card” and “cart” are two words
 DIGITS = re.compile(r"\d+")
+# Scripts of which a single sign is a word or a syllable, so that with another one another thing is meant: 国内 is at
+# home, 国际 abroad.
+SIGNS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 
 
 class Labels:
@@ -104,16 +107,17 @@ def variants(counts: dict[str, int]) -> dict[str, list[str]]:
 
 
 def misspelt(counts: dict[str, int]) -> dict[str, list[str]]:
-    """The frequent labels → the rare ones that look like a slip in writing them, for those that have any."""
+    """The frequent labels → the rare ones that look like a slip in writing them, for those that have any.
+
+    What looks like a slip in writing another slip means what that one means.
+    """
     ranked = sorted(counts, key=lambda label: (-counts[label], label))
-    found: dict[str, list[str]] = defaultdict(list)
+    meant: dict[str, str] = {}
     for rare in ranked:
-        meant = next(
-            (one for one in ranked if counts[one] >= OFTENER * counts[rare] and slip(plain(rare), plain(one))), ""
-        )
-        if meant:
-            found[meant].append(rare)
-    return dict(found)
+        often = (one for one in ranked if counts[one] >= OFTENER * counts[rare])
+        if found := next((one for one in often if slip(plain(rare), plain(one))), ""):
+            meant[rare] = meant.get(found, found)
+    return {label: [rare for rare in meant if meant[rare] == label] for label in dict.fromkeys(meant.values())}
 
 
 def slip(written: str, meant: str) -> bool:
@@ -132,6 +136,8 @@ def slip(written: str, meant: str) -> bool:
 
 def _one_letter_off(one: str, other: str) -> bool:
     if min(len(one), len(other)) < LETTERS or one[0] != other[0] or DIGITS.findall(one) != DIGITS.findall(other):
+        return False
+    if SIGNS.search(one + other):
         return False
     while one and other and one[0] == other[0]:
         one, other = one[1:], other[1:]

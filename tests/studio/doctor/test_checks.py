@@ -133,6 +133,9 @@ def test_labels():
     assert kinds(Labels(), *[labelled("yes")] * 95, *[labelled("no")] * 5) == ["labels"]
     assert kinds(Labels(), *[labelled("yes")] * 60, *[labelled("no")] * 40) == []
     assert kinds(Labels(), *[labelled("billing")] * 40, labelled("biling")) == ["misspelt_labels"]
+    assert kinds(Labels(), *[asked("a", "b", tags={"tone": "warm"})] * 90, asked("a", "b", tags={"tone": "cold"})) == [
+        "tags"
+    ]
 
 
 def test_a_rare_label_may_be_a_slip_in_writing_a_frequent_one():
@@ -147,6 +150,7 @@ def test_a_rare_label_may_be_a_slip_in_writing_a_frequent_one():
         "refnd": 1,
     }
     assert misspelt(counts) == {"billing": ["billling", "biling"]}
+    assert misspelt({"billing": 100, "billin": 10, "billi": 1}) == {"billing": ["billin", "billi"]}
 
 
 @pytest.mark.parametrize(
@@ -158,13 +162,12 @@ def test_a_rare_label_may_be_a_slip_in_writing_a_frequent_one():
         ("type a", "type b", False), ("stage ii", "stage iii", False), ("legal", "illegal", False),
         ("card", "cart", False), ("hypotension", "hypertension", False), ("positive", "negative", False),
         ("", "billing", False), ("lots parcle", "lost parcel", False),
+        ("国内贸易纠纷", "国际贸易纠纷", False), ("договр купли", "договор купли", True),
+        ("قانون العمال", "قانون العمل", True),
     ],
 )  # fmt: skip
 def test_what_counts_as_a_slip(written, meant, same):
     assert slip(written, meant) is slip(meant, written) is same
-    assert kinds(Labels(), *[asked("a", "b", tags={"tone": "warm"})] * 90, asked("a", "b", tags={"tone": "cold"})) == [
-        "tags"
-    ]
 
 
 def test_amount():

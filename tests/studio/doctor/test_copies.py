@@ -38,6 +38,13 @@ def test_a_near_copy_is_found_and_names_the_row_that_stays(make):
     assert [line["other_id"] for line in examined.table.to_pylist() if line["kind"] == "near_duplicates"] == [ids[1]]
 
 
+def test_what_is_nearly_alike_is_told_by_the_similarity_asked_for(make):
+    rows = [talk(LONG, ANSWER), talk(LONG, ANSWER + " Thank you.")]
+    for similarity in (0.6, 0.9):
+        (found,) = [one for one in examine(make(rows), similarity=similarity).findings if one.kind == "alike"]
+        assert f"at least {similarity:.0%} of their wording" in found.words
+
+
 def test_another_number_or_a_denial_makes_another_row(make):
     rows = [talk(LONG, ANSWER), talk(LONG, ANSWER.replace("two", "2")), talk(LONG.replace("did", "did not"), ANSWER)]
     assert found(make, rows, "near_duplicates") == []
