@@ -32,11 +32,12 @@ from studio.workspace import Workspace
 
 PROGRESS_SECONDS = 0.5
 LOCK_SECONDS = 10.0
-# How PyTorch says it on a GPU, on Linux and macOS, and on Windows; C++ libraries; cuBLAS and cuDNN; oneDNN, for which
-# a primitive without its descriptor is a matter of memory.
+# How PyTorch says it on a GPU, on Linux and macOS, and on Windows; systems, of a file that is laid into memory, and
+# Windows by number, as it speaks every language; C++ libraries; cuBLAS and cuDNN; oneDNN, for which a primitive without
+# its descriptor is a matter of memory.
 RAN_OUT = re.compile(
-    r"out of memory|can't allocate memory|not enough memory|std::bad_alloc|STATUS_ALLOC_FAILED"
-    r"|could not create a (primitive|memory object)(?! descriptor)",
+    r"out of memory|can't allocate memory|not enough memory|cannot allocate memory|error 1455\b"
+    r"|std::bad_alloc|STATUS_ALLOC_FAILED|could not create a (primitive|memory object)(?! descriptor)",
     re.IGNORECASE,
 )
 
@@ -195,12 +196,17 @@ def _device(folder: Path) -> Iterator[None]:
 
 
 def in_words(error: BaseException) -> StudioError:
-    """`explain`, and what the torch stack says when memory runs out."""
-    text = str(error)
+    """`explain`, and what the torch stack says when memory runs out.
+
+    What is said in words already keeps them, and so does what the system told: a file or a column may have any name.
+    """
+    known, text = explain(error), str(error)
+    if type(known) is not StudioError or known is error:
+        return known
     if type(error).__name__ == "OutOfMemoryError" or RAN_OUT.search(text):
         return NoMemory(
             "The memory ran out.",
             text.splitlines()[0] if text else "The device has not enough memory for these settings.",
             "Choose a smaller batch, cut-off or model, or switch on recomputation; then resume the run.",
         )
-    return explain(error)
+    return known

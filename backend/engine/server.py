@@ -32,10 +32,10 @@ from typing import Any
 
 from backend.engine.conversation import Prompt
 from backend.engine.engine import Engine
-from backend.job import Job, StopRequested
+from backend.job import Job, StopRequested, in_words
 from backend.tuned import TUNED, open_tuned
 from studio import events, logs, work
-from studio.errors import BadInput, Busy, StudioError, explain
+from studio.errors import BadInput, Busy, NoMemory, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.settings.answering import EngineSettings, Generation
@@ -269,7 +269,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._line(self._answers(prompts, options, weights, say, should_stop), lost)
         except Exception as error:
-            self._line({"error": explain(error).as_dict()}, lost)
+            self._line({"error": _told(error).as_dict()}, lost)
         with suppress(OSError):
             self.wfile.write(b"0\r\n\r\n")
 
@@ -334,6 +334,14 @@ class Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             self.end_headers()
             self.wfile.write(text)
+
+
+def _told(error: Exception) -> StudioError:
+    """Why there is no answer, with what to do about it in a chat, where there is nothing to resume."""
+    known = in_words(error)
+    if isinstance(known, NoMemory):
+        return NoMemory(known.what, known.why, "Close other programs, or ask for a shorter answer.")
+    return known
 
 
 def messages_of(body: dict[str, Any], key: str = "messages") -> list[dict[str, Any]]:

@@ -14,7 +14,8 @@ import torch
 import transformers
 from peft import PeftModel
 
-from studio.errors import BadInput, Broken
+from backend.job import in_words
+from studio.errors import BadInput, Broken, NoMemory
 from studio.models.folder import read_model
 from studio.models.weights import hash_weights, weight_files
 
@@ -98,7 +99,7 @@ def load_model(folder: Path, device: str) -> Any:
     Its own generation settings are put away, for they would change what “greedy” means.
 
     Raises:
-        Broken: the files don't make a model that Transformers knows.
+        Broken: the files don't make a model that Transformers knows. A want of memory is told as it comes.
     """
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     try:
@@ -106,6 +107,8 @@ def load_model(folder: Path, device: str) -> Any:
             folder, dtype=dtype, trust_remote_code=False, use_safetensors=True, local_files_only=True
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
+        if isinstance(in_words(error), NoMemory):
+            raise
         raise Broken(
             f"The model in {folder.name} can't be loaded.",
             str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__,
@@ -177,7 +180,7 @@ def with_adapter(model: Any, name: str, path: Path) -> Any:
     """The model with one more adapter on it; the first one wraps it.
 
     Raises:
-        Broken: the adapter does not fit this model.
+        Broken: the adapter does not fit this model. A want of memory is told as it comes.
     """
     options = {"adapter_name": name, "local_files_only": True, "autocast_adapter_dtype": False}
     try:
@@ -186,6 +189,8 @@ def with_adapter(model: Any, name: str, path: Path) -> Any:
             return model.eval()
         return PeftModel.from_pretrained(model, str(path), **options).eval()
     except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if isinstance(in_words(error), NoMemory):
+            raise
         raise Broken(
             f"The adapter in {path} can't be put on its base.",
             str(error).strip().splitlines()[0],

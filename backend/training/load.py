@@ -11,11 +11,12 @@ import transformers
 from peft import LoraConfig, get_peft_model
 from safetensors import SafetensorError
 
+from backend.job import in_words
 from backend.training import attention, kernels
 from backend.training.loss import Forward, Pass
 from backend.training.products import use_products
 from studio import acceleration
-from studio.errors import BadInput, Broken, Refused
+from studio.errors import BadInput, Broken, NoMemory, Refused
 from studio.models import Model
 from studio.settings.train import Full, Lora, Qlora, TrainSettings
 
@@ -103,7 +104,7 @@ def _load_base(model: Model, method: Any, device: str, dtype: torch.dtype) -> An
             model.path, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        if "memory" in str(error):
+        if isinstance(in_words(error), NoMemory):
             raise  # said in plain words by the worker's frame
         raise Broken(
             f"The model “{model.name}” can't be loaded.",

@@ -12,11 +12,15 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
+import transformers
+from safetensors import SafetensorError
 
+from backend.engine import weights
 from backend.job import in_words
 from studio import events, proposal, runs
 from studio.campaign import differences
-from studio.errors import MEMORY, JobFailed, NoMemory
+from studio.errors import MEMORY, BadInput, JobFailed, NoMemory
 from studio.jobs import folder as job_folder
 from studio.jobs import follow
 from tests.worlds import World, gone, start_worker, told, train, wait, world
@@ -113,14 +117,46 @@ def test_a_worker_killed_as_a_whole_is_interrupted_and_says_that_memory_may_be_w
         RuntimeError("std::bad_alloc"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("could not create a primitive"),
+        RuntimeError("unable to mmap 240001485 bytes from file </m/model.bin>: Cannot allocate memory (12)"),
+        SafetensorError("Die Auslagerungsdatei ist zu klein. (os error 1455)"),
         OSError(12, "Cannot allocate memory"),
         MemoryError(),
     ],
-    ids=["Linux", "Windows", "C++", "cuBLAS", "oneDNN", "the system", "Python"],
+    ids=["Linux", "Windows", "C++", "cuBLAS", "oneDNN", "a file", "a file on Windows", "the system", "Python"],
 )
 def test_a_want_of_memory_is_known_by_every_name(error: Exception) -> None:
     assert isinstance(in_words(error), NoMemory)
 
 
-def test_what_onednn_can_not_do_is_no_want_of_memory() -> None:
-    assert not isinstance(in_words(RuntimeError("could not create a primitive descriptor for a matmul")), NoMemory)
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("could not create a primitive descriptor for a matmul"),
+        BadInput("There is no column “out of memory”.", "The table has others.", "Choose one of these."),
+        FileNotFoundError(2, "No such file or directory", "/data/out of memory.jsonl"),
+    ],
+    ids=["oneDNN", "a column", "a file"],
+)
+def test_what_only_speaks_of_memory_is_no_want_of_it(error: Exception) -> None:
+    assert not isinstance(in_words(error), NoMemory)
+
+
+def test_a_want_of_memory_that_is_told_already_keeps_its_words() -> None:
+    told = NoMemory("The memory ran out.", "can't allocate memory. The run can go on from step 4.", "Resume the run.")
+    assert in_words(told) is told
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(12, "Cannot allocate memory"), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …")]
+)
+def test_a_model_that_finds_no_room_is_not_called_broken(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", fail)
+    monkeypatch.setattr(weights.PeftModel, "from_pretrained", fail)
+    for load in (lambda: weights.load_model(tmp_path, "cpu"), lambda: weights.with_adapter(None, "tuned", tmp_path)):
+        with pytest.raises(type(error)):
+            load()

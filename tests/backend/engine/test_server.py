@@ -17,7 +17,7 @@ import pytest
 
 from backend.engine.conversation import Prompt
 from backend.engine.engine import Engine
-from backend.engine.server import device_user
+from backend.engine.server import _told, device_user
 from studio import events, logs
 from studio.engine_client import EngineClient
 from studio.errors import JobFailed, StudioError
@@ -274,3 +274,8 @@ def test_it_gives_way_while_another_job_has_the_device(place: tuple[Workspace, P
     assert client.pair(ASK, {"max_new_tokens": 2})["tuned"]["tokens"]
     holder.communicate()
     wait_for(lambda: device_user(workspace) is None)
+
+
+def test_memory_that_runs_out_in_a_chat_is_told_as_that() -> None:
+    told = _told(RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"))
+    assert told.what == "The memory ran out." and "resume" not in told.next
