@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# The same piece so many times on end, over so many tokens: a list or a table that is meant says less alike.
+# The same piece so many times on end, over so many tokens: half of a chat's longest answer. Fewer may well be meant: a
+# tag for each word, an empty table, a row of zeros, ten checks that were all passed.
 TIMES = 4
-LEAST_TOKENS = 32
+LEAST_TOKENS = 128
 LONGEST_PIECE = 64
 
 
