@@ -28,7 +28,7 @@ from studio.errors import BadInput, NotFound, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.machine import machine
-from studio.settings.answering import Generation
+from studio.settings.answering import ChatSettings, Generation
 from studio.workspace import Workspace
 from ui.telling import plainly, words
 
@@ -131,12 +131,13 @@ def trained_runs(workspace: Workspace) -> list[Words]:
 
 
 def answer_settings() -> dict[str, Words]:
-    """Title, help, default and limits of each number of an answer's settings, as they are declared."""
-    fields = Generation.model_json_schema()["properties"]
-    fields = {name: field for name, field in fields.items() if field.get("type") != "boolean"}
+    """Title, help, default and limits of each setting of an answer in a chat, as they are declared."""
+    declared = ChatSettings.model_json_schema()["properties"]
+    fields = {name: declared[name] for name in Generation.model_fields}
     keys = (
         "title",
         "description",
+        "type",
         "default",
         "minimum",
         "maximum",

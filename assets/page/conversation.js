@@ -62,7 +62,7 @@ class Conversation extends Part {
     this.leave().then(() => this.send({ prompt }));
   }
   // One side is done and the other one still written: asking anew stops that one.
-  get half() { return Boolean(this.busy) && this.busy.answers.some((one) => ["written", "done"].includes(one.state)); }
+  get half() { return Boolean(this.busy) && !this.abort.signal.aborted && this.busy.answers.some((one) => ["written", "done"].includes(one.state)); }
   async leave() {
     if (!this.busy) return;
     this.abort.abort();
@@ -120,7 +120,7 @@ class Conversation extends Part {
   }
   // One question for base and tuned of a run together, one for each run else.
   questions(talk, turn) {
-    const options = { ...this.options.chosen(), stop_repeats: true }, tools = turn.tools ?? talk.turns[0]?.tools;
+    const options = this.options.chosen(), tools = turn.tools ?? talk.turns[0]?.tools;
     const asked = this.sides.map((_, side) => messages(talk, turn, side));
     if (this.sides[0].run !== this.sides[1].run) {
       return this.sides.map((side, at) => ({ run: side.run, at: { tuned: at }, body: { messages: asked[at], options, tools, weights: side.weights } }));

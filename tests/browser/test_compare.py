@@ -173,7 +173,30 @@ def test_an_answer_that_repeats_itself_is_ended_and_says_so(runs, studio, page):
     feet = page.locator(".answer-card .foot")
     expect(feet.nth(0)).to_contain_text("it began to repeat itself")
     expect(feet.nth(1)).not_to_contain_text("repeat")
-    assert bodies[0]["options"]["stop_repeats"] is True
+    page.locator(".options > summary").click()
+    page.get_by_text("Advanced", exact=True).click()
+    page.get_by_label("End repeats").uncheck()
+    expect(page.locator("[data-changed]")).to_contain_text("end repeats off")
+    ask(page)
+    answered(page)
+    assert [body["options"]["stop_repeats"] for body in bodies] == [True, False]
+
+
+def test_two_presses_at_once_ask_once(runs, studio, page):
+    """While one side still writes, a press first stops it; a second press in that moment is one too many."""
+    page.add_init_script(GOES_ON)
+    asked = []
+    page.on(
+        "request",
+        lambda one: one.method == "POST" and one.url.endswith(f"/answers/{runs[0]}") and asked.append(one.post_data),
+    )
+    opened(studio, page, run=runs[0])
+    longest(page, 5)
+    ask(page, "goes on")
+    expect(page.locator(".answer-card").nth(1)).to_contain_text("Done.", timeout=LOADING_MS)
+    page.evaluate("() => [...document.querySelectorAll('.ask-row')].slice(0, 2).forEach((row) => row.click())")
+    answered(page)
+    assert len(asked) == 1
 
 
 def test_at_a_temperature_regenerate_takes_another_seed(runs, studio, page):

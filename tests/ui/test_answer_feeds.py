@@ -75,10 +75,11 @@ def bare(workspace, tmp_path):
 def test_the_settings_of_an_answer_are_those_that_are_declared(page, bare):
     found = page.get("/studio/answers/runs").json()
     assert [one["id"] for one in found["runs"]] == [bare.name]
-    assert set(found["settings"]) == set(Generation.model_fields) - {"stop_repeats"}  # the numbers
+    assert set(found["settings"]) == set(Generation.model_fields)
     assert (found["settings"]["temperature"]["minimum"], found["settings"]["temperature"]["maximum"]) == (0, 5)
     assert found["settings"]["max_new_tokens"]["maximum"] == 32_768
     assert found["settings"]["top_p"]["title"] == "Top p"
+    assert found["settings"]["stop_repeats"]["default"] is True, "as in a chat by command"
 
 
 def test_a_question_streams_from_the_engine_to_the_page(page, run):
