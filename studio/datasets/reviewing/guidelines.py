@@ -11,6 +11,8 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from studio import migrate
+from studio.datasets.browsing.listing import Pending
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, Refused
 from studio.settings.base import problems
@@ -60,14 +62,28 @@ class Guidelines(BaseModel):
 
 
 def guidelines(dataset: Dataset) -> Guidelines:
-    """The guidelines as they were saved; never saved, they have the labels that the rows have."""
+    """The guidelines as they were saved; never saved, they have the labels that the rows now have."""
     path = dataset.folder / GUIDELINES
     if path.exists():
         return _checked(migrate.load(path, "guidelines"))
     found = Guidelines.model_validate({})
     if dataset.version_info().get("kind") == "label":
-        found.labels = sorted(value for value, _ in dataset.groups(None, MOST_NAMES).get("label", []))
+        found.labels = _labels(dataset)
     return found
+
+
+def _labels(dataset: Dataset) -> list[str]:
+    """The labels that rows have with what is pending for them, the most frequent of the version first.
+
+    That order changes with a version only: the keys of the frequent labels stay while somebody reviews.
+    """
+    log = Reviews(dataset)
+    last = log.last()  # before the changes: what was decided between the two is asked for again
+    rows = dataset.listing(None, Pending(log.pending(), last))
+    there = [label for label, _ in rows.now().frequent("label")]
+    kept = set(there)
+    known = [label for label, _ in rows.columns().frequent("label") if label in kept]
+    return list(dict.fromkeys([*known, *there]))[:MOST_NAMES]
 
 
 def save(dataset: Dataset, given: dict[str, Any], seen: int) -> Guidelines:

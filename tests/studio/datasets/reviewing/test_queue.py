@@ -113,9 +113,19 @@ def test_disagreement_comes_first_and_stays_where_it_was(queue):
     assert places(queue, show="conflict") == []
 
 
+def test_labels_to_choose_from_are_those_that_rows_have_now(queue):
+    def choices() -> list[str]:
+        return guidelines.guidelines(queue.dataset).labels
+
+    queue.reviews.edit(queue.ids[5], [{"of": "label", "text": "returns"}])  # the only one of its label
+    assert choices() == ["delivery", "account", "billing", "returns"]
+    queue.reviews.edit(queue.ids[0], [{"of": "label", "text": "arrears"}])  # not there before: the other keys stay
+    assert choices() == ["delivery", "account", "billing", "returns", "arrears"]
+
+
 def test_rules_and_an_evaluation_suggest(queue, workspace):
     found = guidelines.guidelines(queue.dataset)
-    assert found.labels == sorted(set(LABELS)) and found.revision == 0
+    assert found.labels == ["delivery", "account", "billing", "praise", "returns"] and found.revision == 0
     rules = [{"words": ["PARCEL", "courier"], "label": "delivery"}, {"words": ["lamp"], "label": "Returns"}]
     guidelines.save(queue.dataset, {"labels": found.labels, "rules": rules, "text": "Be kind."}, 0)
     cards = queue.stretch(Ask(ANN, source="rules"), 0, 9).cards
