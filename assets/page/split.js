@@ -47,8 +47,15 @@ class Split extends Part {
   async tick() {
     this.state = await ask(`/studio/datasets-split/${encodeURIComponent(this.name)}`);
     this.draw(".now", this.now());
+    if (this.moved && this.moved !== this.stamp()) this.forget();
     const key = JSON.stringify(this.state.columns);
     if (this.drawn !== key) { this.drawn = key; this.form(); }
+  }
+  stamp() { return `${this.state.version} ${this.state.reviews}`; }
+  // That rows have moved is said until they are frozen, taken back or changed further.
+  forget() {
+    this.moved = null;
+    this.draw(".told", html``);
   }
   now() {
     const { counts, version } = this.state;
@@ -160,10 +167,12 @@ class Split extends Part {
       const { moved, number: made } = await tell(`/studio/datasets-split/${encodeURIComponent(this.name)}/plans/${encodeURIComponent(this.shown)}`);
       go({ plan: null });
       this.draw(".told", html`<div class="notice" role="status"><strong>${moved === 1 ? "1 row has" : `${number(moved)} rows have`} moved.</strong> Training sees it once a version is frozen. ${link("part=&side=changed", "See the rows that moved")}</div>`);
+      await this.tick();
+      this.moved = this.stamp();
       toast(`${number(moved)} rows moved.`, { run: async () => {
         try {
           await tell(`/studio/datasets/${encodeURIComponent(this.name)}/undo`, { number: made });
-          this.draw(".told", html``);
+          this.forget();
         } catch (error) {
           this.draw(".told", notice(error));
         }

@@ -69,6 +69,12 @@ def test_a_leak_is_told_a_split_planned_moved_and_taken_back(studio, page):
     expect(page.locator(".ft-dataset > .told")).not_to_contain_text("not yet in a version")
     assert Reviews(dataset).pending() == {}
 
+    page.get_by_role("button", name="Plan the split").click()
+    page.get_by_role("button", name=re.compile("Move .* rows")).click()
+    expect(page.locator(".sp > .told")).to_contain_text("Training sees it once a version is frozen.")
+    page.get_by_role("button", name="Freeze version 2").click()
+    expect(page.locator(".sp > .told")).to_be_empty()
+
 
 def test_what_can_t_be_planned_is_said(studio, page, page_faults):
     page_faults.allow("409")
