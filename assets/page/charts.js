@@ -51,9 +51,13 @@ export class Lines {
       hovermode: "x unified",
       uirevision: `${this.axis} ${this.log}`,
       margin: { l: 50, r: 12, t: 8, b: this.titled ? 38 : 24 },
-      xaxis: { title: this.titled ? { text: unit, standoff: 8 } : undefined, nticks: this.titled ? 12 : 5, exponentformat: "none", separatethousands: true, hoverformat: ",.6~r" },
+      xaxis: { title: this.titled ? { text: unit, standoff: 8 } : undefined, nticks: this.titled ? 12 : 5, exponentformat: "none", separatethousands: true, hoverformat: ",.6~r", ...this.width() },
       yaxis: { type: this.log ? "log" : "linear", exponentformat: "e", minexponent: 4, nticks: this.titled ? 7 : 4, ...this.level() },
     });
+  }
+  // Before the first step there is one point, at 0, and no step lies to the left of it.
+  width() {
+    return this.series.every((one) => one.x.every((x) => x === 0)) ? { range: [0, 1], dtick: 1 } : {};
   }
   // Room around a line that never moves, which has no range of its own.
   level() {

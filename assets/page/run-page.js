@@ -116,7 +116,7 @@ class Run extends Part {
   }
   trouble(run) {
     if (run.status === "interrupted") {
-      return notice({ what: "This run was interrupted.", why: GONE, next: "What it saved is kept: Resume goes on from its last resume point." }, "warning");
+      return notice({ what: "This run was interrupted.", why: GONE, next: this.resumePoint() ? "What it saved is kept: Resume goes on from its last resume point." : "It had saved no resume point yet: Resume begins at its first step." }, "warning");
     }
     if (run.status !== "failed" && run.status !== "broken") return "";
     const short = run.error?.cause === "memory" && html`<ft-ladder data-run="${run.id}"></ft-ladder>`;
@@ -139,9 +139,10 @@ class Run extends Part {
     return html`<div class="spread"><strong class="num">${said}</strong><span class="soft num">${rest !== null ? `about ${duration(rest)} left` : run.ended ? `${words.STATES[run.status]} ${when(run.ended)}` : ""}</span></div>
       ${words.bar(run)}${this.point(run)}<dl class="facts">${facts.map(([title, value, more]) => html`<div><dt>${title}</dt><dd class="num">${value}</dd>${more && html`<dd class="soft small num">${more}</dd>`}</div>`)}</dl>`;
   }
+  resumePoint() { return this.events.findLast((event) => event.type === "checkpoint"); }
   // Where the run could go on from, and which points stay on the disk.
   point(run) {
-    const last = this.events.findLast((event) => event.type === "checkpoint");
+    const last = this.resumePoint();
     if (!last || run.status === "finished") return "";
     return html`<p class="soft small resume-point">Last resume point: step ${number(last.step)}. The newest ones and the best stay on the disk (“Resume points kept” in its settings); older ones are deleted when a new one is whole.</p>`;
   }

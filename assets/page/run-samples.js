@@ -43,7 +43,7 @@ export class Samples {
     place.querySelector("output").textContent = step === 0 ? "before training" : `after step ${step}`;
     const cell = (text, kind = "") => html`<td><div class="answer ${kind}" dir="auto">${text || "(empty)"}</div></td>`;
     place.querySelector("thead").innerHTML = html`<tr><th scope="col">Prompt</th><th scope="col">Expected answer</th>
-      ${first && html`<th scope="col" class="base-ink">Before training</th>`}<th scope="col" class="tuned-ink">${step === 0 ? "Before training" : `At step ${step}`}</th></tr>`;
+      ${first && html`<th scope="col" class="base-ink">Before training</th>`}<th scope="col" class="${step === 0 ? "base-ink" : "tuned-ink"}">${step === 0 ? "Before training" : `At step ${step}`}</th></tr>`;
     place.querySelector("tbody").innerHTML = html`${[...this.byStep.get(step).values()].map((line) => html`<tr>${cell(line.prompt)}${cell(line.expected)}
       ${first && cell(first.get(line.row_id)?.answer, "base")}${cell(line.answer, step === 0 ? "base" : "tuned")}</tr>`)}`;
   }

@@ -137,6 +137,7 @@ def test_a_killed_worker_is_interrupted_and_resumes(studio, page):
     wait_for_step(page, 12)
     kill_worker(folder)
     expect(page.get_by_text("This run was interrupted.")).to_be_visible()
+    expect(page.locator(".trouble")).to_contain_text("Resume goes on from its last resume point.")
     expect(page).to_have_title(re.compile("^✕ interrupted"))
     expect(page.locator(".resume-point")).to_have_text(
         re.compile(r"Last resume point: step \d+0\. The newest ones and")
@@ -145,6 +146,19 @@ def test_a_killed_worker_is_interrupted_and_resumes(studio, page):
     wait_for_step(page, 90)
     expect(page.get_by_role("status").get_by_text("Finished", exact=True)).to_be_visible()
     assert curve(page) == list(range(1, 91))
+
+
+def test_a_run_that_ended_before_its_first_step_promises_no_more_than_it_has(studio, page):
+    folder = runs.create(studio.workspace, TrainSettings(dataset="letters", model="tiny"), total_steps=20)
+    with Log(folder / events.EVENTS) as log:
+        log.append("starting", pid=1)
+        log.append("training", total_steps=20)
+        log.append("eval", step=0, loss=3.0)
+    write_samples(folder, (0, "What is asked", "what was said before"))
+    studio.open(page, tab="runs", run=folder.name)
+    expect(page.locator(".trouble")).to_contain_text("no resume point yet: Resume begins at its first step.")
+    expect(page.get_by_role("columnheader", name="Before training")).to_have_class("base-ink")
+    page.wait_for_function(f"document.querySelector('{LOSS}')?.layout?.xaxis.range?.join() === '0,1'")
 
 
 def test_a_killed_and_restarted_studio_loses_nothing(start_studio, page, page_faults):
