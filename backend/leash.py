@@ -24,6 +24,7 @@ DIE_WITH_PARENT, ADOPT = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of
 KILLED = 128  # a guard's exit code for a program ended by a signal is this and the signal's number
 KILL = getattr(signal, "SIGKILL", 9)  # Windows has none
 TRIES, TRY_SECONDS = 10, 1.0
+LOOK_SECONDS = 0.5
 
 
 def leashed(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -67,11 +68,18 @@ def _leash() -> Callable[[], None]:
 
 
 def _watch_parent(parent: int) -> None:
-    """Ends this process with that one. `os.getppid` won't do: on Windows it gives the number of a gone parent too."""
+    """Ends this process with that one.
+
+    On Windows `os.getppid` gives the number of a gone parent too; elsewhere it alone knows of one that is gone and that
+    its own parent has not waited for yet.
+    """
     import psutil
 
-    with contextlib.suppress(psutil.NoSuchProcess):  # it is gone already
-        psutil.Process(parent).wait()
+    with contextlib.suppress(psutil.NoSuchProcess):  # it is gone
+        process = psutil.Process(parent)
+        while os.getppid() == parent and process.is_running():
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(LOOK_SECONDS)
     os._exit(1)
 
 

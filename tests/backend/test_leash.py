@@ -106,7 +106,7 @@ def test_a_process_ends_with_its_parent_where_the_system_does_not_see_to_it(tmp_
     wait(lambda: told.exists() and bool(told.read_text()))
     assert not gone(int(told.read_text()))
     starter.kill()
+    wait(lambda: gone(int(told.read_text())))  # before anybody has waited for the parent
     starter.wait()
-    wait(lambda: gone(int(told.read_text())))
     late = f"from backend import leash; leash._watch_parent({starter.pid})"
     assert subprocess.run([sys.executable, "-c", late], cwd=ROOT, timeout=60).returncode == 1
