@@ -47,14 +47,14 @@ def _liger(device: str) -> Iterator[Refused]:
         yield Refused(
             "Liger's kernels need an NVIDIA GPU.",
             "They are programs for GPUs only, and this run trains on the CPU.",
-            "Choose the usual kernels (--kernels usual).",
+            "Choose `--kernels usual`.",
             field="kernels",
         )
     elif find_spec("liger_kernel") is None:
         yield Refused(
             "Liger's kernels need the package liger-kernel.",
             "It is not installed.",
-            f"Install it: {SETUP} liger. Or choose the usual kernels (--kernels usual).",
+            f"Install it: {SETUP} liger. Or choose `--kernels usual`.",
             field="kernels",
         )
 
@@ -80,7 +80,7 @@ def _flash(
         )
     if dtype == "float32":
         yield no_flash(
-            "This run takes float32.", "FlashAttention computes in bfloat16.", ", or bfloat16 (--dtype bfloat16)"
+            "This run takes float32.", "FlashAttention computes in bfloat16.", ", or `--dtype bfloat16`"
         )
     if why := unfit_for_flash(config, settings.cutoff or 0):
         yield no_flash(why)
@@ -88,7 +88,7 @@ def _flash(
 
 def no_flash(why: str, what: str = "FlashAttention can't be taken for this model.", instead: str = "") -> Refused:
     """Why `--attention flash` is refused."""
-    return Refused(what, why, f"Choose the attention auto (--attention auto){instead}.", field="attention")
+    return Refused(what, why, f"Choose `--attention auto`{instead}.", field="attention")
 
 
 def unfit_for_flash(config: dict[str, Any], longest: int) -> str:

@@ -27,7 +27,7 @@ def use_liger(model: Any) -> None:
         raise BadInput(
             "Liger has no kernels for this model.",
             f"Its architecture is {kind}.",
-            "Choose the usual kernels (--kernels usual), or another model.",
+            "Choose `--kernels usual`, or another model.",
             field="kernels",
         )
     apply_liger_kernel(model, OURS)

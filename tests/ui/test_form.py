@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field as PydanticField
 
+from studio.acceleration import no_flash
 from studio.settings.base import Settings, setting
 from studio.settings.flags import flags
 from studio.settings.train import TrainSettings
@@ -171,6 +172,11 @@ def test_advice_names_fields_and_not_flags():
     assert wanted == "Choose “Memory” “Lean”."
     said = form.in_form_words("Raise it (`--cutoff`) or take `--template chatml`; never --force.", TrainSettings)
     assert said == "Raise it (“Cut-off”) or take “Chat template” chatml; never --force."
+
+
+def test_advice_names_choices_as_the_form_does():
+    said = form.in_form_words(no_flash("It is not plain.", instead=", or `--dtype bfloat16`").next, TrainSettings)
+    assert said == "Choose “Attention” “Row by row”, or “Number format” “16 bits”."
 
 
 def test_a_problem_finds_its_field():
