@@ -103,8 +103,9 @@ def unfit_for_flash(config: dict[str, Any], longest: int) -> str:
         return "It trains with dropout in its attention, which rows in one operation have no form for."
     if not plain_attention(config, longest):
         return "Its attention does more than each row's tokens looking at those before them."
-    heads = config.get("num_attention_heads") or config.get("n_head") or 1
-    size = config.get("head_dim") or (config.get("hidden_size") or config.get("n_embd") or 0) // heads
+    hidden = config.get("hidden_size") or config.get("n_embd") or 0
+    heads = config.get("num_attention_heads") or config.get("n_head")  # named otherwise, nothing is known of their size
+    size = config.get("head_dim") or (hidden // heads if heads else 0)
     return f"Its heads are {size} wide, and FlashAttention takes {FLASH_HEAD} at most." if size > FLASH_HEAD else ""
 
 

@@ -103,3 +103,7 @@ def test_deepspeed_needs_its_package(name: str, installed: set[str]) -> None:
 
 def test_the_extras_that_are_named_exist() -> None:
     assert {"liger", "deepspeed"} <= set(packages.declared(ROOT))
+
+
+def test_a_model_that_names_its_heads_otherwise_is_not_told_a_size_of_them() -> None:
+    assert not refused(attention="flash", config={"hidden_size": 2048, "num_heads": 16})
