@@ -79,9 +79,7 @@ def _flash(
             ", or update: python3 launch.py setup",
         )
     if dtype == "float32":
-        yield no_flash(
-            "This run takes float32.", "FlashAttention computes in bfloat16.", ", or `--dtype bfloat16`"
-        )
+        yield no_flash("This run takes float32.", "FlashAttention computes in bfloat16.", ", or `--dtype bfloat16`")
     if why := unfit_for_flash(config, settings.cutoff or 0):
         yield no_flash(why)
 
