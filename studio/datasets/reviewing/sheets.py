@@ -44,7 +44,7 @@ class Judged(Said):
     row_id: str = Field(min_length=1)
     seen: int = 0
     key: str = Field(min_length=8, max_length=80)
-    by: str = Field("", max_length=80)
+    by: str = ""
     blind: bool = False
     texts: list[Text] = Field(default_factory=list)
     as_suggested: bool = False
@@ -137,8 +137,8 @@ def _judgement(queue: Queue, number: int, line: Judged) -> tuple[Eye, Judgement]
         said |= taken
     texts = [*(text.model_dump() for text in line.texts), *said.pop("texts", [])]
     of = [Of(row=line.row_id, seen=line.seen)]
-    eye = Eye(line.by.strip(), line.blind)
     try:
+        eye = Eye.of(line.by, line.blind)
         judgement = Judgement(key=line.key, of=of, texts=texts, **said)
         judging.check(queue, eye, judgement)
     except ValidationError as error:

@@ -141,7 +141,7 @@ def test_a_sheet_holds_all_that_a_judgement_says(ask: Ask, mails: Dataset, rules
     done = judged(
         ask, sheet,
         {"status": "accepted", "label": "billing", "ratings": {"": 4, "tone": 5}, "tags": {"domain": "money"},
-         "note": "so"},
+         "note": "so", "by": " Ann "},
         {"status": "draft", "texts": [{"of": "messages", "at": 0, "text": "Where is it"}]},
         {"status": "accepted", "as_suggested": True, "spans": [span]},
     )  # fmt: skip
@@ -204,6 +204,7 @@ def test_what_can_t_be_judged_is_said_and_nothing_is_taken_in(ask: Ask, mails: D
         ({"status": "accepted", "ratings": {"": 9}}, "1 to 5"),
         ({"status": "accepted", "as_suggested": True}, "Nothing is suggested"),
         ({"status": "accepted", "row_id": "nobody"}, "no row nobody"),
+        ({"status": "accepted", "by": "A" * 81}, "room for 80"),
         ({"status": "accepted", "choice": "chosen"}, "no two answers"),
         ({"status": "accepted", "texts": [{"of": "messages", "at": 9, "text": "x"}]}, "no such text"),
     ):
