@@ -41,10 +41,10 @@ Places = npt.NDArray[np.int64]
 
 def wording(row: Row) -> str:
     """What a row says, by which it is compared: every turn but the system prompt, which rows have in common, with the
-    calls it makes; of two answers the better one; its text; the label to be learned."""
+    calls it makes; of two answers the better one; its text; the label to be learned. As much of it as is looked at."""
     turns = [*(turn for turn in row.messages or [] if turn.get("role") != "system"), *(row.chosen or [])]
     label = row.label or "" if row.kind == "label" else ""
-    return "\n".join(filter(None, [*map(said, turns), row.text or "", label]))
+    return "\n".join(filter(None, [*map(said, turns), row.text or "", label]))[:LONGEST]
 
 
 def said(turn: Turn) -> str:

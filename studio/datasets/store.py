@@ -89,14 +89,22 @@ class Dataset:
 
     def rows(self, version: int | None = None, split: str | None = None) -> Iterator[Row]:
         """Every row (of one side), in the file's order, streamed."""
+        for batch in self._batches(version):
+            yield from _rows(batch if split is None else batch.filter(pc.equal(batch["split"], split)))
+
+    def spread(self, version: int | None, most: int) -> Iterator[Row]:
+        """The rows of `sample`, streamed: however long they are, and however many, a few are held."""
+        step = _step(int(self.version_info(version)["rows"]), most)
+        before = 0
+        for batch in self._batches(version):
+            yield from _rows(batch.take(pa.array(range(-before % step, batch.num_rows, step), pa.int64())))
+            before += batch.num_rows
+
+    def _batches(self, version: int | None) -> Iterator[pa.RecordBatch]:
         path = self.path(version)
         try:
             with pq.ParquetFile(path, pre_buffer=False) as file:
-                for batch in batches(file, BATCH_ROWS):
-                    if split is not None:
-                        batch = batch.filter(pc.equal(batch["split"], split))
-                    for values in batch.to_pylist():
-                        yield from_columns(values)
+                yield from batches(file, BATCH_ROWS)
         except pa.ArrowException as error:
             raise self._damaged(path, error) from error
 
@@ -172,7 +180,7 @@ class Dataset:
     def sample(self, version: int | None, most: int) -> list[Row]:
         """At most so many rows, evenly spread over the version."""
         total = int(self.version_info(version)["rows"])
-        return self.at(version, list(range(0, total, -(-total // most) or 1)))
+        return self.at(version, list(range(0, total, _step(total, most))))
 
     def groups(self, version: int | None, most: int = 12) -> dict[str, list[tuple[str, int]]]:
         """Of the label and of each tag (domain, tone, task …) the most frequent values with their counts."""
@@ -219,6 +227,15 @@ class Dataset:
             f"{path} is damaged: {str(error).splitlines()[0][:200]}",
             "Restore it from a copy, or import its source again.",
         )
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[Row]:
+    return map(from_columns, batch.to_pylist())
+
+
+def _step(total: int, most: int) -> int:
+    """Which rows make at most so many of them all, evenly spread: each so many-th, from the first on."""
+    return -(-total // most) or 1
 
 
 def connect() -> duckdb.DuckDBPyConnection:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
 from studio.datasets.likeness import SAMPLE as TELLING
-from studio.datasets.likeness import Likeness, Pieces, common_among, wording
+from studio.datasets.likeness import Likeness, common_among, wording
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row, Turn
 from studio.datasets.splitting.grouping import current
@@ -24,6 +26,7 @@ from studio.workspace import Workspace
 MAP = "map.parquet"
 SAMPLE = 1000
 COMPARED = 20_000  # rows up to which all of them are compared with one another: in a sample most pairs are torn apart
+BATCH = 200  # rows whose words are held at once
 LONGEST = 4000  # characters of a row by which it is placed
 
 
@@ -53,22 +56,47 @@ class Pictures:
 
 def pictures(dataset: Dataset, version: int, most: int = SAMPLE) -> Pictures:
     """Figures of at most so many rows, evenly spread; about a second for a thousand rows."""
-    every, total = _rows(dataset, version), int(dataset.version_info(version)["rows"])
-    rows = every[:: -(-len(every) // most) or 1]
-    spoken = Counter(named(code) if (code := language(text_of(row))[0]) else "too short to tell" for row in rows)
-    groups = alike(every, common_among(dataset.sample(version, TELLING)))
+    total = int(dataset.version_info(version)["rows"])
+    step = -(-min(total, COMPARED) // most) or 1
+    likeness = Likeness(common=common_among(dataset.spread(version, TELLING)))
+    ids: list[str] = []
+    seen: list[Seen] = []
+
+    def texts() -> Iterator[tuple[int, str]]:
+        for place, row in enumerate(_rows(dataset, version)):
+            ids.append(row.row_id)
+            if place % step == 0:
+                seen.append(seen_in(row))
+            yield place, wording(row)
+
+    rows = texts()
+    while some := list(islice(rows, BATCH)):
+        likeness.add(some)
+    groups = sorted(likeness.groups(), key=lambda each: (-len(each), each[0]))
     return Pictures(
-        rows=len(rows),
-        of=len(every) if total <= COMPARED else total,
-        compared=len(every),
-        turns=dict(
-            sorted(Counter(len(_said(row)) + (row.kind == "label") for row in rows if row.kind != "text").items())
-        ),
-        answers=[len(answer) for row in rows if (answer := answer_of(row))],
-        languages=dict(spoken.most_common(12)),
+        rows=len(seen),
+        of=len(ids) if total <= COMPARED else total,
+        compared=len(ids),
+        turns=dict(sorted(Counter(each.turns for each in seen if each.turns is not None).items())),
+        answers=[each.answer for each in seen if each.answer],
+        languages=dict(Counter(each.language for each in seen).most_common(12)),
         clusters=[len(group) for group in groups],
-        likest=every[groups[0][0]].row_id if groups else "",
+        likest=ids[groups[0][0]] if groups else "",
     )
+
+
+class Seen(NamedTuple):
+    """What is kept of a row: its turns (None for raw text), the characters of its answers, its language."""
+
+    turns: int | None
+    answer: int
+    language: str
+
+
+def seen_in(row: Row) -> Seen:
+    code = language(text_of(row))[0]
+    turns = None if row.kind == "text" else len(_said(row)) + (row.kind == "label")
+    return Seen(turns, len(answer_of(row)), named(code) if code else "too short to tell")
 
 
 def drawn(root: str, name: str, version: int) -> dict[str, Any]:
@@ -76,17 +104,10 @@ def drawn(root: str, name: str, version: int) -> dict[str, Any]:
     return asdict(pictures(Dataset.open(Workspace(Path(root)), name), version))
 
 
-def _rows(dataset: Dataset, version: int) -> list[Row]:
+def _rows(dataset: Dataset, version: int) -> Iterator[Row]:
     """The rows, of very many some evenly spread."""
-    rows = dataset.sample(version, COMPARED)
-    return list(current(rows, Reviews(dataset).pending())) if version == dataset.latest else rows
-
-
-def alike(rows: list[Row], common: Pieces | None = None) -> list[list[int]]:
-    """Groups of rows that are nearly alike, by their places, the largest first."""
-    found = Likeness(common=common)
-    found.add((place, wording(row)) for place, row in enumerate(rows))
-    return sorted(found.groups(), key=lambda each: (-len(each), each[0]))
+    rows = dataset.spread(version, COMPARED)
+    return current(rows, Reviews(dataset).pending()) if version == dataset.latest else rows
 
 
 def text_of(row: Row) -> str:

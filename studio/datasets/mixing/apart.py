@@ -36,7 +36,7 @@ class Some:
                 yield self._named(row)
 
     def sample(self, most: int) -> Iterator[Row]:
-        return map(self._named, self.dataset.sample(self.version, most))
+        return map(self._named, self.dataset.spread(self.version, most))
 
     def _named(self, row: Row) -> Row:
         return replace(row, extra=row.extra | {ORIGIN: {"dataset": self.dataset.name}})

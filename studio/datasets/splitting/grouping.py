@@ -130,7 +130,7 @@ def current(rows: Iterable[Row], changes: Mapping[str, Change]) -> Iterator[Row]
 def group(dataset: Dataset, settings: SplitSettings, watch: Watch, columns: tuple[str, ...] = ()) -> Groups:
     """Which rows of the latest version, with its pending changes, belong together; see `grouped`."""
     total = int(dataset.version_info()["rows"])
-    sample = dataset.sample(None, SAMPLE) if settings.near else []
+    sample = dataset.spread(None, SAMPLE) if settings.near else ()
     return grouped(current_rows(dataset), total, sample, settings, watch, columns)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from studio.datasets.browsing.pictures import MAP, alike, answer_of, pictures, points, text_of
+from studio.datasets import store
+from studio.datasets.browsing.pictures import MAP, answer_of, pictures, points, text_of
 from studio.datasets.importing.steps import import_file
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import Broken
 from studio.settings.importing import ImportSettings
+from tests.sets import make_set
 
 WEATHER = "The weather in the mountains changes quickly, so take a warm coat and a map with you."
 CATS = "Die Katze schläft am liebsten auf dem warmen Fensterbrett, während draußen der Regen fällt."
@@ -64,14 +66,32 @@ def test_rows_of_every_kind_say_something():
     }  # fmt: skip
 
 
-@given(st.lists(st.sampled_from([WEATHER, CATS, WEATHER + " And boots.", "short"]), max_size=12))
-def test_groups_are_disjoint_and_hold_equal_texts_together(texts):
-    groups = alike([Row(str(at), "text", text=text) for at, text in enumerate(texts)])
-    members = [at for group in groups for at in group]
-    assert len(members) == len(set(members)) and all(len(group) > 1 for group in groups)
-    assert [len(group) for group in groups] == sorted((len(group) for group in groups), reverse=True)
-    for group in groups:
-        assert "short" not in {texts[at] for at in group}
+def test_groups_are_told_the_largest_first(workspace):
+    others = [f"{CATS} {letter * 30}" for letter in "ab"]
+    rows = make_set(workspace, "set", [{"kind": "text", "text": text} for text in (*others, "short", *[WEATHER] * 3)])
+    found = pictures(rows, 1)
+    assert found.clusters == [3, 2] and rows.row(1, found.likest).text == WEATHER
+
+
+def test_of_long_rows_a_few_are_held_and_every_so_many_th_is_seen(workspace):
+    rows = [{"kind": "text", "text": f"{WEATHER} {n} " + f"word{n} " * 300_000} for n in range(40)]  # 80 MB in all
+    dataset = make_set(workspace, "set", rows)
+    pq.write_table(pq.read_table(dataset.path()), dataset.path(), row_group_size=1)  # as an import does by their size
+    tracemalloc.start()
+    try:
+        found = pictures(dataset, 1, most=10)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (found.rows, found.compared, found.of) == (10, 40, 40)
+    assert peak < 60 << 20
+
+
+@pytest.mark.parametrize("most", [1, 7, 50, 51, 1000])
+def test_rows_are_spread_as_a_sample_is_taken(workspace, most, monkeypatch):
+    dataset = make_set(workspace, "set", [{"kind": "text", "text": str(n)} for n in range(50)])
+    monkeypatch.setattr(store, "BATCH_ROWS", 8)
+    assert list(dataset.spread(1, most)) == dataset.sample(1, most)
 
 
 def test_a_map_that_can_t_be_read_is_said(workspace, tmp_path):
