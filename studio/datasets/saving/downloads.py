@@ -16,6 +16,14 @@ from studio.datasets.store import Dataset
 from studio.wording import count
 
 BLOCK = 256 << 10
+# The columns of rows as JSON, and the kinds that have something there.
+HELD = {
+    "messages": {"chat", "label", "preference", "feedback"},
+    "chosen": {"preference"},
+    "rejected": {"preference"},
+    "label": {"feedback"},
+    "text": {"text"},
+}
 
 
 def jsonl(dataset: Dataset, version: int | None = None, form: str = "messages") -> Iterator[bytes]:
@@ -73,16 +81,18 @@ def left(dataset: Dataset, version: int | None, form: str) -> Left:
 
 
 def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
-    """CSV in UTF-8: plain columns where every row has one question and one answer, conversations as JSON elsewhere.
+    """CSV in UTF-8: plain columns where every row is of one kind and has one question and one answer, conversations as
+    JSON elsewhere.
 
     Where some rows have marked words, these are a column too, as JSON.
     """
-    plain, marked, tags = _columns(dataset.rows(version))
+    plain, marked, tags, kinds = _columns(dataset.rows(version))
+    wide = {name: "" for name in HELD if kinds & HELD[name]}
     buffer = io.StringIO()
     writer: Any = None
     yield "\ufeff".encode()  # without it spreadsheet programs take UTF-8 for something else
     for row in dataset.rows(version):
-        record = _plain(row) if plain else _as_json(row)
+        record = _plain(row) if plain else wide | _as_json(row)
         if marked:
             spans = spans_of(row)
             record[MARKED] = compact(spans) if spans else ""
@@ -97,14 +107,15 @@ def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
     yield _emptied(buffer)
 
 
-def _columns(rows: Iterable[Row]) -> tuple[bool, bool, list[str]]:
-    """Whether every row is plain, whether any has marked words, and the names of all tags."""
-    plain, marked, tags = True, False, set[str]()
+def _columns(rows: Iterable[Row]) -> tuple[bool, bool, list[str], set[str]]:
+    """Whether every row is plain and of one kind, whether any has marked words, the names of all tags, the kinds."""
+    plain, marked, tags, kinds = True, False, set[str](), set[str]()
     for row in rows:
+        kinds.add(row.kind)
         plain = plain and _is_plain(row)
         marked = marked or bool(spans_of(row))
         tags.update(row.tags)
-    return plain, marked, sorted(tags)
+    return plain and len(kinds) < 2, marked, sorted(tags), kinds
 
 
 def _is_plain(row: Row) -> bool:
@@ -134,6 +145,8 @@ def _plain(row: Row) -> dict[str, Any]:
 
 
 def _as_json(row: Row) -> dict[str, Any]:
+    if row.kind == "text":
+        return {"text": row.text, "tools": ""}
     made = {"messages": compact(row.conversation() if row.kind == "label" else row.messages)}
     if row.kind == "preference":
         made |= {"chosen": compact(row.chosen), "rejected": compact(row.rejected)}

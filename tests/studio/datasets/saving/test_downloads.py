@@ -13,6 +13,7 @@ from studio.datasets.importing.steps import import_file
 from studio.datasets.saving.downloads import jsonl, records, table
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
+from tests.sets import make_set
 
 TURNS = [
     {"role": "system", "content": "Be kind."},
@@ -97,3 +98,23 @@ def test_it_streams(workspace, tmp_path):
     for form in (jsonl, table):
         blocks = [len(block) for block in form(Dataset.open(workspace, "one"))]
         assert len(blocks) > 4 and max(blocks) < 1 << 20
+
+
+@pytest.mark.parametrize("turn_round", [False, True])
+def test_a_table_holds_rows_of_several_kinds(workspace, turn_round):
+    """As a mixture of conversations and labels has them, whichever comes first."""
+    asked, said = {"role": "user", "content": "What?"}, {"role": "assistant", "content": "That."}
+    rows = [
+        {"kind": "chat", "messages": [asked, said]},
+        {"kind": "label", "messages": [asked], "label": "late"},
+        {"kind": "feedback", "messages": [asked, said], "label": "true"},
+        {"kind": "preference", "messages": [asked], "chosen": [said], "rejected": [asked]},
+        {"kind": "text", "text": "Words."},
+    ]
+    dataset = make_set(workspace, "one", reversed(rows) if turn_round else rows)
+    lines = list(csv.DictReader(io.StringIO(b"".join(table(dataset)).decode("utf-8-sig"), newline="")))
+    chat, label, feedback, preference, text = reversed(lines) if turn_round else lines
+    assert json.loads(chat["messages"]) == [asked, said] and chat["chosen"] == chat["label"] == chat["text"] == ""
+    assert json.loads(label["messages"])[-1]["content"] == "late"
+    assert feedback["label"] == "true" and json.loads(preference["rejected"]) == [asked]
+    assert (text["text"], text["messages"]) == ("Words.", "")
