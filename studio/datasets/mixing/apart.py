@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from studio.datasets.likeness import SAMPLE
-from studio.datasets.rows import ORIGIN, Row
+from studio.datasets.rows import ORIGIN, Row, origin_of
 from studio.datasets.splitting import leaks
 from studio.datasets.splitting.grouping import Groups, Watch, grouped
 from studio.datasets.store import Dataset
@@ -30,7 +30,7 @@ class Some:
     ids: frozenset[str]
 
     def rows(self) -> Iterator[Row]:
-        """They, each saying which dataset it is of, as it will in the mixture."""
+        """They, each saying which dataset it is of, a row of another mixture which one it was of before."""
         for row in self.dataset.rows(self.version):
             if row.row_id in self.ids:
                 yield self._named(row)
@@ -39,7 +39,7 @@ class Some:
         return map(self._named, self.dataset.spread(self.version, most))
 
     def _named(self, row: Row) -> Row:
-        return replace(row, extra=row.extra | {ORIGIN: {"dataset": self.dataset.name}})
+        return row if origin_of(row) else replace(row, extra=row.extra | {ORIGIN: {"dataset": self.dataset.name}})
 
     @property
     def stamp(self) -> tuple[str, int, int]:

@@ -258,6 +258,18 @@ def test_a_check_that_keeps_a_column_counts_at_once(workspace):
     assert [stock.left_out for stock in take_stock(workspace, settings)] == [0, 1]
 
 
+def test_a_part_that_is_a_mixture_is_kept_apart_from_what_it_was_made_of(workspace):
+    """Two documents have the number 5, that of “one” and another one's."""
+    make_set(workspace, "one", [talk("in the morning", "a", split="test", document="5"), talk("at noon", "b")])
+    mixed = [
+        talk(asked, "c", split="train", document="5", mixed_from={"dataset": name})
+        for asked, name in (("of seven brothers", "one"), ("without a coat", "else"))
+    ]
+    make_set(workspace, "two", mixed)
+    stocks = take_stock(workspace, MixSettings(name="both", parts=["one", "two"]))
+    assert [stock.left_out for stock in stocks] == [0, 1] and len(stocks[1].rows["train"]) == 1
+
+
 def test_what_all_rows_of_a_part_share_makes_them_no_near_duplicates(workspace):
     """An instruction before each row of a small part: of the whole mixture few have it."""
     order = (
