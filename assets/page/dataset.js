@@ -38,6 +38,7 @@ class Dataset extends Part {
   addressChanged() {
     const now = address();
     if (now.tab !== "data" || now.dataset !== this.name || now.row) return;
+    if (this.gone) return this.again(); // another version, say, which is there
     this.place();
     this.loop();
   }
@@ -169,14 +170,17 @@ class Dataset extends Part {
     const there = deleted.some((item) => item.name === this.name);
     this.draw(null, html`<div class="stack">${link(`tab=data&dataset=&${OUT}`, "‹ All datasets", html`class="back"`)}<div class="card empty"><h2 class="anywhere">${there ? `“${this.name}” was deleted` : error.what}</h2>
       <p class="anywhere">${there ? "It lies in the trash with all its versions." : `${error.why} ${error.next}`}</p><p class="row center">${there
-        ? html`<button type="button" class="ft-button primary" data-back>Restore it</button>` : link(`tab=data&dataset=&${OUT}`, "All datasets", html`class="ft-button primary"`)}</p></div></div>`);
+        ? html`<button type="button" class="ft-button primary" data-back>Restore it</button>` : error.field === "version" ? link("version=", "The latest version", html`class="ft-button primary"`) : link(`tab=data&dataset=&${OUT}`, "All datasets", html`class="ft-button primary"`)}</p></div></div>`);
     this.querySelector("[data-back]")?.addEventListener("click", async () => {
       await tell(`${at(this.name)}/restore`).catch((failed) => toast(`${failed.what} ${failed.why} ${failed.next}`));
-      this.gone = false;
-      this.alive = true;
-      this.placed = null;
-      this.start();
+      this.again();
     });
+  }
+  again() {
+    this.gone = false;
+    this.alive = true;
+    this.placed = null;
+    this.start();
   }
 }
 customElements.define("ft-dataset", Dataset);

@@ -7,6 +7,7 @@
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { findingCard } from "./doctor-finding.js";
 import { options, read } from "./doctor-options.js";
+import { missing } from "./missing.js";
 import { toast } from "./toast.js";
 import "./doctor-rows.js";
 
@@ -49,6 +50,13 @@ class Doctor extends Part {
     this.state = state;
   }
 
+  // An address that names a visit which is not there.
+  lost(error) {
+    this.at = address();
+    const back = `tab=data&dataset=${encodeURIComponent(this.name)}&part=doctor&job=&finding=`;
+    this.draw(".dr-told", missing({ missing: { ...error.missing, noun: "visit" } }, back, "Show the newest visit"));
+    this.draw(".dr-body", html``);
+  }
   async load() {
     const { job } = address();
     const mine = (this.asked = (this.asked ?? 0) + 1);
@@ -62,6 +70,7 @@ class Doctor extends Part {
       this.render();
     } catch (error) {
       if (mine !== this.asked) return;
+      if (error.missing) return this.lost(error);
       this.draw(".dr-told", notice(error));
       this.draw(".dr-body", job ? html`<p><button type="button" class="ft-button" data-deed="newest">Show the newest visit</button></p>` : html``);
     } finally {

@@ -156,7 +156,7 @@ class Review extends Part {
     const waits = this.outbox.unsent;
     const fault = this.outbox.fault;
     this.draw(".rv-top", html`<div class="spread rv-line"><div class="rv-done"><strong class="num">${number(done)}</strong> of <span class="num">${number(rows)}</span> judged
-        <span class="soft small num">${number(accepted)} accepted · ${number(discarded)} discarded${draft ? ` · ${number(draft)} drafts` : ""}</span></div>
+        <span class="soft small num">${number(accepted)} accepted · ${number(discarded)} discarded${draft ? ` · ${draft === 1 ? "1 draft" : `${number(draft)} drafts`}` : ""}</span></div>
       <div class="row tight-row"><span class="small ${fault ? "bad-ink" : "soft"}" role="status">${fault ? `${waits} not saved yet; trying again` : waits > 3 ? `Saving ${waits}…` : ""}</span>
         <span class="soft small">${this.reviewer.by}${this.reviewer.blind ? ", blind" : ""}</span><button type="button" class="ft-button small" data-rv="who">Change</button>
         <button type="button" class="ft-button small" data-rv="guidelines">Guidelines ${key("i")}</button><button type="button" class="ft-button small" data-rv="keys">Keys ${key("?")}</button></div></div>

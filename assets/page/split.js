@@ -5,6 +5,7 @@ import "./job.js";
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { link, shares } from "./dataset-links.js";
 import { SEED } from "./glossary.js";
+import { missing } from "./missing.js";
 import { planned, verdict } from "./split-plan.js";
 import { toast } from "./toast.js";
 import { SIDES } from "./turns.js";
@@ -142,7 +143,8 @@ class Split extends Part {
     try {
       plan = await ask(`/studio/datasets-split/${encodeURIComponent(this.name)}/plans/${encodeURIComponent(job)}`);
     } catch (error) {
-      if (this.shown === job) this.draw(".told", notice(error));
+      const back = `tab=data&dataset=${encodeURIComponent(this.name)}&part=split&plan=`;
+      if (this.shown === job) this.draw(".told", error.missing ? missing({ missing: { ...error.missing, noun: "plan" } }, back, "Show the split as it is") : notice(error));
       return;
     }
     if (this.shown !== job) return;

@@ -13,6 +13,7 @@ from studio.jobs import folder as job_folder
 from studio.settings.train import TrainSettings
 from tests import adapters
 from tests.browser.filling import add_rows
+from tests.sets import make_set
 
 
 @pytest.fixture
@@ -67,6 +68,24 @@ def test_a_deleted_result_is_restored(kind, tab, key, noun, studio, page, page_f
     expect(page.locator("ft-missing")).to_have_count(0)
     expect(page.locator("h1").locator("visible=true")).to_contain_text("old 0000")
     assert name in studio.workspace.names(kind)
+
+
+def test_a_dataset_s_visits_plans_and_versions_that_are_not_there_lead_on(studio, page, page_faults):
+    page_faults.allow("409")
+    make_set(studio.workspace, "letters", [{"text": f"Letter {n}"} for n in range(3)])
+    for part, key, noun, way in (
+        ("doctor", "job", "visit", "Show the newest visit"),
+        ("split", "plan", "plan", "Show the split as it is"),
+    ):
+        studio.open(page, tab="data", dataset="letters", part=part, **{key: "nothing"})
+        expect(page.get_by_role("heading", name=f"There is no such {noun}")).to_be_visible()
+        page.get_by_role("link", name=way).click()
+        expect(page.get_by_role("heading", name=f"There is no such {noun}")).to_have_count(0)
+        expect(page).not_to_have_url(re.compile("nothing"))
+    studio.open(page, tab="data", dataset="letters", version="9")
+    expect(page.get_by_role("heading", name="“letters” has no version 9.")).to_be_visible()
+    page.get_by_role("link", name="The latest version").click()
+    expect(page.locator("ft-rows article")).to_have_count(3)
 
 
 def test_a_comparison_of_curves_names_the_run_that_is_gone(gone, studio, page):
