@@ -106,6 +106,7 @@ class Queue:
         self.dataset = Dataset.open(workspace, name)
         self.reviews = Reviews(self.dataset)
         self.added = self.reviews.waiting()
+        self.held: dict[str, Row] = {}
         self.ids, self.places = self._frame()
         self.known = int(self.dataset.version_info().get("reviews", 0))
 
@@ -242,9 +243,13 @@ class Queue:
     def rows(self, row_ids: Iterable[str]) -> dict[str, Row]:
         """The rows of these ids as the version, or who added them, has them."""
         wanted = list(dict.fromkeys(row_ids))
-        in_version = [row_id for row_id in wanted if row_id not in self.added]
-        found = self.dataset.find(None, in_version) if in_version else {}
-        return found | {row_id: self.added[row_id] for row_id in wanted if row_id in self.added}
+        there = {row_id: row for row_id in wanted if (row := self.added.get(row_id) or self.held.get(row_id))}
+        in_version = [row_id for row_id in wanted if row_id not in there]
+        return (self.dataset.find(None, in_version) if in_version else {}) | there
+
+    def hold(self, row_ids: Iterable[str]) -> None:
+        """Reads these rows at once, for whoever asks for them one after the other."""
+        self.held = self.rows(row_ids)
 
     def card(self, ask: Ask, row_id: str) -> Card:
         """One row's card; NotFound when there is no such row."""

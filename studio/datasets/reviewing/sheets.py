@@ -93,7 +93,9 @@ def take_in(queue: Queue, lines: Iterable[Line]) -> dict[str, Any]:
         NotFound: a row is not there.
     """
     given = list(lines)
-    made = [_judgement(queue, number, line) for number, line in _judged(given)]
+    judged = list(_judged(given))
+    queue.hold(line.row_id for _, line in judged if line.row_id in queue.places)
+    made = [_judgement(queue, number, line) for number, line in judged]
     conflicts: list[str] = []
     for eye, judgement in made:
         conflicts += judging.judge(queue, eye, judgement).conflicts

@@ -160,6 +160,24 @@ def test_a_sheet_holds_all_that_a_judgement_says(ask: Ask, mails: Dataset, rules
     assert len(Reviews(mails).log().by_row[second["row"]]) == 1
 
 
+def test_the_rows_of_a_sheet_are_read_at_once(
+    ask: Ask, mails: Dataset, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    find = Dataset.find
+
+    def found(dataset: Dataset, version: int | None, row_ids: list[str]) -> Any:
+        asked.append(len(row_ids))
+        return find(dataset, version, row_ids)
+
+    monkeypatch.setattr(Dataset, "find", found)
+    ask("--next", "1", "--suggest", "rules", "--output", str(rules.parent / "sheet.jsonl"))
+    before = len(asked)
+    asked.clear()
+    assert ask("--next", "5", "--suggest", "rules", "--accept-suggested")["judged"] == 4
+    assert len(asked) <= before + 2  # to tell what fits, and to take it in
+
+
 def test_a_sheet_never_overwrites_what_was_judged_meanwhile(ask: Ask, mails: Dataset, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.jsonl"
     ask("--next", "2", "--by", "Ann", "--output", str(sheet))
