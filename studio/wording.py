@@ -85,6 +85,8 @@ def metric(line: dict[str, Any], total_steps: int | None = None) -> str | None:
     if line.get("type") == "progress":
         done, total, unit = line.get("done") or 0, line.get("total"), line.get("unit") or ""
         text = str(line.get("message") or "")
+        if text and not done and not total:
+            return text  # nothing is counted (yet)
         amount = (
             (f"{size(done)} of {size(total)}" if total else size(done))
             if unit == "bytes"

@@ -36,3 +36,6 @@ def test_events_and_metrics_as_sentences():
     line = {"type": "step", "step": 3, "loss": 1.23456, "tokens_per_second": 99.6}
     assert wording.metric(line, 9) == "step 3 of 9, loss 1.235, 100 tokens/s"
     assert wording.metric({"type": "progress", "done": 5e6, "total": 1e7, "unit": "bytes"}) == "5.0 MB of 10.0 MB"
+    uncounted = {"type": "progress", "done": 0, "total": None, "unit": "rows", "message": "laying out 118 rows"}
+    assert wording.metric(uncounted) == "laying out 118 rows"
+    assert wording.metric(uncounted | {"done": 7, "message": "reading"}) == "reading 7 rows"
