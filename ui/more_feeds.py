@@ -36,7 +36,8 @@ def router(workspace: Workspace) -> APIRouter:
 
         dataset = Dataset.open(workspace, name)
         kind = dataset.version_info()["kind"]
-        finished = [run for run in runs.list_runs(workspace) if run.status in ("finished", "stopped")]
+        ended = [run for run in runs.list_runs(workspace) if run.status in ("finished", "stopped")]
+        finished = [run for run in ended if (workspace.runs / run.id / "adapter").is_dir()]  # stopped early: no weights
         return {
             "kind": kind,
             "ways": ways(kind),

@@ -30,10 +30,12 @@ def model(workspace, name: str, size: int) -> None:
     (folder / "model.safetensors").write_bytes(b"0" * size)
 
 
-def run(workspace, dataset: str) -> str:
+def run(workspace, dataset: str, weights: bool = True) -> str:
     folder = job_folder.create(workspace, "train", {"dataset": dataset, "model": "starter"}, dataset)
     with logs.Log(folder / events.EVENTS) as log:
-        log.append("finished")
+        log.append("finished" if weights else "stopped")
+    if weights:
+        (folder / "adapter").mkdir()
     return folder.name
 
 
@@ -44,6 +46,7 @@ def test_the_largest_model_writes_and_the_starter_gives_way_to_what_was_tuned_on
     run(workspace, "other")
     assert best() == "starter"
     tuned = run(workspace, "letters")
+    run(workspace, "letters", weights=False)  # newer, and stopped before it had learned anything
     assert best() == tuned
     model(workspace, "larger", 20)
     assert best() == "larger"
