@@ -58,12 +58,12 @@ export class Form {
     const spans = this.said.spans.filter((span) => span.of !== of || (span.at ?? null) !== (at ?? null) || letters.slice(span.start, span.end).join("") === span.text);
     this.set({ texts, spans });
   }
-  // The answer suggested, in the place of the row's last one.
+  // The answer suggested, in the place of the row's last one; where that is no answer to be learned, it has no place.
   takeAnswer() {
     const { row, suggestion } = this.card;
     const of = row.kind === "preference" ? "chosen" : "messages";
     const at = (row[of] ?? []).findLastIndex((turn) => turn.role === "assistant");
-    if (row.kind === "text" || at < 0) return false;
+    if (!["chat", "preference"].includes(row.kind) || at < 0) return false;
     this.write(of, at, suggestion, row[of][at].content);
     this.set({ suggested: true });
     return true;

@@ -268,6 +268,24 @@ def test_suggestions_fill_the_form_and_one_key_takes_them(studio, page, tmp_path
     assert lines(queue)[0]["content"]["label"] == "c"
 
 
+def test_a_suggestion_without_a_place_in_the_row_is_not_taken(studio, page, tmp_path):
+    """A judged answer is right or wrong: what a model says is not to be written over it."""
+    rows = [{"prompt": f"The lamp {n} is broken", "completion": "We mend it.", "label": n % 2 == 0} for n in range(4)]
+    queue = put(studio, tmp_path, "judged", rows)
+    said = json.dumps({"answers": {"tuned": {"text": "We never mend it."}}})
+    page.route(
+        "**/rows/*/question?*", lambda route: route.fulfill(json={"messages": [{"role": "user", "content": ""}]})
+    )
+    page.route("**/studio/answers/some/engine/start", lambda route: route.fulfill(json={"phase": "ready"}))
+    page.route("**/studio/answers/some", lambda route: route.fulfill(body=said))
+    enter(studio, page, "judged", source="live:some:tuned")
+    expect(page.locator(".rv-suggested")).to_contain_text("We never mend it.")
+    page.keyboard.press("y")
+    page.keyboard.press("Enter")
+    until(page, lambda: len(lines(queue)) == 1)
+    assert lines(queue)[0]["status"] == "accepted" and "content" not in lines(queue)[0]
+
+
 def test_a_suggestion_that_comes_late_leaves_the_label_that_was_chosen(studio, page, tmp_path):
     """The model says c of every row; its answer is held back until the reviewer has chosen."""
     rows = [{"text": f"Message {n}", "label": "ab"[n % 2]} for n in range(6)]
