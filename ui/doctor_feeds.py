@@ -20,7 +20,7 @@ from ui.dataset_access import large, models
 from ui.telling import plainly
 
 PAGE = 20
-ASKED = ("dataset", "model", "cutoff", "goal", "benchmark")
+ASKED = ("dataset", "model", "cutoff", "goal", "country", "benchmark")
 Words = dict[str, Any]
 
 

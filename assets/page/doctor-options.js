@@ -1,9 +1,12 @@
-// What the doctor is asked to look at: the model that counts tokens, the cut-off, the goal, benchmarks.
+// What the doctor is asked to look at: the model that counts tokens, the cut-off, the goal, the country, benchmarks.
 
 import { html } from "./base.js";
 import { TOKENS } from "./glossary.js";
 
 const GOALS = [["auto", "Find out by itself"], ["task", "One task, such as sorting messages"], ["instructions", "Following instructions of all kinds"]];
+
+// Whose phone numbers may stand without their country code; those that are offered.
+const COUNTRIES = ["AT", "AU", "BE", "BR", "CA", "CH", "CZ", "DE", "DK", "ES", "FI", "FR", "GB", "IE", "IN", "IT", "JP", "MX", "NL", "NO", "NZ", "PL", "PT", "SE", "TR", "UA", "US", "ZA"];
 
 export function options(models, settings) {
   const option = (value, words, now) => html`<option value="${value}" ${value === now ? html`selected` : ""}>${words}</option>`;
@@ -14,17 +17,25 @@ export function options(models, settings) {
     : "";
   const unmeasured = measured ? "" : html`<p class="soft small">There is no model on this machine yet, so whether rows are too long for one is not looked at.</p>`;
   return html`<form class="stack dr-options"><div class="sp-fields">${measured}<div class="sp-field"><label for="dr-goal">What the model shall learn</label><select id="dr-goal" name="goal" class="ft-input">${GOALS.map(([value, words]) => option(value, words, settings.goal ?? "auto"))}</select>
-      <p class="form-help">Decides how many rows are enough and how varied they should be.</p></div></div>${unmeasured}
+      <p class="form-help">Decides how many rows are enough and how varied they should be.</p></div>
+    <div class="sp-field"><label for="dr-country">Country of the phone numbers</label><select id="dr-country" name="country" class="ft-input">${option("auto", "That of the rows’ main language", settings.country ?? "auto")}${countries(settings.country).map(([code, name]) => option(code, name, settings.country))}</select>
+      <p class="form-help">Numbers with their country code are found wherever they are from; those without, where they are written as in this country.</p></div></div>${unmeasured}
     <details class="fold" ${settings.benchmark?.length ? html`open` : ""}><summary>Compare with benchmark files</summary><label class="field"><span>Files on this machine that must not be trained on (MMLU, GSM8K …), one a line; FILE:COLUMN for one column</span>
       <textarea name="benchmark" rows="2" spellcheck="false" placeholder="/data/gsm8k-test.jsonl:question">${"\n"}${(settings.benchmark ?? []).join("\n")}</textarea></label></details>
     <div><button class="ft-button primary">Look at the rows</button></div></form>`;
 }
+function countries(chosen) {
+  const names = new Intl.DisplayNames("en", { type: "region" });
+  const codes = COUNTRIES.includes(chosen) || !chosen || chosen === "auto" ? COUNTRIES : [...COUNTRIES, chosen];
+  return codes.map((code) => [code, names.of(code)]).sort(([, one], [, other]) => one.localeCompare(other));
+}
 export function read(form) {
-  const { model, cutoff, goal, benchmark } = form.elements;
+  const { model, cutoff, goal, country, benchmark } = form.elements;
   return {
     model: model?.value,
     cutoff: cutoff ? Number(cutoff.value) || 1024 : undefined,
     goal: goal.value,
+    country: country.value,
     benchmark: benchmark.value.split("\n").map((line) => line.trim()).filter(Boolean),
   };
 }

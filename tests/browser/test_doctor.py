@@ -106,6 +106,19 @@ def test_a_changed_dataset_makes_the_report_stale(studio, page, tmp_path):
     expect(finding(page, "emails")).to_have_count(0)
 
 
+def test_phone_numbers_are_found_as_they_are_written_in_the_country_named(studio, page, tmp_path):
+    rows = [talk(f"Where is my order {n}, please?", "You can reach me at 0171 2345678 in the morning.") for n in (1, 2)]
+    put(studio, tmp_path, "abroad", rows)
+    look(studio, page, "abroad")
+    expect(finding(page, "phones")).to_have_count(0)
+    page.get_by_text("Look again…").click()
+    page.get_by_label("Country of the phone numbers").select_option(label="Germany")
+    page.get_by_role("button", name="Look at the rows").click()
+    expect(finding(page, "phones").locator("mark").first).to_have_text("0171 2345678")
+    page.get_by_text("Look again…").click()
+    expect(page.get_by_label("Country of the phone numbers")).to_have_value("DE")
+
+
 def test_a_benchmark_file_that_is_not_there_is_told(studio, page, tmp_path):
     put(studio, tmp_path, "bench", [talk("Who?", "Bob.")])
     studio.open(page, tab="data", dataset="bench", part="doctor")
