@@ -30,7 +30,7 @@ class Split extends Part {
 
   start() {
     this.name = address().dataset;
-    this.choices = { by: "random", column: "", stratify: "", keep: "", seed: 0, shares: Object.fromEntries(FRACTIONS), ties: Object.fromEntries(TIES.map(([key]) => [key, true])) };
+    this.choices = { by: "random", column: "", stratify: null, keep: "", seed: 0, shares: Object.fromEntries(FRACTIONS), ties: Object.fromEntries(TIES.map(([key]) => [key, true])) };
     this.draw(null, html`<div class="sp stack"><div class="card now"></div><form class="card form" novalidate></form><div class="told"></div><div class="job"></div><div class="plan stack"></div></div>`);
     this.onclick = (event) => this.clicked(event);
     this.onsubmit = (event) => { event.preventDefault(); this.plan(false); };
@@ -50,8 +50,15 @@ class Split extends Part {
     this.draw(".now", this.now());
     if (this.moved && this.moved !== this.stamp()) this.forget();
     const key = JSON.stringify(this.state.columns);
-    if (this.drawn !== key) { this.drawn = key; this.form(); }
+    if (this.drawn !== key) {
+      this.drawn = key;
+      this.choices.stratify ??= this.labelled() ? "label" : "";
+      this.form();
+    }
   }
+  // Of rows with a few labels every side should have each: by chance a rare one may be missing where the score is made.
+  labelled() { return this.few().some((each) => each.name === "label"); }
+  few() { return this.state.columns.filter((each) => each.values > 1 && each.values <= FEW); }
   stamp() { return `${this.state.version} ${this.state.reviews}`; }
   // That rows have moved is said until they are frozen, taken back or changed further.
   forget() {
@@ -74,7 +81,7 @@ class Split extends Part {
     const columns = this.state.columns;
     const option = (each, chosen, more = "") => html`<option value="${each.name}" ${each.name === chosen ? html`selected` : ""}>${each.name}${more}</option>`;
     const values = (each) => (each.values >= each.sample ? " (all different)" : ` (${each.values} values)`);
-    const few = columns.filter((each) => each.values > 1 && each.values <= FEW);
+    const few = this.few();
     const about = { group: "Which column makes a group", date: "Which column has the date", column: "Which column names the side" }[by];
     const picked = columns.find((each) => each.name === column);
     const markup = html`<h2>Plan a new split</h2><p class="soft">Training rows are learned from, validation rows watch over the training, held-out rows make the score: the model must never have seen them. Nothing moves before you have seen what comes of it.</p>

@@ -76,6 +76,20 @@ def test_a_leak_is_told_a_split_planned_moved_and_taken_back(studio, page):
     expect(page.locator(".sp > .told")).to_be_empty()
 
 
+def test_labels_are_kept_in_balance_unless_one_says_otherwise(studio, page):
+    """One row in ten has the rare label: a split by chance may leave none of them for the score."""
+    rows = [talk(f"Letter {n} of the day", kind="label", label="rare" if n % 10 == 0 else "usual") for n in range(60)]
+    make_set(studio.workspace, "labelled", rows)
+    studio.open(page, tab="data", dataset="labelled", part="split")
+    expect(page.get_by_label("Keep in balance")).to_have_value("label")
+    page.get_by_role("button", name="Plan the split").click()
+    plan = page.get_by_role("region", name="The plan")
+    expect(plan.locator(".sp-balance .chip")).to_have_text("In balance")
+    page.get_by_label("Keep in balance").select_option("")
+    page.get_by_text("By a column", exact=True).click()
+    expect(page.get_by_label("Keep in balance")).to_have_value("")
+
+
 def test_what_can_t_be_planned_is_said(studio, page, page_faults):
     page_faults.allow("409")
     visits(studio, "refused")
