@@ -39,7 +39,7 @@ def long_rows(world: World) -> dict[str, Any]:
     return {"dataset": "long", "cutoff": 400, "batch_size": 10, "tokens_per_pass": 2000}
 
 
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("recompute", [pytest.param(False, marks=pytest.mark.full), True])
 def test_it_is_near_to_what_a_small_model_takes(recompute: bool, world: World) -> None:
     """The activations are about as large as the libraries without recomputation, and hardly there with it."""
     tiny_model(world.workspace.models / "wide", hidden=256, layers=10)

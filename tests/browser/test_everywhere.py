@@ -22,7 +22,12 @@ from tests.worlds import World, places, start_worker
 
 PARTS = ("doctor", "review", "tag", "split", "more", "mix", "map", "versions")
 TABS = ("home", "data", "train", "runs", "compare", "evaluate", "export", "settings")
-WINDOWS = [(1280, False), (768, True), (1280, True), (768, False)]
+# The first two see every address, the other two the tabs alone.
+WINDOWS = [
+    (1280, False),
+    (768, True),
+    *(pytest.param(*one, marks=pytest.mark.full) for one in [(1280, True), (768, False)]),
+]
 BLOCKED = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('blocked'); } });"
 HOSTILE = '<img src=x onerror="window.ran=1"> \u202bשלום\u202c ' + "w" * 70
 WITHOUT_WEBGL = """const plain = HTMLCanvasElement.prototype.getContext;
@@ -166,6 +171,7 @@ def test_every_page_in_every_window(furnished, studio, open_page, width, dark):
     assert not troubles, "\n".join(troubles)
 
 
+@pytest.mark.full
 def test_every_address_opens_what_it_names(furnished, studio, page):
     """Opened fresh, as a link is: the tab is the one named, and no error stands on it."""
     for query in furnished.addresses()[len(TABS) :]:

@@ -15,6 +15,7 @@ from studio.jobs import queue
 from studio.workspace import Workspace
 
 
+@pytest.mark.full
 def test_open_pages_are_measured(chromium: Browser, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGES", 2)
     monkeypatch.setattr(pages, "WATCHED_SECONDS", 3)

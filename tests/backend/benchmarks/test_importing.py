@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from backend.benchmarks import cases, importing
 from backend.benchmarks.bench import Bench
 from backend.job import Job
@@ -16,6 +18,7 @@ from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace
 
 
+@pytest.mark.full
 def test_it_measures_every_size_and_says_whether_the_bars_are_reached(workspace, tmp_path, monkeypatch):
     monkeypatch.setattr(importing, "LARGE", 400)
     folder = job_folder.create(workspace, "benchmark", {"name": "import"})

@@ -245,6 +245,7 @@ def test_unknown_weights_and_broken_folders_are_explained(model: Path, engine: E
 
 
 @pytest.mark.starter
+@pytest.mark.full
 def test_the_starter_knows_paris_and_answers_in_a_batch_as_alone(starter: Path, tmp_path: Path) -> None:
     tuned = adapter(starter, tmp_path / "tuned", size=0.03)
     engine = Engine(starter, {"tuned": tuned}, device="cpu")
