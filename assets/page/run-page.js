@@ -15,6 +15,8 @@ const LONGEST_LOG = 300_000;
 const GONE = "Its worker is gone without having said why: it was killed, as systems do when memory runs out, or the machine went down.";
 
 class Run extends Part {
+  every = 750; // so that a step is drawn within a second and a half, the time for drawing included
+
   start() {
     this.path = `/studio/runs/${encodeURIComponent(this.dataset.id)}`;
     this.onclick = (event) => this.clicked(event);
