@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from studio import events, runs
+from studio import runs
 from studio.errors import BadInput, NotFound, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
@@ -82,8 +82,7 @@ def summary(folder: Path) -> dict[str, Any]:
     """One answered file: its name, its status, and what came of it."""
     try:
         settings = job_folder.read_settings(folder)
-        state = events.read_state(folder)
-        status = job_folder.status(folder, state)
+        state, status = job_folder.look(folder)
     except (StudioError, OSError) as error:
         return {"id": folder.name, "status": "broken", "error": broken(error)}
     return {

@@ -48,8 +48,7 @@ class EngineClient:
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            state = events.read_state(folder)
-            if state.phase in events.TERMINAL or job_folder.status(folder, state) == "interrupted":
+            if job_folder.status(folder) in (*events.TERMINAL, "interrupted"):
                 break
             if any(line.get("type") == "serving" for line in _this_life(folder)):
                 return cls(folder)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from studio import events, migrate, runs, wording
+from studio import migrate, runs, wording
 from studio.errors import NotFound, Refused, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
@@ -87,8 +87,7 @@ def summary(workspace: Workspace, folder: Path) -> dict[str, Any]:
     """One evaluation: its run, what was asked, its status, and with a verdict its figures and their meaning."""
     try:
         settings = job_folder.read_settings(folder)
-        state = events.read_state(folder)
-        status = job_folder.status(folder, state)
+        state, status = job_folder.look(folder)
         found: dict[str, Any] = {
             "id": folder.name,
             "run": str(settings.get("run") or ""),

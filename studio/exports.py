@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from studio import events, migrate, runs
+from studio import migrate, runs
 from studio.errors import NotFound, Refused, StudioError
 from studio.files import disk_use
 from studio.jobs import folder as job_folder
@@ -63,14 +63,14 @@ def summary(workspace: Workspace, folder: Path) -> dict[str, Any]:
     """
     try:
         settings = job_folder.read_settings(folder)
-        state = events.read_state(folder)
+        state, status = job_folder.look(folder)
         model = model_folder(folder, str(settings.get("to")))
         report = _parity(folder)
         found: dict[str, Any] = {
             "id": folder.name,
             "run": str(settings.get("run") or ""),
             "to": settings.get("to"),
-            "status": job_folder.status(folder, state),
+            "status": status,
             "created": state.created,
             "ended": state.ended,
             "error": state.error,

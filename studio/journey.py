@@ -188,11 +188,11 @@ def begun(workspace: Workspace, folder: Path) -> dict[str, Path | None]:
 
 def state(workspace: Workspace, folder: Path) -> dict[str, Any]:
     """A sample run as the page shows it: `id`, `status`, `parts`, `error`, `result`."""
-    folded = events.read_state(folder)
+    folded, status = job_folder.look(folder)
     children = begun(workspace, folder)
     return {
         "id": folder.name,
-        "status": job_folder.status(folder, folded),
+        "status": status,
         "parts": [{"part": name, "title": title, **_part(name, children)} for name, title in PARTS.items()],
         "error": folded.error,
         "result": folded.result if folded.phase == "finished" else None,
@@ -207,11 +207,11 @@ def _part(name: str, children: dict[str, Path | None]) -> dict[str, Any]:
         return {"status": "finished", "text": "Already here."}
     if not folder.is_dir():
         return {"status": "deleted", "text": "It was deleted."}
-    folded, last = events.read_state(folder), events.last_metric(folder)
+    folded, status = job_folder.look(folder)
+    last = events.last_metric(folder)
     done, total = last.get("done"), last.get("total")
     if folder.parent.name == "runs":  # what comes before the first step is short and has bars of its own
         done, total = last.get("step"), folded.total_steps
-    status = job_folder.status(folder, folded)
     shown = folded.last_event or {}
     text = "Waiting for the device." if status == "queued" else wording.metric(last, folded.total_steps)
     return {

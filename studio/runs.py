@@ -97,8 +97,7 @@ def summary(folder: Path) -> RunSummary:
     noted = _readable_note(folder)
     try:
         settings = job_folder.read_settings(folder)
-        state = events.read_state(folder)
-        status = job_folder.status(folder, state)
+        state, status = job_folder.look(folder)
         last = events.last_metric(folder)
     except (StudioError, OSError) as error:
         return RunSummary(folder.name, "broken", name=noted.name, notes=noted.text, error=broken(error))

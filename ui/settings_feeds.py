@@ -26,7 +26,6 @@ from starlette.responses import StreamingResponse
 from studio import __version__, preferences, support
 from studio.disk import DiskUse
 from studio.errors import Refused
-from studio.events import read_state
 from studio.jobs import folder as job_folder
 from studio.workspace import KINDS, Workspace
 from ui.password import PASSWORD_VARIABLE, SHORTEST, Password, is_loopback
@@ -132,8 +131,8 @@ def _told(workspace: Workspace, job: str) -> Words:
     kind, _, name = job.partition("/")
     folder = workspace.root / kind / name
     try:
-        state = read_state(folder)
-        return {"job": job, "kind": KINDS[kind], "status": job_folder.status(folder, state), "created": state.created}
+        state, status = job_folder.look(folder)
+        return {"job": job, "kind": KINDS[kind], "status": status, "created": state.created}
     except OSError:
         return {"job": job, "kind": KINDS[kind], "status": "broken", "created": None}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from studio import events
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting.grouping import Watch
@@ -87,8 +86,8 @@ def told(workspace: Workspace, job: str) -> dict[str, Any]:
     """
     folder = open_visit(workspace, job)
     settings = job_folder.read_settings(folder)
-    state = events.read_state(folder)
-    about = {"job": job, "status": job_folder.status(folder, state), "settings": settings, "error": state.error}
+    state, status = job_folder.look(folder)
+    about = {"job": job, "status": status, "settings": settings, "error": state.error}
     if not (folder / reports.FINDINGS).exists():
         return about | {"report": None}
     report = Report.read(folder)

@@ -101,15 +101,20 @@ def _taken(path: Path) -> bool:
     return False
 
 
-def status(folder: Path, state: State | None = None) -> Status:
+def status(folder: Path) -> Status:
     """A job's status: its events folded, and whether its worker is alive."""
-    state = state or events.read_state(folder)
+    return look(folder)[1]
+
+
+def look(folder: Path) -> tuple[State, Status]:
+    """A job's events folded, and the status that they and its lock tell: a finished job has its result in them."""
+    state = events.read_state(folder)
     if state.phase in events.TERMINAL:
-        return state.phase  # type: ignore[return-value]
+        return state, state.phase  # type: ignore[return-value]
     # A worker that has just taken the lock has not written `starting` yet: waiting and alive counts as running.
     if alive(folder):
-        return "stopping" if (folder / STOP).exists() else "running"
+        return state, "stopping" if (folder / STOP).exists() else "running"
     state = events.read_state(folder)  # it may have told its end and let go of the lock since they were read
     if state.phase in events.TERMINAL:
-        return state.phase  # type: ignore[return-value]
-    return "queued" if state.phase == "waiting" else "interrupted"
+        return state, state.phase  # type: ignore[return-value]
+    return state, "queued" if state.phase == "waiting" else "interrupted"
