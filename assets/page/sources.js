@@ -11,6 +11,9 @@ export const SAMPLES = [
   ["preferences", "Preferences", "Questions with a better and a worse answer (JSONL)"],
 ];
 const READABLE = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.arrow,.xlsx,.txt,.md,.html,.htm,.pdf,.docx,.pptx,.zip,.yml,.yaml";
+// The field that a form can't do without, and what belongs into it.
+const ASKED = { path: "path", paste: "text", hub: "dataset" };
+const WANTED = { path: "Type where a file or folder lies on this machine", paste: "Paste some rows", hub: "Type the name of a dataset, as OWNER/NAME" };
 // What was typed stays when the file it names can't be read.
 const typed = { path: "", paste: "", hub: "" };
 
@@ -67,7 +70,14 @@ class Sources extends Part {
       hub: () => this.lookUp(form, field),
       merge: () => this.merge(form, field),
     };
-    deeds[form.dataset.form]?.();
+    const kind = form.getAttribute("data-form"); // not form.dataset: a field named “dataset” would stand in its place
+    const empty = form.querySelector(`[name=${ASKED[kind]}]`);
+    if (empty && !empty.value.trim()) {
+      this.fault({ what: "The field is empty.", why: "", next: `${WANTED[kind]}, then press the button again.` });
+      empty.focus();
+      return;
+    }
+    deeds[kind]?.();
   }
   async upload(files) {
     this.fault(null);

@@ -167,3 +167,15 @@ def test_what_is_offered_no_longer_is_not_asked_for(studio, page):
         page.get_by_role("button", name="Import", exact=True).click()
     assert asked.value.post_data_json["stratify"] is None
     page.wait_for_url(re.compile("dataset=notes"))
+
+
+def test_an_empty_field_is_said_and_gets_the_focus(studio, page):
+    studio.open(page, tab="data", **{"import": "1"})
+    for form, field, words in (
+        ("path", "#ft-path", "Type where a file or folder lies"),
+        ("paste", "#ft-paste", "Paste some rows"),
+        ("hub", "#ft-hub", "Type the name of a dataset"),
+    ):
+        page.locator(f"[data-form={form}] button.ft-button").last.click()
+        expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible()
+        expect(page.locator(field)).to_be_focused()
