@@ -63,7 +63,8 @@ class Bulk extends Part {
   }
   tag({ tag, value }, take) {
     if (!tag.value.trim() || (!take && !value.value.trim())) {
-      this.draw(".bk-told", notice({ what: "The tag is not complete.", why: "It needs a name, such as domain, and a value, such as billing.", next: "" }, "warning"));
+      this.draw(".bk-told", notice(take ? { what: "No tag is named.", why: "", next: "Type the name of the tag to take away, such as domain." }
+        : { what: "The tag is not complete.", why: "It needs a name, such as domain, and a value, such as billing.", next: "" }, "warning"));
       (tag.value.trim() ? value : tag).focus();
       return;
     }

@@ -56,7 +56,7 @@ class More extends Part {
           "The larger a model, the better it writes; one tuned on these rows keeps their manner. Best is a large model at another address.")}
         ${field("count", "After how many rows", html`<input id="mr-count" type="number" class="ft-input num" name="count" min="1" max="10000" value="20" required>`, "Drawn by chance from the training rows.")}
         ${field("each", "Each so many times", html`<input id="mr-each" type="number" class="ft-input num" name="each" min="1" max="10" value="1" required>`, "New rows written after each of them.")}
-        ${field("language", "By way of", html`<input id="mr-language" class="ft-input" name="language" value="German" data-most="40" required>`, "The language the question goes through.", "by-way")}
+        ${field("language", "By way of", html`<input id="mr-language" class="ft-input" name="language" value="German" data-most="40" data-needs="Name a language.">`, "The language the question goes through.", "by-way")}
         ${kind === "text" ? field("into", "Into", html`<input id="mr-into" class="ft-input" name="into" value="${`${this.name}-questions`.slice(0, 64)}" data-most="64" autocomplete="off">`, "The name of the dataset they become.") : ""}</div>
       <div class="sp-fields elsewhere" hidden>${field("address", "Address", html`<input id="mr-address" class="ft-input" name="address" placeholder="https://…/v1" autocomplete="off" value="${kept.address ?? ""}" data-most="500">`,
           "Of any service that speaks as OpenAI’s does. The rows are sent there and nowhere else; its key is taken from the environment (FLEXTUNE_API_KEY) and kept nowhere.")}
@@ -68,7 +68,9 @@ class More extends Part {
   shown(form) {
     const away = form.elements.writer.value === "";
     form.querySelector(".elsewhere").hidden = !away;
-    form.querySelector(".by-way").hidden = form.elements.way.value !== "back-translation";
+    const { way, language } = form.elements;
+    form.querySelector(".by-way").hidden = way.value !== "back-translation";
+    language.required = way.value === "back-translation"; // what is not to be seen may be empty
   }
   async write(form) {
     const { way, writer, count, each, address: place, model, language, guidance, into } = form.elements;

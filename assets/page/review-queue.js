@@ -7,7 +7,7 @@ import { STATES, context, decisions, key, said, words } from "./review-card.js";
 import { Form } from "./review-form.js";
 import { listen } from "./review-keys.js";
 import { Live, writing } from "./review-live.js";
-import { tooLong } from "./room.js";
+import { tooLong } from "./fields.js";
 import { Marker, drawSpans, selected, withSpan, withoutSpans } from "./review-spans.js";
 
 const DONE = { accepted: "Accepted", discarded: "Discarded", draft: "Kept as a draft" };

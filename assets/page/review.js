@@ -143,7 +143,7 @@ class Review extends Part {
           <div><dt>Discard</dt><dd>The row is left out.</dd></div></dl>
         <p class="soft small">Nothing is lost: each decision can be taken back, and they count from the next version you freeze.</p></div>
       <div class="stack"><h3>Who reviews?</h3>
-      <div class="field rv-name"><label for="rv-by">Your name</label><input id="rv-by" name="by" data-most="80" autocomplete="name" value="${this.reviewer?.by ?? ""}" required><span class="small">It stays in this browser and goes with each of your decisions.</span></div>
+      <div class="field rv-name"><label for="rv-by">Your name</label><input id="rv-by" name="by" data-most="80" autocomplete="name" value="${this.reviewer?.by ?? ""}" required data-needs="Give a name first: each decision is kept with it."><span class="small">It stays in this browser and goes with each of your decisions.</span></div>
       <label class="check"><input type="checkbox" name="blind" ${this.reviewer?.blind ? html`checked` : ""}> Work blind: I don’t see what others judged, so that our agreement can be measured</label>
       ${others.length ? html`<p class="soft small">Judged so far by ${others.join(", ")}.</p>` : ""}<div><button class="ft-button primary">Start</button></div></div></form>`;
     this.querySelector("#rv-by").focus();

@@ -181,7 +181,7 @@ ${LEAVES.map(([what, where, then, switched]) => html`<tr><td>${what}</td><td>${w
       : "The studio can be reached from this machine only, and asks for no password here.";
     const form = fixed ? html`<p>The password comes from the environment variable <code>${variable}</code>. Change it there.</p>`
       : html`<form class="row password" autocomplete="off"><input type="text" name="username" autocomplete="username" value="studio" hidden><label class="field">${set ? "New password" : "Password"}
-          <input type="password" name="password" minlength="${shortest}" required autocomplete="new-password" aria-describedby="password-about"></label>
+          <input type="password" name="password" minlength="${shortest}" required data-needs="Type the password first." autocomplete="new-password" aria-describedby="password-about"></label>
           <button class="ft-button">${set ? "Change" : "Set"}</button>
           ${set && !beyond ? html`<button type="button" class="ft-button danger" data-clear>Remove</button>` : ""}</form>
           <p class="soft small" id="password-about">At least ${shortest} characters. Only a hash of it is kept. It does not encrypt the connection: in a network you do not trust, put the studio behind a server with HTTPS.</p>`;

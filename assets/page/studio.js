@@ -7,7 +7,7 @@ import "./keys.js";
 import "./focus.js";
 import "./outdated.js";
 import "./address.js";
-import "./room.js";
+import "./fields.js";
 import "./job.js";
 import "./runs.js";
 import "./data.js";

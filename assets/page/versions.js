@@ -130,7 +130,7 @@ class Versions extends Part {
       <div class="row">${FORMS.map(([form, words]) => html`<button type="button" class="ft-button" data-form="${form}">${words}</button>`)}</div><div class="save-told"></div>
       <details class="fold"><summary>Publish on the Hugging Face hub</summary><form class="stack publish">
         <p class="soft small">It goes to the hub when you press the button, and not before. A new repository is private unless you say otherwise; one with files of others is left alone unless you say otherwise. The studio takes the access token from the environment (HF_TOKEN) and keeps it nowhere.</p>
-        <div class="row"><label>Repository <input class="search" name="repo" placeholder="your-name/${this.name}" autocomplete="off" required data-most="193"></label>
+        <div class="row"><label>Repository <input class="search" name="repo" placeholder="your-name/${this.name}" autocomplete="off" required data-needs="Give the repository it goes to, as your-name/its-name." data-most="193"></label>
           <label>Licence <input class="search" name="licence" placeholder="cc-by-4.0" autocomplete="off" data-most="60"></label>
           <label class="row tight-row"><input type="checkbox" name="public"> Everybody may see it</label>
           <label class="row tight-row"><input type="checkbox" name="replace"> Replace what is there</label><button class="ft-button">Publish</button></div></form><div class="publish-told"></div></details></div>`;

@@ -180,6 +180,21 @@ def test_a_second_reviewer_works_blind_and_agreement_is_told(studio, page, open_
     expect(page.locator(".rv-row")).to_contain_text("No rows here")
 
 
+def test_nobody_reviews_without_a_name(studio, page, tmp_path):
+    put(studio, tmp_path, "nameless", labelled(3))
+    studio.open(page, tab="data", dataset="nameless", part="review")
+    for _ in range(2):
+        page.get_by_role("button", name="Start").click()
+        expect(page.get_by_role("alert")).to_contain_text("Give a name first")
+    name = page.get_by_label("Your name")
+    expect(name).to_be_focused()
+    expect(name).to_have_attribute("aria-invalid", "true")
+    name.fill("Ann")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".rv-head h2")).to_be_visible()
+
+
 def test_a_whole_judgement_by_keys_only(studio, page, tmp_path):
     rows = [{"prompt": f"{EVIL} Does Anna live in Rome, Nr {n}?", "completion": f"Yes {n}."} for n in range(4)]
     queue = put(studio, tmp_path, "keys", rows)

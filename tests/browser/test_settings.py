@@ -105,7 +105,8 @@ def test_a_password_is_set_changed_and_taken_away(studio, settings):
     field = password.get_by_label("Password", exact=True)
     field.fill("short")
     password.get_by_role("button", name="Set").click()
-    expect(password.get_by_text("No password is set")).to_be_visible()  # the browser says what is missing
+    expect(password.get_by_role("alert")).to_have_text("At least 8 characters are needed.")
+    expect(password.get_by_text("No password is set")).to_be_visible()
     field.fill("correct horse")
     password.get_by_role("button", name="Set").click()
     expect(password.get_by_text("A password is set")).to_be_visible()
