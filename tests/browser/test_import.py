@@ -8,16 +8,27 @@ import re
 from pathlib import Path
 
 import docx
+import pyarrow as pa
+import pyarrow.parquet as pq
 from playwright.sync_api import expect
 
 from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
+from tests.backend import fake_hub
+from tests.backend.fake_hub import Repo
 
 
 def jsonl(numbers: range, **more: str) -> bytes:
     rows = ({"question": f"Where is {n}?", "answer": "Here."} | more for n in numbers)
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def parquet(count: int) -> bytes:
+    table = io.BytesIO()
+    rows = [{"question": f"Where is {n}?", "answer": "Here."} for n in range(count)]
+    pq.write_table(pa.Table.from_pylist(rows), table)
+    return table.getvalue()
 
 
 def upload(page, *files: tuple[str, bytes]) -> None:
@@ -179,3 +190,33 @@ def test_an_empty_field_is_said_and_gets_the_focus(studio, page):
         page.locator(f"[data-form={form}] button.ft-button").last.click()
         expect(page.get_by_role("alert").filter(has_text=words)).to_be_visible()
         expect(page.locator(field)).to_be_focused()
+
+
+def test_a_dataset_of_the_hub_comes_by_its_button(start_studio, page, page_faults, monkeypatch):
+    """Looked up, one of its configurations and splits chosen, fetched, read and imported; a wrong name is told."""
+    page_faults.allow("409")
+    card = {"configs": [{"config_name": name, "data_files": f"{name}/*.parquet"} for name in ("de", "en")]}
+    files = {"de/train.parquet": parquet(5), "en/train.parquet": parquet(20), "README.md": b"# Places"}
+    with fake_hub.serving() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        hub.repos["datasets/org/places"] = Repo(files, card=card | {"license": "cc-by-4.0"})
+        studio = start_studio()
+        studio.open(page, tab="data", **{"import": "1"})
+        form = page.locator("[data-form=hub]")
+        form.get_by_role("button", name="Look it up").click()
+        expect(page.get_by_text("The field is empty.")).to_be_visible()
+        form.get_by_label("Dataset").fill("org/none")
+        form.get_by_role("button", name="Look it up").click()
+        expect(page.locator("ft-import [role=alert]")).to_contain_text("org/none")
+        form.get_by_label("Dataset").fill("https://huggingface.co/datasets/org/places")
+        form.get_by_role("button", name="Look it up").click()
+        expect(form).to_contain_text("Licence cc-by-4.0")
+        form.get_by_label("Configuration").select_option("en")
+        form.get_by_label("Split").select_option("train")
+        form.get_by_role("button", name="Fetch").click()
+        expect(page.locator(".ft-guess")).to_contain_text("20 rows")
+        page.get_by_label("Name of the dataset").fill("places")
+        page.get_by_role("button", name="Import", exact=True).click()
+        page.wait_for_url(re.compile("dataset=places"))
+        assert sum(Dataset.open(studio.workspace, "places").counts().values()) == 20
