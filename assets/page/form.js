@@ -129,9 +129,10 @@ export class Form {
       const value = path.split(".").reduce((at, key) => at?.[key], this.chosen);
       const input = field.querySelector("input[type=text]");
       const open = this.text(field) === "";
-      if (input) input.placeholder = open && value !== null && value !== undefined ? shown(value) : field.dataset.default || "automatic";
+      const none = value === null || value === undefined; // chosen by another field, as the reason says
+      if (input) input.placeholder = open && !none ? shown(value) : field.dataset.default || (open && reason ? "–" : "automatic");
       if (field.dataset.why) continue; // it is the same for every dataset and machine
-      place.innerHTML = open && reason ? html`<span class="form-value">${shown(this.named(field, value))}</span> ${reason}` : "";
+      place.innerHTML = open && reason ? html`${none ? "" : html`<span class="form-value">${shown(this.named(field, value))}</span> `}${reason}` : "";
     }
     this.arrange();
   }

@@ -110,5 +110,8 @@ def show(result: dict[str, Any]) -> str:
 
 def _show_check(found: dict[str, Any]) -> str:
     facts = [f"{key.replace('_', ' ')}: {value}" for key, value in found["facts"].items()]
-    chosen = [f"{name} = {found['settings'][name]}: {why}" for name, why in found["reasons"].items()]
+    values = found["settings"]
+    chosen = [
+        f"{name}{'' if values[name] is None else f' = {values[name]}'}: {why}" for name, why in found["reasons"].items()
+    ]
     return "\n".join([*facts, "", "Chosen for you:", *chosen])

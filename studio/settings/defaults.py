@@ -59,7 +59,10 @@ class Facts:
 
 @dataclass
 class Resolved:
-    """Settings without an open choice, and for each value that was chosen here its reason in one sentence."""
+    """Settings without an open choice, and for each value that was chosen here its reason in one sentence.
+
+    The passes stay open where the steps are given; their reason says so.
+    """
 
     settings: TrainSettings
     reasons: dict[str, str] = field(default_factory=dict)
@@ -90,6 +93,8 @@ def resolve(settings: TrainSettings, facts: Facts) -> Resolved:
         steps = total_steps(facts.rows, batch, epochs)
     else:
         steps = settings.max_steps
+        passes = steps / math.ceil(facts.rows / batch)
+        reasons["epochs"] = f"The steps decide: {steps:,} of them are about {passes:.2g} passes over the data."
     every = choose("eval_steps", max(1, round(steps / CHECKS)), f"About {CHECKS} times in {steps} steps.")
     choose("save_steps", every, "At every check, so that the best state can be kept.")
     choose("threads", facts.cores, f"This machine has {facts.cores} cores.")

@@ -76,6 +76,17 @@ def test_a_setting_is_there_only_where_it_applies(train):
     expect(field(train, "method.rank")).to_be_visible()
 
 
+def test_steps_that_are_given_speak_for_the_passes_too(train):
+    train.get_by_label("Search the settings").fill("steps")
+    field(train, "max_steps").locator("input").fill("25")
+    train.get_by_label("Search the settings").fill("")
+    passes = field(train, "epochs")
+    expect(passes.locator(".form-chosen")).to_have_text(
+        re.compile(r"^The steps decide: 25 of them are about \S+ passes")
+    )
+    expect(passes.locator("input")).to_have_attribute("placeholder", "–")
+
+
 def test_what_is_wrong_stands_beside_its_field_and_blocks_start(train):
     train.get_by_role("button", name="Show all settings").click()
     typed(train, "name").fill("<img src=x onerror=alert(1)>" * 180)
