@@ -20,7 +20,9 @@ export function engineWords(states, loading) {
     const words = states.every((one) => one.loaded)
       ? `On ${where}. ${two ? two.trim() : states[0].sharing} They leave the memory when nobody asks for a quarter of an hour.`
       : states.find((one) => one.sharer && one.told.includes(one.sharer.words))?.told ?? "They load again when you ask.";
-    return line(html`<span class="chip finished">Ready</span>`, words, html`<button type="button" class="ft-button small" data-unload>Free the memory</button>`);
+    return states.every((one) => one.loaded)
+      ? line(html`<span class="chip finished">Ready</span>`, words, html`<button type="button" class="ft-button small" data-unload>Free the memory</button>`)
+      : line(html`<span class="chip">At rest</span>`, words, "");
   }
   return line(html`<span class="chip">Not loaded</span>`, `The models load when you ask.${two}`, html`<button type="button" class="ft-button small" data-load>Load now</button>`);
 }

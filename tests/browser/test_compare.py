@@ -357,6 +357,23 @@ def test_the_engine_outlives_the_studio_and_the_page_goes_on(runs, studio, page,
     expect(page.locator(".engine .chip")).to_have_text("Not loaded", timeout=WAIT_MS)
 
 
+def test_models_that_left_the_memory_are_not_called_ready(runs, studio, page):
+    """An engine of which nobody has asked anything for long lives on without its weights."""
+
+    def without_weights(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, body=json.dumps(answer.json() | {"loaded": False}))
+
+    opened(studio, page, run=runs[0])
+    longest(page, 5)
+    ask(page)
+    answered(page)
+    expect(page.locator(".engine .chip")).to_have_text("Ready", timeout=WAIT_MS)
+    page.route("**/engine*", without_weights)
+    expect(page.locator(".engine .chip")).to_have_text("At rest", timeout=WAIT_MS)
+    expect(page.get_by_role("button", name="Free the memory")).to_have_count(0)
+
+
 def test_without_storage_everything_works_but_the_reload(runs, studio, open_page):
     page = open_page()
     page.add_init_script(BLOCKED)
