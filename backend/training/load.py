@@ -61,9 +61,10 @@ def choose_device(asked: str) -> str:
 
 
 def choose_dtype(asked: str, device: str) -> torch.dtype:
-    """bfloat16 on a GPU that has it, float32 elsewhere, or what was asked for."""
+    """bfloat16 on a GPU that computes in it (those before Ampere emulate it), float32 elsewhere, or as asked for."""
     if asked == "auto":
-        return torch.bfloat16 if device == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+        able = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if able else torch.float32
     return torch.float32 if asked == "float32" else torch.bfloat16
 
 

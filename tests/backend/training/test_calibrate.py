@@ -59,7 +59,7 @@ def test_the_format_on_a_gpu_is_written_down(
     able: bool, dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that goes on on the CPU has the settings it began with, so its resume points are used."""
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: able or including_emulation)
     asked = TrainSettings(dataset="d")
     settings, through = calibrate.suited(Workspace.open(tmp_path / "w"), asked, "cuda")
     assert (settings.dtype, through) == (dtype, False)
