@@ -207,6 +207,6 @@ def in_words(error: BaseException) -> StudioError:
         return NoMemory(
             "The memory ran out.",
             text.splitlines()[0] if text else "The device has not enough memory for these settings.",
-            "Choose a smaller batch, cut-off or model, or switch on recomputation; then resume the run.",
+            "Close other programs, or choose a smaller batch, cut-off or model, and go on: what was saved is not lost.",
         )
     return known

@@ -43,7 +43,7 @@ class Contest:
                 "memory_gb": self._median(name, "peak") / GB,
                 "loss": self._median(name, "loss"),
             }
-            | ({"gpu_memory_gb": self._median(name, "gpu") / GB} if self._median(name, "gpu") else {})
+            | ({"gpu_memory_gb": gpu / GB} if (gpu := self._median(name, "gpu")) else {})
             for name in self.rounds[0]
         ]
 

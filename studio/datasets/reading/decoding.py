@@ -66,8 +66,9 @@ def _no_text(path: Path, head: bytes) -> BadInput:
             )
     return BadInput(
         f"{path.name} is no text.",
-        f"It holds a NUL byte (the first at byte {head.find(0):,}), which text never does.",
-        "Import a table (csv, tsv, xlsx, json, jsonl, parquet) or a text.",
+        f"It holds what text never does (a zero byte, NUL, at byte {head.find(0):,}): a picture, an archive or a "
+        "program's own format may have been given this name.",
+        "Open it where it comes from and save it as a table (csv, xlsx, jsonl, parquet) or as text.",
         field="source",
     )
 
