@@ -59,7 +59,7 @@ class Rows extends Part {
     const now = address().side ?? "";
     const all = [["", "All", this.info.version.rows], ...Object.entries(counts).map(([side, count]) => [side, SIDES[side], count])];
     if (this.info.changes) all.push(["changed", "Changed", this.info.changes]);
-    if (this.info.leaving) all.push(["excluded", "Excluded", this.info.leaving]);
+    if (this.info.leaving) all.push(["excluded", "Left out", this.info.leaving]);
     return html`${all.map(([side, words, count]) => html`<button type="button" data-side="${side}" aria-pressed="${side === now}">${words} <span class="num">${number(count)}</span></button>`)}`;
   }
 

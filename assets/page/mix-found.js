@@ -13,7 +13,7 @@ export function found(told) {
   const repeated = parts.filter((part) => part.times > 4);
   return html`<section class="card mx-found" aria-label="What comes of it"><div class="spread"><h2>What comes of it</h2><span class="soft num">${number(rows)} rows, ${number(counts.train)} of them to train on</span></div>
     <div class="mx-bar" aria-hidden="true">${parts.map((part, place) => html`<i class="mx-${place % COLOURS}" style="width:${((100 * part.counts.train) / (counts.train || 1)).toFixed(2)}%"></i>`)}</div>
-    <div class="scroll"><table><thead><tr><th scope="col">Part</th><th scope="col" class="right">Rows it has</th><th scope="col" class="right">Each row</th>${Object.values(SIDES).map((words) => html`<th scope="col" class="right">${words}</th>`)}
+    <div class="scroll"><table><thead><tr><th scope="col">Part</th><th scope="col" class="right">To choose from</th><th scope="col" class="right">Each row</th>${Object.values(SIDES).map((words) => html`<th scope="col" class="right">${words}</th>`)}
       <th scope="col" class="right">Share</th>${model ? html`<th scope="col" class="right">Tokens, about</th>` : ""}</tr></thead>
     <tbody>${parts.map((part, place) => html`<tr><th scope="row"><i class="mx-dot mx-${place % COLOURS}"></i>${title(part)}</th><td class="right num soft">${number(part.available)}</td><td class="right num">${times(part.times)}</td>
       ${Object.keys(SIDES).map((side) => html`<td class="right num">${number(part.counts[side])}</td>`)}<td class="right num">${((100 * part.counts.train) / (counts.train || 1)).toFixed(1)} %</td>${model ? html`<td class="right num">${number(part.tokens)}</td>` : ""}</tr>`)}</tbody>

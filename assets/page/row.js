@@ -1,4 +1,4 @@
-// One row: read as a conversation, in the tokens of a model, or as it is stored; edited, excluded, taken back.
+// One row: read as a conversation, in the tokens of a model, or as it is stored; edited, left out, taken back.
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { OUT } from "./dataset-links.js";
@@ -85,7 +85,7 @@ class Row extends Part {
       ? html`<span class="soft small">Version ${this.found.version} never changes; edit rows in version ${this.found.latest}.</span>`
       : html`<label class="pick">Side <select class="ft-select" name="side">${Object.entries(SIDES).map(([side, words]) => html`<option value="${side}" ${side === row.split ? html`selected` : ""}>${words}</option>`)}</select></label>
         <button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button><button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
-          ? "Include again" : "Exclude"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo <kbd>u</kbd></button>` : ""}`;
+          ? "Take in again" : "Leave out"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo <kbd>u</kbd></button>` : ""}`;
     this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${place.exact ? "" : "about "}${number(place.total)}</span></h1>
         <div class="row tight-row">${chips(row)}<span class="soft small">${row.file ? `${row.file} · line ${number(row.line)}` : "Added here"}</span></div></div>
         <div class="row tight-row">${step(place.previous, "Previous", "k")}${step(place.next, "Next", "j")}</div></div></div>
@@ -209,7 +209,7 @@ class Row extends Part {
   }
   async review(deed) {
     if (deed === "save" && !texts(this).length) { this.act("cancel"); return; }
-    const told = { save: "Saved; it goes into the next version.", exclude: "Left out of the next version.", include: "Included again.", undo: "The last change of this row is taken back." };
+    const told = { save: "Saved; it goes into the next version.", exclude: "Left out of the next version.", include: "Taken in again.", undo: "The last change of this row is taken back." };
     let made;
     try {
       if (deed === "undo") await tell(`/studio/datasets/${encodeURIComponent(this.at.dataset)}/undo`, { row: this.at.row, number: this.found.reviewed });

@@ -58,7 +58,7 @@ export function texts(place) {
 }
 
 export function chips(row) {
-  return html`<span class="chip">${SIDES[row.split] ?? row.split}</span>${row.excluded ? html`<span class="chip excluded">Excluded</span>` : ""}${row.edited
+  return html`<span class="chip">${SIDES[row.split] ?? row.split}</span>${row.excluded ? html`<span class="chip excluded">Left out</span>` : ""}${row.edited
     ? html`<span class="chip edited">Edited</span>` : ""}${Object.entries(row.tags ?? {}).map(([name, value]) =>
       html`<span class="chip tag" title="${name}">${value}</span>`)}${row.tools?.length ? html`<span class="chip" title="${row.tools.join(", ")}">${row.tools.length} tool${row.tools.length > 1 ? "s" : ""}</span>` : ""}`;
 }

@@ -202,7 +202,7 @@ def test_edit_exclude_undo_and_freeze(studio, page, tmp_path, page_faults):
     page.keyboard.press("e")
     page.get_by_label("Assistant (turn 2)").fill("")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("Exclude the row instead.")
+    expect(page.get_by_role("alert")).to_contain_text("Leave the row out instead.")
     page.get_by_label("Assistant (turn 2)").fill("A better answer.")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".ft-rowcard")).to_contain_text("A better answer.")

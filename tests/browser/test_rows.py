@@ -77,11 +77,11 @@ def test_excluded_and_changed_last(studio, page, tmp_path):
     page.locator("[data-row] a.open").nth(4).click()
     expect(page.get_by_role("heading", name="Row 5 of 30")).to_be_visible()
     page.keyboard.press("x")
-    expect(page.get_by_text("Excluded", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Left out", exact=True).first).to_be_visible()
     page.locator("ft-row .back").click()
     field(page, "sorted").select_option("changed")
     expect(page.locator("[data-row]").first).to_contain_text("Parcel 4 ")
-    page.get_by_role("button", name="Excluded 1").click()
+    page.get_by_role("button", name="Left out 1").click()
     where(page, side="excluded")
     expect(page.locator("[data-row]")).to_have_count(1)
 

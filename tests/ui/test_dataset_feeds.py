@@ -147,7 +147,7 @@ def test_changes_are_shown_frozen_and_taken_back(page, put, workspace):
     empty = page.post(
         f"/studio/datasets/set/rows/{one}/edit", json={"texts": [{"of": "messages", "at": 1, "text": " "}]}
     )
-    assert empty.status_code == 409 and empty.json()["error"]["next"] == "Exclude the row instead."
+    assert empty.status_code == 409 and empty.json()["error"]["next"] == "Leave the row out instead."
 
 
 def test_tokens_are_those_of_the_batches(page, put, workspace, tiny):

@@ -273,8 +273,8 @@ class Intake:
             notes.append(f"{self.known:,} rows were in the dataset already and are not doubled")
         if self.dismissed:
             notes.append(
-                f"{self.dismissed:,} rows that were excluded or discarded in Review are left out; to have them back, "
-                "import the file as a new version instead of adding it, and include them there"
+                f"{self.dismissed:,} rows that were left out, or discarded in Review, stay out; to have them back, "
+                "import the file as a new version instead of adding it, and take them in there"
             )
         if self.moved:
             notes.append(f"{self.moved:,} rows are not on the side their column says, but where an equal row is")

@@ -92,7 +92,9 @@ def _checked(row: Row, name: str, text: str) -> str:
 
 
 def _empty(what: str) -> BadInput:
-    return BadInput(f"The {what} can't be empty.", "There would be nothing to learn from.", "Exclude the row instead.")
+    return BadInput(
+        f"The {what} can't be empty.", "There would be nothing to learn from.", "Leave the row out instead."
+    )
 
 
 def _no_place(row: Row, name: object) -> BadInput:

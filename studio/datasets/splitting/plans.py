@@ -74,7 +74,7 @@ def plan(dataset: Dataset, settings: SplitSettings, watch: Watch) -> Plan:
     wanted = tuple(dict.fromkeys(name for name in (balanced, by, *settings.keep) if name))
     groups = group(dataset, settings, watch, wanted)
     if not groups.ids:
-        raise Refused("There is nothing to split.", "Every row is excluded.", "Include some again.")
+        raise Refused("There is nothing to split.", "Every row is left out.", "Take some in again.")
     _check_columns(groups, [name for name in (settings.stratify, by, *settings.keep) if name])
     notes: list[str] = []
     sides = array("b", groups.sides) if settings.check else _draw(groups, settings, notes)

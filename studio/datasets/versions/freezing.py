@@ -114,11 +114,11 @@ def check(before: dict[str, Any], changes: dict[str, Change], added: dict[str, R
         raise Refused(
             "There is nothing to freeze.",
             f"Version {before['version']} has every change already.",
-            "Edit or exclude rows first.",
+            "Edit rows or leave some out first.",
         )
     if sum(change.excluded for change in changes.values()) >= before["rows"] and not added:
         raise Refused(
-            "There is nothing to freeze.", "Every row is excluded, so nothing would be left.", "Include some again."
+            "There is nothing to freeze.", "Every row is left out, so nothing would be left.", "Take some in again."
         )
 
 
