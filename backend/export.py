@@ -26,6 +26,7 @@ from studio.datasets.importing.prompts import question
 from studio.datasets.store import Dataset
 from studio.errors import JobFailed, NoRoom, Refused, StudioError
 from studio.files import disk_use, whole_folder, write_json, write_text
+from studio.libraries import heavy_imports
 from studio.models.folder import Model, read_model
 from studio.settings.answering import ExportSettings, Generation, Machine
 from studio.settings.base import check
@@ -138,9 +139,10 @@ def write_merged(folder: Path, tuned: Tuned, base: Model, tokenizer: ModelTokeni
     A run on a 4-bit base is merged into the base as it was before: merging into the four bits would round away part
     of what was learned.
     """
-    import torch
+    with heavy_imports():
+        import torch
 
-    from backend.engine.weights import load_model, with_adapter
+        from backend.engine.weights import load_model, with_adapter
 
     if tuned.full:
         model = load_model(tuned.weights, "cpu")

@@ -27,6 +27,7 @@ from studio import events
 from studio.errors import Busy, NoMemory, StudioError, explain
 from studio.jobs import folder as job_folder
 from studio.jobs import local, queue
+from studio.libraries import do_without_bitsandbytes
 from studio.logs import Log
 from studio.workspace import Workspace
 
@@ -131,6 +132,7 @@ def run_job(main: Callable[[Job], dict[str, Any]]) -> None:
         print(f"Another worker is at {folder}.", file=sys.stderr)
         sys.exit(3)
     code = 1
+    do_without_bitsandbytes()  # what trains with it is no process of this frame: backend/training/__main__.py
     try:
         # The device comes before `starting`: whoever starts the next worker waits for that event under the queue's
         # lock, and so finds the device taken.

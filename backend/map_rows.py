@@ -21,6 +21,7 @@ from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, Refused
 from studio.files import whole_file
+from studio.libraries import heavy_imports
 from studio.models import Model
 from studio.settings.base import check
 from studio.settings.picturing import MapSettings
@@ -87,8 +88,9 @@ def by_words(texts: Sequence[str], seed: int) -> Vectors:
 
 def by_model(job: Job, name: str, texts: Sequence[str]) -> Vectors:
     """The texts as a model reads them: the mean of its last layer over each text's first tokens, of length 1."""
-    import torch
-    from transformers import AutoModel, AutoTokenizer
+    with heavy_imports():
+        import torch
+        from transformers import AutoModel, AutoTokenizer
 
     folder = Model.open(job.workspace, name).path
     job.message(f"Loading “{name}”")

@@ -18,6 +18,7 @@ from backend.keeper import keep
 from backend.training import launching
 from backend.training.settings import settings_of, tell_recomputation, write_down
 from studio import measurement
+from studio.libraries import heavy_imports
 from studio.machine import machine
 
 # Before any of these libraries is imported: nothing is asked of the network.
@@ -31,11 +32,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def main(job: Job) -> dict[str, Any]:
     """Trains; the fields of the `finished` event are those of the `train` command's JSON."""
     job.event("loading", item="the libraries")
-    import torch
-    import transformers
+    with heavy_imports():
+        import torch
+        import transformers
 
-    from backend.training import calibrate, checkpoints, load, prepare, ranks, report, result, trainer, watching
-    from studio.models import Model
+        from backend.training import calibrate, checkpoints, load, prepare, ranks, report, result, trainer, watching
+        from studio.models import Model
 
     # Load
     settings = settings_of(job)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from studio import runs
 from studio.errors import NotFound
+from studio.libraries import heavy_imports
 from studio.settings.answering import Machine
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
@@ -38,7 +39,8 @@ class Tuned:
 
     def engine(self, machine: Machine) -> Engine:
         """An engine with base and tuned, the latter under the name `tuned`; torch is imported here."""
-        from backend.engine.engine import Engine
+        with heavy_imports():
+            from backend.engine.engine import Engine
 
         return Engine(
             self.base,

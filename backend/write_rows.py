@@ -17,6 +17,7 @@ from studio.datasets.store import Dataset
 from studio.datasets.versions.empty import begin
 from studio.datasets.writing import Screen, Task, Unwritten
 from studio.errors import BadInput, NotFound
+from studio.libraries import heavy_imports
 from studio.settings.base import check
 from studio.settings.writing import WriteSettings
 
@@ -136,11 +137,12 @@ def _drafts(
 
 def local_writer(job: Job, settings: WriteSettings) -> Write:
     """A model of the workspace, or the tuned one of a run."""
-    from backend.engine.conversation import Prompt
-    from backend.engine.engine import Engine
-    from backend.engine.weights import BASE
-    from backend.tuned import TUNED, open_tuned
-    from studio.settings.answering import Generation
+    with heavy_imports():
+        from backend.engine.conversation import Prompt
+        from backend.engine.engine import Engine
+        from backend.engine.weights import BASE
+        from backend.tuned import TUNED, open_tuned
+        from studio.settings.answering import Generation
 
     job.event("loading", item=settings.writer)
     if settings.writer in job.workspace.names("models"):

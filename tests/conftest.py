@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from studio.jobs import local
 from studio.workspace import Workspace
 from tests import tiny as tiny_models
 
@@ -77,6 +79,17 @@ def no_network() -> Iterator[None]:
     yield
     if attempts := refused():
         pytest.fail("something tried to reach the network:\n" + "\n".join(attempts))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_for_the_end() -> Iterator[None]:
+    """What tests started or froze in this process is looked through while pytest can still tell of it: its summary
+    is the last line.
+    """
+    yield
+    local.reap()
+    gc.unfreeze()
+    gc.collect()
 
 
 @pytest.fixture

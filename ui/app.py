@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from studio.commands.frame import default_workspace
 from studio.errors import Refused, StudioError, explain
 from studio.files import read_json, write_json
+from studio.libraries import heavy_imports
 from studio.workspace import Workspace
 from ui.password import PASSWORD_VARIABLE, Password, is_loopback
 from ui.splash import READY, Splash
@@ -89,11 +90,12 @@ def serve(workspace: Workspace, host: str, port: int | None, browser: bool) -> N
     if browser:
         threading.Thread(target=_open_browser, args=(address,), daemon=True).start()
 
-    import uvicorn  # from here on it takes seconds
+    with heavy_imports():  # they take seconds
+        import uvicorn
 
-    from ui.page import build
+        from ui.page import build
 
-    app = build(workspace, host, LARGEST_UPLOAD)
+        app = build(workspace, host, LARGEST_UPLOAD)
     plain_arrow()
     splash.stop()
     config = uvicorn.Config(

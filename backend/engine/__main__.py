@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from backend.job import Job, run_job
+from studio.libraries import heavy_imports
 
 
 def main(job: Job) -> dict[str, Any]:
-    from backend.engine import server  # imports torch, which may take seconds: after the job's first event
+    with heavy_imports():
+        from backend.engine import server  # imports torch, which may take seconds: after the job's first event
 
     return server.main(job)
 

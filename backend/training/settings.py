@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from backend.job import Job
 from studio import events, logs, migrate, runs
+from studio.errors import StudioError
 from studio.jobs.folder import SETTINGS
 from studio.settings.train import TrainSettings
 
@@ -20,6 +23,15 @@ CHOSEN = (
     "eval_steps",
     "save_steps",
 )
+
+
+def needs_bitsandbytes(folder: Path) -> bool:
+    """Whether a run may need it: weights in few bits, the optimizer in 8 bits, or settings that can't be read."""
+    try:
+        settings = runs.settings_of(folder)
+    except StudioError:
+        return True
+    return settings.method.name == "qlora" or settings.optimizer == "adamw_8bit"
 
 
 def settings_of(job: Job) -> TrainSettings:

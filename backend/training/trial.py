@@ -15,25 +15,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import torch
-import transformers
 
 from backend.job import Job, in_words
 from backend.keeper import quit_with
 from backend.leash import tie_to_parent
-from backend.training import calibrate, launching, load, prepare
-from backend.training.checkpoints import Checkpoints, Identity
-from backend.training.prepare import Update, Updates
-from backend.training.trainer import RunTrainer
+from backend.training import launching
 from studio.batches.encode import Encoded, encode_rows
 from studio.batches.plan import Plan
 from studio.batches.survey import SAMPLE
 from studio.batches.tokenizer import load_tokenizer
 from studio.datasets.store import Dataset
+from studio.libraries import heavy_imports
 from studio.machine import peak_memory
 from studio.models import Model
 from studio.settings.base import check
 from studio.settings.train import Single, TrainSettings
+
+with heavy_imports():
+    import torch
+    import transformers
+
+    from backend.training import calibrate, load, prepare
+    from backend.training.checkpoints import Checkpoints, Identity
+    from backend.training.prepare import Update, Updates
+    from backend.training.trainer import RunTrainer
 
 # On a GPU: what CUDA itself and the kernels take, which torch does not count.
 CUDA_CONTEXT = 600_000_000
