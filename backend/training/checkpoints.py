@@ -12,6 +12,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +104,17 @@ class Checkpoints:
         folder: the run's.
         identity: what this life of the run is.
         keep: how many of the newest stay, besides the best.
+
+    Attributes:
+        unusable: those that `newest` found damaged or not this run's. They count for nothing, and go when a new one is
+            whole.
     """
 
     def __init__(self, folder: Path, identity: Identity, keep: int) -> None:
         self.folder = folder / FOLDER
         self.identity = identity
         self.keep = keep
+        self.unusable: set[Path] = set()
 
     def path(self, step: int) -> Path:
         return self.folder / f"step-{step:06}"
@@ -125,6 +131,7 @@ class Checkpoints:
         path = self.path(figures.step)
         if path.exists():  # a damaged one, or of a later life that was not taken up
             shutil.rmtree(path)
+            self.unusable.discard(path)
         try:
             with whole_folder(path) as partial:
                 write(partial)
@@ -149,7 +156,7 @@ class Checkpoints:
     def _not_saved(self, error: Exception) -> StudioError:
         known = in_words(error)
         free = shutil.disk_usage(self.folder).free
-        newest = next(self._newest_first(), None)
+        newest = next(self._usable(), None)
         kept = f"The run can go on from step {_step(newest)}." if newest else "There is none from before."
         if isinstance(known, NoMemory):
             return NoMemory(known.what, f"{known.why} {kept}", known.next)
@@ -168,25 +175,28 @@ class Checkpoints:
     def _prune(self, figures: Figures) -> None:
         best = figures.best
         kept = {self.path(best[0]) if best else None}
-        for number, path in enumerate(self._newest_first()):
-            if number >= self.keep and path not in kept:
-                shutil.rmtree(path, ignore_errors=True)
+        old = [path for path in islice(self._usable(), self.keep, None) if path not in kept]
+        for path in [*self.unusable, *old]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _usable(self) -> Iterator[Path]:
+        """Without those whose numbers may be higher than all that this life saves."""
+        return (path for path in self._newest_first() if path not in self.unusable)
 
     def _newest_first(self) -> Iterator[Path]:
         return iter(sorted(self.folder.glob("step-*"), key=_step, reverse=True))
 
     def newest(self, say: Callable[[str], None]) -> Checkpoint | None:
         """The newest resume point that is whole and this run's; tells of those that are not."""
-        problems = 0
         for path in self._newest_first():
             try:
                 found = self.open(path)
             except StudioError as error:
-                problems += 1
+                self.unusable.add(path)
                 say(f"The resume point of step {_step(path)} is not used: {error.why}")
                 continue
             return found
-        if problems:
+        if self.unusable:
             say("No resume point can be used, so the run starts again from its first step.")
         return None
 

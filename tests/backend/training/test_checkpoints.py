@@ -86,6 +86,39 @@ def test_that_of_another_run_is_not_opened(other: Identity, tmp_path: Path) -> N
     assert "another run" in said[0]
 
 
+@pytest.mark.parametrize("keep", [1, 2])
+@pytest.mark.parametrize("usable", [0, 2])
+def test_unusable_ones_with_higher_numbers_cost_no_new_one(keep: int, usable: int, tmp_path: Path) -> None:
+    """A life that goes on from an older one, or from the beginning, saves below the numbers of those left over."""
+    saved(tmp_path, 2, 4, 8, 10, keep=9)
+    for path in (tmp_path / "checkpoints").glob("step-*"):
+        if int(path.name.removeprefix("step-")) > usable:
+            (path / "optimizer.pt").write_bytes(b"other")
+    life = Checkpoints(tmp_path, MINE, keep)
+    begun = life.newest(lambda text: None)
+    assert (begun.step if begun else 0) == usable
+    mine = [usable] if usable else []
+    for step in (3, 6, 9):
+        life.save(Figures(step=step), write)
+        mine.append(step)
+        assert names(tmp_path) == [f"step-{number:06}" for number in mine[-keep:]]
+        assert life.open(life.path(step)).step == step
+
+
+def test_a_failed_save_names_no_unusable_one_to_go_on_from(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 8)
+    life = Checkpoints(tmp_path, MINE, 2)
+    (life.path(8) / "optimizer.pt").write_bytes(b"other")
+    life.newest(lambda text: None)
+
+    def fail(folder: Path) -> None:
+        raise MemoryError
+
+    with pytest.raises(NoMemory, match="go on from step 1"):
+        life.save(Figures(step=2), fail)
+    assert names(tmp_path) == ["step-000001", "step-000008"]
+
+
 def test_a_file_that_was_not_written_by_the_run_is_not_opened(tmp_path: Path) -> None:
     """Trainer would open a training_args.bin or a pytorch_model.bin that somebody put there."""
     kept = saved(tmp_path, 1, 2)
