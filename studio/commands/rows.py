@@ -4,6 +4,7 @@ launch.py rows mails --find refund --side test --tag domain=billing --sorted -ch
 launch.py rows mails --sorted tokens --model starter     # the shortest first, in tokens of that model
 launch.py rows mails --like 3f2a77c01b                   # rows that say much the same
 launch.py rows mails --row 3f2a77c01b                    # one row whole
+launch.py rows mails --finding emails                    # rows in which the doctor found this, at its last look
 launch.py rows mails --find "out of office" --leave-out  # one undo takes it back: review mails --undo
 """
 
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     deeds = parser.add_mutually_exclusive_group()
     deeds.add_argument("--row", metavar="ROW", help="show this one row whole")
     deeds.add_argument("--like", metavar="ROW", help="show the rows that are most like this one")
+    deeds.add_argument("--finding", metavar="KIND", help="show the rows in which the doctor's last look found this")
     deeds.add_argument("--leave-out", action="store_true", help="leave all that match out of the next version")
     deeds.add_argument("--take-in", action="store_true", help="take all that match in again")
     deeds.add_argument("--move", choices=SIDES, help="move all that match to this side")
@@ -61,6 +63,8 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)
+    if args.finding:
+        return _finding(context, dataset, args)
     version = dataset.version_info(args.version)["version"]
     rows = dataset.listing(version, Pending.of(dataset, version))
     about = {"name": dataset.name, "version": version}
@@ -115,6 +119,27 @@ def _like(dataset: Dataset, rows: Listing, args: argparse.Namespace) -> dict[str
     there = dataset.find(None, [each.row_id for each in found])
     shown = _shown(rows, [there[each.row_id] for each in found])
     return {"like": args.like, "rows": [row | {"share": each.share} for row, each in zip(shown, found, strict=True)]}
+
+
+def _finding(context: Context, dataset: Dataset, args: argparse.Namespace) -> dict[str, Any]:
+    """Rows of one of the doctor's findings, each with the one that it is a copy of, contradicts or leaks."""
+    from studio.datasets.browsing.listing import Pending
+    from studio.datasets.reviewing.reviews import Reviews
+    from studio.doctor import reports
+
+    report = reports.newest(context.workspace, dataset, args.version)
+    finding, start = report.finding(args.finding), max(1, args.start)
+    pairs = report.row_ids(args.finding, start - 1, max(1, args.limit))
+    there = dataset.find(report.version, [row for row, _ in pairs])
+    rows = dataset.listing(report.version, Pending.of(dataset, report.version))
+    shown = _shown(rows, [there[row] for row, _ in pairs])
+    return {
+        "name": dataset.name, "version": report.version, "visit": report.folder.name,
+        "finding": {key: finding[key] for key in ("kind", "title", "words")},
+        "stale": report.stale(dataset, Reviews(dataset)) if args.version is None else "",
+        "total": finding["count"], "start": start,
+        "rows": [row | {"beside": other} for row, (_, other) in zip(shown, pairs, strict=True)],
+    }  # fmt: skip
 
 
 def _deed(args: argparse.Namespace) -> dict[str, Any] | None:
@@ -191,11 +216,14 @@ def show(result: dict[str, Any]) -> str:
         if total := result.get("total"):
             return f"Only {count(total, 'row')} {'matches' if total == 1 else 'match'}; see from an earlier one on."
         return "No row matches."
-    rows = [[row["id"], _beside(row), row["label"] or "", row["text"][:SHOWN]] for row in result["rows"]]
-    lines = [table(["ROW", "ALIKE" if "like" in result else "SIDE", "LABEL", "TEXT"], rows)]
+    third, key = ("BESIDE", "beside") if "finding" in result else ("LABEL", "label")
+    rows = [[row["id"], _beside(row), row[key] or "", row["text"][:SHOWN]] for row in result["rows"]]
+    lines = [table(["ROW", "ALIKE" if "like" in result else "SIDE", third, "TEXT"], rows)]
     if "total" in result:
         start = result["start"]
         lines.append(f"{start:,} to {start + len(rows) - 1:,} of {count(result['total'], 'row')}.")
+    if result.get("stale"):
+        lines.append(f"{result['stale']} Let the doctor look again: launch.py doctor {result['name']}")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ and in the dataset's folder
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset, connect
 from studio.doctor.examination import Examination
 from studio.doctor.kinds import KINDS
-from studio.errors import NotFound
+from studio.errors import NotFound, StudioError
 from studio.files import whole_file
 from studio.jobs import folder as job_folder
 from studio.workspace import Workspace
@@ -81,7 +82,7 @@ class Report:
                 f"Nothing of the kind “{kind}” was found.",
                 f"Found were: {', '.join(finding['kind'] for finding in self.findings) or 'nothing'}.",
                 "Choose one of these.",
-                field="fix",
+                field="finding",
             )
         return found
 
@@ -184,6 +185,31 @@ def jobs_of(workspace: Workspace, dataset: Dataset) -> list[Path]:
             settings = job_folder.read_settings(workspace.jobs / job)
             if settings.get("job") == JOB and settings.get("dataset") in names:
                 found.append(workspace.jobs / job)
+    return found
+
+
+def finished(workspace: Workspace, dataset: Dataset) -> Iterator[Report]:
+    """The reports on a dataset, the newest first; visits that came to no end are passed over."""
+    for folder in jobs_of(workspace, dataset):
+        try:
+            yield Report.read(folder)
+        except (StudioError, OSError):
+            continue
+
+
+def newest(workspace: Workspace, dataset: Dataset, version: int | None = None) -> Report:
+    """The newest report on a dataset, or on one version of it.
+
+    Raises:
+        NotFound: the doctor did not look at it.
+    """
+    reports = finished(workspace, dataset)
+    found = next((report for report in reports if version is None or report.version == version), None)
+    if found is None:
+        named = f"“{dataset.name}”" if version is None else f"version {version} of “{dataset.name}”"
+        raise NotFound(
+            f"The doctor has not looked at {named}.", "There is no report.", f"Run: launch.py doctor {dataset.name}"
+        )
     return found
 
 

@@ -97,7 +97,7 @@ class DoctorSettings(Settings):
 
 
 class FixSettings(Settings):
-    """Which findings are fixed at once, and how personal data is masked."""
+    """What is done about findings: which are fixed at once, how personal data is masked, which are put aside."""
 
     fix: list[str] = setting(
         default_factory=list,
@@ -111,6 +111,28 @@ class FixSettings(Settings):
         help="What stands for personal data: “[e-mail]” and the like, or made-up ones, the same for the same person.",
         group="Fixes",
     )
+    ignore: list[str] = setting(
+        default_factory=list,
+        title="Ignore",
+        help="A finding to hear no more of for this dataset, by its kind; may be given several times.",
+        group="Fixes",
+    )
+    heed: list[str] = setting(
+        default_factory=list,
+        title="Heed",
+        help="An ignored finding to take up again, by its kind; may be given several times.",
+        group="Fixes",
+    )
+
+    @field_validator("ignore", "heed")
+    @classmethod
+    def _kinds(cls, value: list[str]) -> list[str]:
+        from studio.doctor.kinds import KINDS
+
+        for name in value:
+            if name not in KINDS:
+                raise ValueError(f"“{name}” is not one of {', '.join(KINDS)}")
+        return value
 
     @field_validator("fix")
     @classmethod

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from studio import commands
+from studio.commands import doctor
+from studio.commands import rows as rows_command
 from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
@@ -56,11 +58,39 @@ def test_nothing_is_changed_unless_it_is_asked_for(workspace, mails, capsys):
     assert told["fixes"] == [] and not (mails.folder / "reviews.jsonl").exists()
 
 
+def test_what_was_found_is_shown_listed_and_put_aside(workspace, mails, capsys):
+    def rows(*argv: str, fails: bool = False) -> dict:
+        assert bool(commands.run("rows", ["mails", *argv, "--workspace", str(workspace.root), "--json"])) == fails
+        return json.loads(capsys.readouterr().out)
+
+    assert "has not looked" in rows("--finding", "emails", fails=True)["error"]["what"]
+    told = command(workspace, capsys, "mails", "--ignore", "alike")
+    found = {finding["kind"]: finding for finding in told["findings"]}
+    ids = [row.row_id for row in mails.rows()]
+    assert [example["row"] for example in found["emails"]["examples"]] == ids
+    assert found["duplicates"]["examples"][0]["other"] == ids[0]
+    assert [kind for kind in found if found[kind]["ignored"]] == ["alike"] == reports.ignored(mails)
+    said = doctor.show(told)
+    assert f"{ids[1]}  Answer: Answer 1 to ann1@firma.de.\n" in said and f"(beside {ids[0]})" in said
+    assert "Ignored: alike." in said and "(alike)" not in said
+
+    listed = rows("--finding", "emails", "--from", "2", "--limit", "3")
+    assert [row["id"] for row in listed["rows"]] == ids[1:4] and (listed["total"], listed["stale"]) == (5, "")
+    assert rows("--finding", "duplicates")["rows"][0]["beside"] == ids[0]
+    assert "emails" in rows("--finding", "ibans", fails=True)["error"]["why"]
+    assert "Rows were changed since." not in rows_command.show(listed)
+    Reviews(mails).exclude(ids[0])
+    assert "Rows were changed since." in rows_command.show(rows("--finding", "emails"))
+    command(workspace, capsys, "mails", "--heed", "alike")
+    assert reports.ignored(mails) == []
+
+
 @pytest.mark.parametrize(
     "argv, words",
     [
         (["nobody"], "There is no dataset “nobody”."),
         (["mails", "--fix", "nonsense"], "“nonsense” is not one of"),
+        (["mails", "--ignore", "nonsense"], "“nonsense” is not one of"),
         (["mails", "--model", "nobody"], "There is no model “nobody”."),
         (["mails", "--benchmark", "/none.jsonl"], "There is no file /none.jsonl."),
         (["mails", "--leave-out", "nonsense"], "“nonsense” is not one of"),

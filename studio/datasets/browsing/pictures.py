@@ -20,7 +20,7 @@ from studio.datasets.store import Dataset
 from studio.doctor import reports
 from studio.doctor.kinds import KINDS, ordered
 from studio.doctor.languages import language, named
-from studio.errors import Broken, StudioError
+from studio.errors import Broken
 from studio.workspace import Workspace
 
 MAP = "map.parquet"
@@ -160,18 +160,14 @@ def points(dataset: Dataset, version: int, folder: Path) -> list[Point]:
 
 def findings(workspace: Workspace, dataset: Dataset, version: int) -> dict[str, str]:
     """Of each row with which the doctor found something in that version, at its last look, the gravest finding."""
-    for folder in reports.jobs_of(workspace, dataset):
-        try:
-            report = reports.Report.read(folder)
-        except (StudioError, OSError):
-            continue  # it did not come to its end
-        if report.version == version:
-            found: dict[str, str] = {}
-            for kind in ordered([finding["kind"] for finding in report.findings]):
-                for row_id, _ in report.row_ids(kind):
-                    found.setdefault(row_id, KINDS[kind].title)
-            return found
-    return {}
+    report = next((each for each in reports.finished(workspace, dataset) if each.version == version), None)
+    found: dict[str, str] = {}
+    if report is None:
+        return found
+    for kind in ordered([finding["kind"] for finding in report.findings]):
+        for row_id, _ in report.row_ids(kind):
+            found.setdefault(row_id, KINDS[kind].title)
+    return found
 
 
 def colours(row: Row) -> dict[str, str]:
