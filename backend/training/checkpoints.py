@@ -25,7 +25,8 @@ from studio import migrate
 from studio.errors import NoMemory, NoRoom, StudioError
 from studio.files import whole_folder
 from studio.machine import cpu_name
-from studio.settings.train import TrainSettings
+from studio.settings.base import Settings
+from studio.settings.train import Lora, Qlora, Sft, TrainSettings
 
 FOLDER = "checkpoints"
 MANIFEST = "checkpoint.json"
@@ -35,6 +36,19 @@ ALIKE = (
     "name", "threads", "device", "spread", "tokens_per_pass", "recompute", "memory", "keep_checkpoints", "attention",
     "kernels",
 )  # fmt: skip
+# Settings that every resume point was saved with. One that is not among them came later and counts only where it has
+# another value than its default, so that an update of the studio leaves unfinished runs what they have. Nothing is to
+# be added here.
+FIRST: dict[type, tuple[str, ...]] = {
+    TrainSettings: (
+        "dataset", "version", "model", "method", "objective", "epochs", "max_steps", "learning_rate", "batch_size",
+        "schedule", "warmup", "weight_decay", "max_grad_norm", "optimizer", "seed", "cutoff", "template", "dtype",
+        "eval_steps", "eval_rows", "patience", "keep_best", "samples", "sample_tokens", "save_steps",
+    ),
+    Lora: ("rank", "alpha", "dropout", "targets", "rslora"),
+    Qlora: ("bits",),
+    Sft: ("loss_on",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Identity:
 
     @classmethod
     def of(cls, run: str, settings: TrainSettings, device: str, onednn: bool = False) -> Identity:
-        kept = {key: value for key, value in settings.plain().items() if key not in ALIKE}
+        kept = {name: value for name, value in _counting(settings).items() if name not in ALIKE}
         digest = hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16).hexdigest()
         passes = f"{settings.tokens_per_pass} tokens{', recomputed' if settings.recompute else ''}"
         threads, count = torch.get_num_threads(), processes(settings.spread)
@@ -82,6 +96,18 @@ class Identity:
             "processor": cpu_name(),
             "machine": f"{platform.system()} {platform.machine()}",
         }
+
+
+def _counting(settings: Settings) -> dict[str, Any]:
+    """The settings that tell two runs apart, as plain data; the name of a method or a goal is always among them."""
+    plain = settings.model_dump(mode="json")
+    first = {"name"}.union(*(FIRST.get(kind, ()) for kind in type(settings).__mro__))
+    found = {}
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if name in first or value != field.get_default(call_default_factory=True):
+            found[name] = _counting(value) if isinstance(value, Settings) else plain[name]
+    return found
 
 
 @dataclass(frozen=True)

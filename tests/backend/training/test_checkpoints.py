@@ -6,16 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import Field
 
 from backend.job import Job
 from backend.training import checkpoints
 from backend.training.checkpoints import Checkpoints, Identity
 from backend.training.report import Figures
 from studio.errors import NoMemory, NoRoom, StudioError
+from studio.settings.base import Settings
+from studio.settings.train import Dora, Full, Lora, Qlora, TrainSettings
 from tests.worlds import told
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -227,6 +231,78 @@ def test_the_settings_that_matter_are_in_the_hash(world: Any) -> None:
     base = digest()
     assert digest(name="another", threads=2) == base
     assert digest(seed=2) != base and digest(learning_rate=2e-2) != base
+
+
+def digest_of(kind: type[TrainSettings] = TrainSettings, **given: Any) -> str:
+    return Identity.of("r", kind.model_validate({"dataset": "d"} | given), "cpu").settings
+
+
+@pytest.mark.parametrize(
+    ("given", "digest"),
+    [
+        ({}, "c7075a78667013d1f8b48d2b1e8d3912"),
+        ({"method": {"name": "dora"}}, "f915929a70ffe2449b436ac13e9bcff5"),
+        (
+            {"method": {"name": "qlora", "rank": 4}, "objective": {"name": "sft"}, "learning_rate": 0.001},
+            "3b422742f9759d0d22fcdb5d4215f17e",
+        ),
+        (
+            {"method": {"name": "full"}, "objective": {"name": "pretraining"}, "dtype": "float32"},
+            "1f13cc5e39b66a9c7648002419f2681d",
+        ),
+    ],
+)
+def test_resume_points_of_earlier_studios_are_still_those_of_their_runs(given: dict[str, Any], digest: str) -> None:
+    """As it stands in resume points that were saved in November 2026, with all settings there were then."""
+    assert digest_of(**given) == digest
+
+
+class LaterQlora(Qlora):
+    """With a setting more, as a later studio may have it."""
+
+    dose: float = 0.5
+
+
+class LaterFull(Full):
+    dropout: float = 0.0
+
+
+class Added(Settings):
+    name: Literal["added"] = "added"
+    strength: float = 1.0
+
+
+class Other(Added):
+    name: Literal["other"] = "other"  # type: ignore[assignment]
+
+
+class LaterSettings(TrainSettings):
+    method: Lora | Dora | LaterQlora | LaterFull | Added | Other = Field(Lora(), discriminator="name")  # type: ignore[assignment]
+    smoothing: float = 0.0
+    curriculum: Added | Other | None = None
+
+
+@pytest.mark.parametrize("method", ["lora", "dora", "qlora", "full"])
+def test_a_setting_more_leaves_a_run_what_it_is_until_it_is_changed(method: str) -> None:
+    later = partial(digest_of, LaterSettings)
+    assert later(method={"name": method}) == digest_of(method={"name": method})
+    changed = {
+        digest_of(),
+        later(smoothing=0.1),
+        later(curriculum={"name": "added"}),
+        later(curriculum={"name": "other"}),
+        later(curriculum={"name": "other", "strength": 2.0}),
+        later(method={"name": "qlora"}),
+        later(method={"name": "qlora", "dose": 0.6}),
+        later(method={"name": "full", "dropout": 0.1}),
+    }
+    assert len(changed) == 8
+
+
+def test_methods_and_goals_are_told_apart_even_with_nothing_but_defaults() -> None:
+    methods = ("lora", "dora", "qlora", "full", "added", "other")
+    assert len({digest_of(LaterSettings, method={"name": name}) for name in methods}) == len(methods)
+    assert len({digest_of(), *(digest_of(objective={"name": name}) for name in ("sft", "pretraining"))}) == 3
 
 
 def test_what_may_change_the_last_digits_is_said(world: Any) -> None:
