@@ -44,12 +44,39 @@ def test_from_a_change_to_a_version_and_back(ask, workspace):
     assert found["counts"] == {"changed": 0, "added": 0, "removed": 1}
     assert found["rows"] == [{"row": rows[0], "what": "removed"}]
     assert rows[0] in ask("versions", "desk", "--compare", "1", "2", words=True)
+    assert [(pair["row"], pair["new"]) for pair in found["pairs"]] == [(rows[0], None)]
     named = ask("versions", "desk", "--title", "1", "As it came")["versions"][0]
     assert (named["title"], named["rows"], named["runs"]) == ("As it came", 400, [])
     assert ask("versions", "desk", "--back", "1")["versions"][2]["back"] is True
     assert "As it came" in ask("versions", "desk", words=True)
     assert "versions" in ask("versions", "desk", "--title", "one", "x", fails=True)["error"]["next"]
     assert ask("versions", "desk", "--back", "3", fails=True)["error"]["what"] == "Version 3 is the latest already."
+
+
+def test_two_versions_are_shown_beside_each_other(ask, workspace):
+    first, second, third, *_ = Dataset.open(workspace, "desk").rows()
+    reviews = Reviews(Dataset.open(workspace, "desk"))
+    last = len(first.messages) - 1
+    said = [*first.messages[:-1], first.messages[-1] | {"content": first.messages[-1]["content"] + " Today!"}]
+    reviews.edit(first.row_id, [{"of": "messages", "at": last, "text": said[-1]["content"]}])
+    reviews.apply([{"type": "tag", "row": second.row_id, "tags": {"tone": "dry"}}])
+    reviews.exclude(third.row_id)
+    ask("freeze", "desk")
+    found = ask("versions", "desk", "--compare", "1", "2")
+    assert [(pair["row"], pair["what"], pair["changed"]) for pair in found["pairs"]] == [
+        (first.row_id, "changed", ["messages"]),
+        (second.row_id, "changed", ["tags"]),
+        (third.row_id, "removed", []),
+    ]
+    assert (found["pairs"][0]["old"]["messages"], found["pairs"][0]["new"]["messages"]) == (first.messages, said)
+    assert found["pairs"][2]["old"]["label"] == third.label and found["pairs"][2]["new"] is None
+    only = ask("versions", "desk", "--compare", "1", "2", "--only", "changed", "--from", "2")
+    assert [pair["row"] for pair in only["pairs"]] == [second.row_id] and (only["total"], len(only["rows"])) == (2, 3)
+    words = ask("versions", "desk", "--compare", "1", "2", words=True)
+    assert " Today!\n" in words and "tags was: –\n" in words and "is: tone=dry\n" in words and third.label in words
+    assert "1 to 1 of 3 rows; go on with --from 2." in ask(
+        "versions", "desk", "--compare", "1", "2", "--limit", "1", words=True
+    )
 
 
 @pytest.mark.parametrize(
