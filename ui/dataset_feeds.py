@@ -71,7 +71,7 @@ def router(workspace: Workspace) -> APIRouter:
             "changes": len(changes),
             "leaving": sum(change.excluded for change in changes.values()),
             "added": len(log.accepted()),
-            "waiting": len(log.additions.rows()),
+            "waiting": len(log.waiting()),
             "models": models(workspace),
         }
 

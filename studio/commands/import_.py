@@ -41,5 +41,6 @@ def show(result: dict[str, Any]) -> str:
     lines.append(f"Read as {result['format'].replace('_', ' ')}.")
     if result["bad_rows"]:
         lines.append(f"{wording.count(result['bad_rows'], 'bad row')} left out.")
+    lines += [f"{note[:1].upper()}{note[1:]}." for note in result["notes"]]
     lines.append(f"Train on it: launch.py train --dataset {result['name']}")
     return "\n".join(lines)

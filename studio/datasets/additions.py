@@ -1,7 +1,8 @@
 """Rows that are in no version yet: written by a model or a person, they wait for the review queue.
 
-additions.jsonl: `add` {rows, why} brings rows, `frozen` {rows, version} says that a version has them. What is decided
-on them stands in reviews.jsonl like that on any other row; freezing takes the accepted ones.
+additions.jsonl: `add` {rows, why} brings rows, `frozen` {rows, version} says that a version has them, and `again`
+{rows, version} that they wait anew, as they stand in that version, because the one after it is made of the source
+alone. What is decided on them stands in reviews.jsonl like that on any other row; freezing takes the accepted ones.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Additions:
             BadInput: a row that a model wrote is meant for another side than training.
         """
         with self._lock():
-            known = {line_row["row_id"] for line in self._lines("add") for line_row in line["rows"]}
+            known = self.written()
             new = {row.row_id: row for row in rows if row.row_id not in known}
             for row in new.values():
                 if SYNTHETIC in row.tags and row.split != "train":
@@ -65,23 +66,31 @@ class Additions:
 
     def rows(self) -> dict[str, Row]:
         """The rows that are in no version yet, by row id, in the order in which they came."""
-        if not self.path.exists():
-            return {}
-        gone = {row for line in self._lines("frozen") for row in line["rows"]}
-        return {
-            row["row_id"]: Row(**row)
-            for line in self._lines("add")
-            for row in line["rows"]
-            if row["row_id"] not in gone
-        }
+        found: dict[str, Row] = {}
+        for line in self._lines("add", "frozen", "again"):
+            if line["type"] == "frozen":
+                for row_id in line["rows"]:
+                    found.pop(row_id, None)
+            else:
+                found |= {row["row_id"]: Row(**row) for row in line["rows"]}
+        return found
+
+    def written(self) -> set[str]:
+        """The ids of all rows that were ever added, whether a version has them or not."""
+        return {row["row_id"] for line in self._lines("add") for row in line["rows"]}
 
     def frozen(self, rows: Iterable[str], version: int) -> None:
         """Says that a version has these rows."""
         with self._lock(), Log(self.path) as log:
             log.append("frozen", rows=list(rows), version=version)
 
-    def _lines(self, kind: str) -> list[dict[str, Any]]:
-        return [line for line in _read(self.path) if line["type"] == kind]
+    def again(self, rows: Iterable[Row], version: int) -> None:
+        """Says that these rows of a version wait anew, as they are here: the one after it has none of them."""
+        with self._lock(), Log(self.path) as log:
+            log.append("again", rows=[asdict(row) for row in rows], version=version)
+
+    def _lines(self, *kinds: str) -> list[dict[str, Any]]:
+        return [line for line in _read(self.path) if line["type"] in kinds] if self.path.exists() else []
 
     def _lock(self) -> FileLock:
         name = f".{self.folder.name}.additions.lock"

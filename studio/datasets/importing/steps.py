@@ -18,6 +18,7 @@ from studio.datasets.importing.formats import take_for
 from studio.datasets.importing.intake import Intake
 from studio.datasets.importing.mapping import Guess
 from studio.datasets.importing.sources import Source, find
+from studio.datasets.importing.written import Written, written
 from studio.datasets.reading.readers import columns_of, sample
 from studio.datasets.reading.records import Reader
 from studio.datasets.splitting.sides import DEFAULT, SIDES, read_fractions
@@ -80,6 +81,9 @@ def import_file(
         _check_kind(guess, older, settings)
         path = scratch / "versions" / f"{version:04}.parquet"
         made = _fill(reader, source.label, guess, settings, path, watch, older)
+        added = Written(0)
+        if before and older is None:
+            added = written(Dataset(folder, before), path, {guess.mapping.kind})
         entry = {
             "version": version,
             "made": round(time.time(), 3),
@@ -92,7 +96,7 @@ def import_file(
             "split": settings.split,
             "seed": settings.seed,
             "source": _told(copy, reader.kind, digest, settings),
-            "notes": reader.notes + made.notes,
+            "notes": reader.notes + made.notes + added.notes(),
             "bad_rows": made.intake.bad_count,
             "bad": [item.as_dict() for item in made.intake.bad],
         }  # fmt: skip
@@ -101,6 +105,7 @@ def import_file(
             about = older.version_info()
             entry |= {"added_to": about["version"], "added": made.intake.rows, "reviews": about.get("reviews", 0)}
         del reader  # and with it what it unpacked
+        added.keep(folder)
         publish(folder, scratch, entry, before)
         if checked is not None:
             checked.remember(Dataset(folder, read_info(folder)))

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from studio import migrate
+from studio.datasets.importing.written import Written, written
 from studio.datasets.mixing.mixture import Share, Stock, blend, preview, take_stock
 from studio.datasets.rows import ORIGIN, SCHEMA, Row, to_columns
 from studio.datasets.splitting.sides import SIDES
-from studio.datasets.store import read_info
+from studio.datasets.store import Dataset, read_info
 from studio.datasets.versions.publishing import Progress, Watch, hold, publish
 from studio.datasets.versions.writer import BATCH_CHARACTERS, BATCH_ROWS, REPEATED
 from studio.errors import Refused
@@ -58,6 +59,7 @@ def mix(
         counts = _write(shares, path, told["rows"], watch)
         main = max(shares, key=lambda share: share.rows).stock
         kinds = set().union(*(stock.kinds for stock in stocks))
+        added = written(Dataset(folder, before), path, kinds) if before else Written(0)
         entry = {
             "version": version,
             "made": round(time.time(), 3),
@@ -70,11 +72,12 @@ def mix(
             "split": None,
             "seed": settings.seed,
             "source": {"file": RECIPE, "kind": "recipe", "bytes": recipe.stat().st_size, "sha256": digest},
-            "notes": [],
+            "notes": added.notes(),
             "bad_rows": 0,
             "bad": [],
             "parts": told["parts"],
         }
+        added.keep(folder)
         publish(folder, scratch, entry, before)
     return entry
 

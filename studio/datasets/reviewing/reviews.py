@@ -13,7 +13,8 @@ reviews.jsonl, read by log.py; each line has its number, from 1, and may say who
     undo      the line `of` that number counts no more (with `only`: for that row)
 
 A version made from reviews says in dataset.json up to which number it has them (`reviews`); an imported one has none,
-so what was done to a row carries over to a file that is imported again. Versions themselves never change.
+so what was done to a row carries over to a file that is imported again (what becomes of rows that were written here
+says importing/written.py). Versions themselves never change.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class Reviews:
 
     def row(self, row_id: str) -> Row:
         """A row of the latest version or one that waits to be added, without its changes; NotFound for none."""
-        return self.additions.rows().get(row_id) or self.dataset.row(self.dataset.latest, row_id)
+        return self.waiting().get(row_id) or self.dataset.row(self.dataset.latest, row_id)
 
     def edit(self, row_id: str, texts: list[dict[str, Any]], *, by: str = "", seen: int | None = None) -> Change | None:
         """Gives a row other texts.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from studio.datasets.additions import PARENTS, SYNTHETIC
 from studio.datasets.mixing import making, mixture
 from studio.datasets.mixing.making import Names, mix, read_recipe
 from studio.datasets.mixing.mixture import apportion, blend, look, preview, take_stock
@@ -145,6 +147,20 @@ def test_what_one_part_holds_out_no_other_trains(three):
     entry, found = made(three, parts=["letters", "leaky"])
     assert entry["parts"][1]["left_out"] == 1 and entry["parts"][1]["counts"]["train"] == 5
     assert [row.split for row in found if row.messages == shared["messages"]] == ["test"]
+
+
+def test_rows_written_in_a_mixture_wait_again_when_it_is_made_anew(three):
+    mix(three, recipe())
+    mixed = Dataset.open(three, "mixed")
+    parent = next(mixed.rows(None, "train"))
+    written = replace(parent, row_id="a1", tags={SYNTHETIC: "paraphrase"}, extra={PARENTS: [parent.row_id]})
+    written = replace(written, messages=[{"role": "user", "content": "new"}, *(parent.messages or [])[1:]])
+    Reviews(mixed).additions.add([written], "paraphrases")
+    Reviews(mixed).apply([{"type": "judge", "row": "a1", "status": "accepted"}])
+    freeze(three, "mixed")
+    entry = mix(three, recipe())
+    assert "1 row written in the studio" in entry["notes"][0]
+    assert list(Reviews(Dataset.open(three, "mixed")).accepted()) == ["a1"]
 
 
 def test_a_row_written_after_a_held_out_one_is_not_trained(three):
