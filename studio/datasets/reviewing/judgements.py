@@ -42,11 +42,13 @@ class Eye:
         """Under which what they see is kept: everybody who is not blind sees the same."""
         return f"blind:{self.by}" if self.blind else "all"
 
-    def sees(self, deed: Line) -> bool:
-        return not self.blind or deed["type"] != "judge" or deed.get("by", "") == self.by
-
     def seen(self, deeds: list[Line]) -> list[Line]:
-        return [deed for deed in deeds if self.sees(deed)] if self.blind else deeds
+        """Those of these deeds that they see. What was written with another's judgement, such as its tags, is part of
+        it and has its number: a blind eye sees neither."""
+        if not self.blind:
+            return deeds
+        hidden = {deed["number"] for deed in deeds if deed["type"] == "judge" and deed.get("by", "") != self.by}
+        return [deed for deed in deeds if deed["number"] not in hidden]
 
 
 def status_of(deeds: Iterable[Line]) -> str:

@@ -160,7 +160,7 @@ class Queue:
         for each in reversed(list(standing)):
             if each <= number:
                 break
-            changed |= dict.fromkeys(deed["row"] for deed in standing[each] if eye.sees(deed))
+            changed |= dict.fromkeys(deed["row"] for deed in eye.seen(standing[each]))
         return list(changed)
 
     def last_of(self, by: str) -> Line | None:

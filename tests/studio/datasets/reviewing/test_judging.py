@@ -203,6 +203,21 @@ def test_one_s_own_judgement_may_follow_before_it_is_acknowledged(made):
     assert judge(queue, ANN, after).conflicts == [] and card(queue, ANN, a).status == "discarded"
 
 
+def test_a_blind_reviewer_sees_no_label_tag_span_or_choice_of_anybody_else(made):
+    span = {"of": "messages", "at": 0, "start": 9, "end": 13, "label": "Person"}
+    said = {"chats": {"label": "travel", "tags": {"tone": "warm"}, "spans": [span]}, "pairs": {"choice": "rejected"}}
+    for name, more in said.items():
+        queue = made(name)
+        a = queue.ids[0]
+        before = card(queue, BLIND, a)
+        say(queue, ANN, a, **more)
+        assert card(queue, BLIND, a) == before
+        assert queue.changed_since(0, BLIND) == []
+        assert card(queue, ANN, a).row != before.row
+        say(queue, BLIND, a, tags={"tone": "dry"})  # what they say themselves they do see
+        assert card(queue, BLIND, a).row.tags == {"tone": "dry"}
+
+
 def test_a_blind_reviewer_sees_the_row_as_it_was_and_conflicts_are_resolved(made):
     queue = made("labels")
     a, b, c = queue.ids[:3]
