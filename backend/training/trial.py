@@ -8,7 +8,6 @@ Tells in metrics.jsonl: the step lines of the loop, and `trial` lines with the h
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from backend.job import Job, in_words
 from backend.keeper import quit_with
 from backend.leash import tie_to_parent
 from backend.training import launching
-from studio.batches.encode import Encoded, encode_rows
-from studio.batches.plan import Plan
-from studio.batches.survey import SAMPLE
+from studio.batches.encode import Encoded, Report, encode_stream
+from studio.batches.plan import Plan, largest_pass
+from studio.batches.survey import looked_at
 from studio.batches.tokenizer import load_tokenizer
 from studio.datasets.store import Dataset
 from studio.libraries import heavy_imports
@@ -62,15 +61,19 @@ class Held:
 class Three(Updates):
     """Of a plan the update of middle size, one of the longest pass, and the former again, whose time counts.
 
-    The first one makes Adam's moments. Where updates have several passes the longest goes through twice, as the
-    gradients of those before it are held.
+    The first one makes Adam's moments. The longest pass is that of any order of the rows, so that what is measured
+    holds for every seed and however often the rows are gone through. Where an update can have several passes it goes
+    through twice, as the gradients of those before it are held.
+
+    Args:
+        rows: those of the plan, and after them others that may be in the longest pass.
     """
 
     def __init__(self, rows: Any, plan: Plan) -> None:
         super().__init__(rows, plan, prepare.Ranks())
-        passes = [numbers for step in range(len(plan)) for numbers in plan.updates(step)]
-        self.longest = max(passes, key=lambda numbers: int(rows.lengths[numbers].sum()))
-        self.times = 2 if len(passes) > len(plan) else 1
+        self.longest = largest_pass(rows.lengths, plan.batch_size, plan.tokens_per_pass)
+        fullest = np.sort(rows.lengths)[-plan.batch_size :]
+        self.times = 2 if len(fullest) > 1 and fullest.sum() > plan.tokens_per_pass else 1
         sizes = sorted(range(len(plan)), key=lambda step: int(rows.lengths[plan.rows(step)].sum()))
         self.usual = sizes[len(sizes) // 2]
 
@@ -104,14 +107,17 @@ def run(job: Job, settings: TrainSettings) -> None:
     loaded = load.load(settings, model, onednn)
     job.metrics.append("trial", stage="loaded", memory=memory())
     dataset = Dataset.open(job.workspace, settings.dataset)
-    every = max(1, round(dataset.counts(settings.version)["train"] / SAMPLE))
-    source = islice(dataset.rows(settings.version, "train"), 0, None, every)
-    rows, _ = encode_rows(tokenizer, source, loss_on=prepare.loss_on(settings), cutoff=settings.cutoff or 1)
-    held = Held(rows)
+    total, report = dataset.counts(settings.version)["train"], Report()
+    spread, longest = (
+        list(encode_stream(tokenizer, rows, report, loss_on=prepare.loss_on(settings), cutoff=settings.cutoff or 1))
+        for rows in looked_at(dataset, settings.version or dataset.latest, total)
+    )
+    report.check()
+    held = Held([*spread, *longest])
     room = (settings.tokens_per_pass or 1) if loaded.packs else 1
-    updates = Three(held, Plan(held.lengths, settings.batch_size or 1, room, seed=settings.seed))
+    updates = Three(held, Plan(held.lengths[: len(spread)], settings.batch_size or 1, room, seed=settings.seed))
     kept = Checkpoints(job.folder, Identity.of(job.folder.name, settings, loaded.device), 1)
-    job.message(f"Trying {len(updates.longest)} rows at once, the longest pass there is, and usual steps.")
+    job.message(f"Trying {len(updates.longest)} rows at once, the longest pass there can be, and usual steps.")
     Trial(job, settings, loaded, updates, None, kept, None).run(None)
     job.metrics.append("trial", stage="trained", memory=memory())
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +109,51 @@ def best_fit(rows: Sequence[int], lengths: npt.NDArray[np.int64], room: int) -> 
         if left[0] > 0:
             insort(free, left)
     return bins
+
+
+def largest_pass(lengths: npt.NDArray[np.int64], batch_size: int, room: int) -> list[int]:
+    """The rows of the pass of most tokens that any order of the rows can make.
+
+    A pass has at most `batch_size` rows and `room` tokens, or one row that is longer: of all such choices the one of
+    most tokens, found as Bellman (1957) fills a knapsack, with the fewest rows that make each number of tokens.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    first = order[:batch_size].tolist()
+    if lengths[first[0]] >= room or batch_size == 1:
+        return first[:1]
+    if lengths[first].sum() <= room:
+        return first
+    fewest = np.full(room + 1, batch_size + 1, np.int64)
+    fewest[0] = 0
+    tried: list[tuple[list[int], int, npt.NDArray[np.uint8]]] = []
+    for rows in _portions(order, lengths, batch_size, room):
+        tokens = int(lengths[rows].sum())
+        with_them = fewest[:-tokens] + len(rows)
+        better = with_them < fewest[tokens:]
+        fewest[tokens:] = np.where(better, with_them, fewest[tokens:])
+        tried.append((rows, tokens, np.packbits(better)))
+        if fewest[room] <= batch_size:
+            break
+    left, found = int(np.flatnonzero(fewest <= batch_size)[-1]), []
+    for rows, tokens, taken in reversed(tried):
+        at = left - tokens
+        if at >= 0 and taken[at >> 3] >> (7 - at & 7) & 1:
+            found += rows
+            left = at
+    return found
+
+
+def _portions(
+    order: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], batch_size: int, room: int
+) -> Iterator[list[int]]:
+    """The rows, the longest first, those of one length in 1, 2, 4 … at once: any number of them is some of these."""
+    starts = np.flatnonzero(np.diff(lengths[order], prepend=-1))
+    for start, end in pairwise([*starts.tolist(), len(order)]):
+        same = order[start : min(end, start + min(batch_size, room // int(lengths[order[start]])))].tolist()
+        count = 1
+        while same:
+            yield same[:count]
+            same, count = same[count:], 2 * count
 
 
 def _positive(name: str, value: float) -> None:

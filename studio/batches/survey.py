@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,15 @@ if TYPE_CHECKING:
     from studio.datasets.store import Dataset
 
 SAMPLE = 4000
+# Of a larger set so many rows of the longest text are looked at besides, as far as this many bytes go.
+LONGEST = 512
+LONGEST_BYTES = 16 << 20
+# The text a row is made of, in bytes of UTF-8, which bound its tokens closer than characters do.
+TEXT = " + ".join(f"coalesce(strlen({name}), 0)" for name in ("messages", "tools", "chosen", "label", "text"))
 KEPT = 4  # surveys held at a time, each at most some megabytes: one byte a token
 
 Key = tuple[object, ...]
+Surveyed = tuple[str, str, Whole]
 
 
 @dataclass(frozen=True)
@@ -38,18 +44,35 @@ class Survey:
         rows: (row id, kind, the row before anything is cut off).
         scale: how many rows of the set one row here stands for.
         text: whether all of them are raw text.
+        longest: rows of the longest text besides, where a row here stands for several.
     """
 
-    rows: Sequence[tuple[str, str, Whole]]
+    rows: Sequence[Surveyed]
     scale: float
     text: bool
+    longest: Sequence[Surveyed] = ()
+
+    @property
+    def looked_at(self) -> int:
+        return len(self.rows) + len(self.longest)
 
     def report(self, cutoff: int) -> Report:
-        """What becomes of these rows at a cut-off."""
-        report = Report()
-        for row_id, kind, found in self.rows:
-            account(row_id, kind, found, report, cutoff)
+        """What becomes of these rows at a cut-off; `longest` is that of all that were looked at."""
+        report = _report(self.rows, cutoff)
+        report.longest = max(report.longest, _report(self.longest, cutoff).longest)
         return report
+
+    def cut_rows(self, cutoff: int) -> int:
+        """How many rows of the set lose their ends at a cut-off, as far as it is known."""
+        spread = _report(self.rows, cutoff).cut_rows
+        return max(round(spread * self.scale), spread + _report(self.longest, cutoff).cut_rows)
+
+
+def _report(rows: Sequence[Surveyed], cutoff: int) -> Report:
+    report = Report()
+    for row_id, kind, found in rows:
+        account(row_id, kind, found, report, cutoff)
+    return report
 
 
 class Surveys:
@@ -81,13 +104,41 @@ class Surveys:
 def survey(
     dataset: Dataset, version: int, model: Path, template: str | None, loss_on: LossOn, sample: int = SAMPLE
 ) -> Survey:
-    """Reads and tokenises the rows; of a set larger than `sample` every second, third … row."""
+    """Reads and tokenises the rows; of a set larger than `sample` every second, third … row, and the longest."""
     tokenizer = kept_tokenizer(model, template)
     total = dataset.counts(version).get("train", 0)
+    spread, longest = (
+        [(row.row_id, row.kind, _slim(found)) for row, found in whole_rows(tokenizer, rows, loss_on)]
+        for rows in looked_at(dataset, version, total, sample)
+    )
+    return Survey(spread, total / max(1, len(spread)), {kind for _, kind, _ in spread} == {"text"}, longest)
+
+
+def looked_at(dataset: Dataset, version: int, total: int, sample: int = SAMPLE) -> tuple[Iterator[Row], Iterator[Row]]:
+    """The training rows that all are judged by: every so many-th, and of the others those of the longest text.
+
+    Args:
+        total: how many there are.
+        sample: how many are enough; of a set no larger the second part is empty.
+    """
     every = max(1, round(total / sample))
-    rows: Iterator[Row] = islice(dataset.rows(version, split="train"), 0, None, every)
-    kept = [(row.row_id, row.kind, _slim(found)) for row, found in whole_rows(tokenizer, rows, loss_on)]
-    return Survey(kept, total / max(1, len(kept)), {kind for _, kind, _ in kept} == {"text"})
+    spread = islice(dataset.rows(version, split="train"), 0, None, every)
+    return spread, iter(()) if every == 1 else _longest(dataset, version, every)
+
+
+def _longest(dataset: Dataset, version: int, every: int) -> Iterator[Row]:
+    found = dataset.query(
+        f"""SELECT number, size FROM (
+                SELECT file_row_number AS number, {TEXT} AS size,
+                    row_number() OVER (ORDER BY file_row_number) - 1 AS place
+                FROM {{}} WHERE split = 'train'
+            ) WHERE place % ? != 0 ORDER BY size DESC, number LIMIT ?""",
+        version,
+        [every, LONGEST],
+    )
+    sizes = accumulate(size for _, size in found)
+    numbers = [number for (number, _), size in zip(found, sizes, strict=True) if size <= LONGEST_BYTES]
+    yield from dataset.at(version, numbers or [number for number, _ in found[:1]])
 
 
 def _slim(found: Whole) -> Whole:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.batches.plan import Plan, best_fit, share
+from studio.batches.plan import Plan, best_fit, largest_pass, share
 from studio.errors import BadInput
 
 lengths = st.lists(st.integers(1, 200), min_size=1, max_size=60)
@@ -69,6 +69,35 @@ def test_epochs_may_be_fractions(epochs, steps):
     plan = Plan([10] * 300, 10, 100, epochs)
     assert plan.steps == steps
     assert plan.epoch(plan.steps - 1) == pytest.approx(max(epochs, 1 / 30), abs=1 / 30)
+
+
+@settings(deadline=None)
+@given(lengths, st.integers(1, 12), st.integers(1, 300), st.integers(0, 2**63))
+def test_no_order_of_the_rows_makes_a_longer_pass_than_the_largest(lengths, batch, room, seed):
+    sizes = np.array(lengths)
+    largest = largest_pass(sizes, batch, room)
+    assert len(set(largest)) == len(largest) <= batch
+    tokens = int(sizes[largest].sum())
+    assert tokens <= room or largest == [int(sizes.argmax())]
+    plan = Plan(lengths, batch, room, epochs=5, seed=seed)
+    assert all(sizes[part].sum() <= tokens for step in range(len(plan)) for part in plan.updates(step))
+    assert len(best_fit(largest, sizes, room)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch", "room", "tokens"),
+    [
+        ([60, 50, 50, 1], 2, 100, 100),  # not with the longest in it
+        ([60, 60, 60], 3, 100, 60),  # room that no rows fill
+        ([7, 9, 11] * 9, 4, 1000, 44),
+        ([40, 30, 20, 10], 3, 95, 90),
+        ([33] * 50 + [2, 3], 9, 100, 99),
+        ([500, 10], 2, 100, 500),
+        ([5, 4], 1, 100, 5),
+    ],
+)
+def test_the_largest_pass_is_one_that_can_be_met(rows, batch, room, tokens):
+    assert sum(rows[row] for row in largest_pass(np.array(rows), batch, room)) == tokens
 
 
 def test_a_hair_of_a_float_makes_no_update_more():

@@ -57,6 +57,23 @@ def test_a_large_set_is_judged_by_a_sample_spread_over_it(dataset, tiny):
     assert [row[0] for row in part.rows] == [row[0] for row in whole.rows][::4]
 
 
+def test_of_a_large_set_the_longest_rows_are_looked_at_whatever_their_place(workspace, tmp_path, tiny):
+    rows = [{"prompt": f"Where is {number}?", "completion": "Here."} for number in range(120)]
+    rows[50:53] = [{"prompt": SENTENCES[n], "completion": SENTENCES[2] * (30 - n)} for n in range(3)]
+    large = imported(workspace, tmp_path / "large.jsonl", rows)
+    whole, part = survey(large, 1, tiny, None, "all"), survey(large, 1, tiny, None, "all", sample=5)
+    assert not any(size(row) > 300 for row in part.rows), "none of them is one of every so many"
+    assert part.report(100_000).longest == whole.report(100_000).longest > 300
+    assert len(part.rows) < 7  # averages are those of the spread rows alone
+    assert part.report(300).cut_rows == 0 and part.cut_rows(300) == whole.report(300).cut_rows > 0
+    ids = [row_id for row_id, _, _ in (*part.rows, *part.longest)]
+    assert len(ids) == len(set(ids)) == part.looked_at
+
+
+def size(row):
+    return len(row[2][0].ids)
+
+
 def test_it_is_made_once_until_a_file_changes(dataset, workspace, tmp_path):
     model = tiny_model(tmp_path / "model")
     surveys = Surveys(kept=2)
