@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +26,33 @@ from studio.workspace import Workspace
 
 POLL_SECONDS = 0.002
 END_SECONDS = 30.0
+# So many runs in a row that can't be killed in time, and a campaign gives up.
+SPARED = 5
 # The kinds of moments: some updates later, while a resume point is written, any time in the worker's life.
 STEPS, SAVING, TIME = "some steps on", "while a resume point is written", "at any time"
 
 
 @dataclass
 class Outcome:
-    """What a campaign found: `different` names what is not equal; empty when all is."""
+    """What a campaign found.
+
+    Attributes:
+        whole, killed: the run left in peace, and those that were killed.
+        moments: of which kind each kill was.
+        different: what a killed run did not leave as the whole one did; empty when all is equal.
+    """
 
     whole: str
-    killed: str
-    kills: int = 0
+    killed: list[str] = field(default_factory=list)
     moments: list[str] = field(default_factory=list)
     different: list[str] = field(default_factory=list)
 
+    @property
+    def kills(self) -> int:
+        return len(self.moments)
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"equal": not self.different}
+        return asdict(self) | {"kills": self.kills, "equal": not self.different}
 
 
 def campaign(
@@ -50,7 +62,10 @@ def campaign(
     chance: random.Random,
     say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
-    """Trains twice with the same settings, once killed up to `times` times, and compares.
+    """Trains once in peace, then with the same settings until it was killed `times` times; each run is compared.
+
+    A run that came to its end before so many kills is followed by another. There are fewer kills in the end when one
+    was different, or when SPARED runs one after the other were over before a kill came.
 
     Args:
         chance: where the moments come from.
@@ -61,29 +76,35 @@ def campaign(
     """
     found = preflight(workspace, settings)
     found.refuse_errors()
-    folders = []
-    for name in ("left in peace", "killed"):
-        given = found.settings.model_copy(update={"name": name})
-        folders.append(runs.create(workspace, given, found.steps))
-        if not folders[1:]:
-            _finish(workspace, folders[0])
-    whole, killed = folders
-    outcome = Outcome(whole.name, killed.name)
-    queue.advance(workspace)
-    while outcome.kills < times:
-        moment = _kill_once(killed, chance)
-        if moment is None:
-            break
-        outcome.kills += 1
-        outcome.moments.append(moment)
-        say(f"Kill {outcome.kills} of {times}: {moment}, at step {events.last_metric(killed).get('step', 0)}.")
-        _ended(killed)
-        if job_folder.status(killed) != "interrupted":
-            break
-        queue.requeue(workspace, killed)
-    _finish(workspace, killed)
-    outcome.different = differences(whole, killed)
+
+    def begin(name: str) -> Path:
+        return runs.create(workspace, found.settings.model_copy(update={"name": name}), found.steps)
+
+    whole = begin("left in peace")
+    _finish(workspace, whole)
+    outcome, spared = Outcome(whole.name), 0
+    while outcome.kills < times and not outcome.different and spared < SPARED:
+        before, killed = outcome.kills, begin("killed")
+        outcome.killed.append(killed.name)
+        queue.advance(workspace)
+        for moment in islice(_kills(workspace, killed, found.steps or 1, chance), times - before):
+            outcome.moments.append(moment)
+            step = events.last_metric(killed).get("step", 0)
+            say(f"Kill {outcome.kills} of {times}: {moment}, at step {step}.")
+        _finish(workspace, killed)
+        outcome.different = differences(whole, killed)
+        spared = 0 if outcome.kills > before else spared + 1
     return outcome
+
+
+def _kills(workspace: Workspace, folder: Path, steps: int, chance: random.Random) -> Iterator[str]:
+    """Kills a run and puts it back into the queue, until it is over; the kind of each moment."""
+    while (moment := _kill_once(folder, steps, chance)) is not None:
+        _ended(folder)
+        if job_folder.status(folder) != "interrupted":
+            return  # it was over already
+        queue.requeue(workspace, folder)
+        yield moment
 
 
 def _finish(workspace: Workspace, folder: Path) -> None:
@@ -99,11 +120,11 @@ class _Silent(follow.Terminal):
         """Nor of steps."""
 
 
-def _kill_once(folder: Path, chance: random.Random) -> str | None:
+def _kill_once(folder: Path, steps: int, chance: random.Random) -> str | None:
     """Waits for a moment of some kind and sends SIGKILL; None when the run ended before it came."""
     _wait(lambda: job_folder.alive(folder) or _over(folder))
     step = events.last_metric(folder).get("step", 0)
-    kind, aim = chance.choice((STEPS, SAVING, TIME)), step + chance.randint(1, 20)
+    kind, aim = chance.choice((STEPS, SAVING, TIME)), step + chance.randint(1, max(1, min(20, steps - step)))
     until = time.monotonic() + chance.uniform(0, 8)
     while not _over(folder):
         now = events.last_metric(folder).get("step", 0)
