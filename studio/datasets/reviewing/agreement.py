@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal
 
-from studio.datasets.reviewing.judgements import WHOLE, span_key
+from studio.datasets.reviewing.judgements import DISCARDED, WHOLE, span_key
 from studio.logs import Line
 
 Values = Mapping[str, Mapping[str, Any]]  # reviewer → row id → value
@@ -26,7 +26,7 @@ def report(rows: Mapping[str, Mapping[str, Line]]) -> dict[str, Any]:
     """The agreement on each question that at least two reviewers answered for the same rows.
 
     Args:
-        rows: row id → reviewer → their judgement.
+        rows: row id → reviewer → their judgement, with what stood for it (standing.py).
 
     Returns:
         `reviewers`: each with `by` and `rows`; `questions`: each with `name`, `level`, `rows` that two or more judged,
@@ -137,7 +137,8 @@ def _spans(rows: Mapping[str, Mapping[str, Line]]) -> dict[str, Any] | None:
     marked: dict[str, dict[str, set[Any]]] = {}
     for row_id, row in rows.items():
         for by, deed in row.items():
-            marked.setdefault(by, {})[row_id] = {span_key(span) for span in deed.get("spans") or []}
+            if "spans" in deed or deed["status"] != DISCARDED:  # of a row that goes, nobody need say what is marked
+                marked.setdefault(by, {})[row_id] = {span_key(span) for span in deed.get("spans") or []}
     pairs: list[dict[str, Any]] = []
     for one, other in combinations(sorted(marked), 2):
         both = [row for row in marked[one] if row in marked[other] and marked[one][row] | marked[other][row]]

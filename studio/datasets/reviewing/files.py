@@ -20,7 +20,8 @@ from studio.datasets.additions import SYNTHETIC
 from studio.datasets.reviewing.guidelines import FEEDBACK
 from studio.datasets.reviewing.judgements import ACCEPTED, DRAFT, PENDING, Eye
 from studio.datasets.reviewing.judging import Said
-from studio.datasets.reviewing.queue import Queue, answer_of
+from studio.datasets.reviewing.queue import Queue
+from studio.datasets.reviewing.suggestions import answer_of
 from studio.datasets.rows import Row, compact
 from studio.errors import BadInput
 from studio.files import whole_file

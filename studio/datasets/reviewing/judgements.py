@@ -128,7 +128,9 @@ def differ(one: Line, other: Line) -> bool:
     """Whether two judgements would make something else of the row; ratings and notes may differ."""
     if one["status"] == other["status"] == DISCARDED:
         return False
-    return any(of(one) != of(other) for of in DECISIONS.values())
+    # A version may have the answers the other way round, so that a choice in it is told by the contents only.
+    apart = {"choice"} if one.get("version") != other.get("version") else set()
+    return any(of(one) != of(other) for name, of in DECISIONS.items() if name not in apart)
 
 
 def span_key(span: dict[str, Any]) -> tuple[Any, ...]:

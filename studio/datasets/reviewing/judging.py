@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from studio.datasets.additions import SYNTHETIC
 from studio.datasets.reviewing.changes import with_texts
 from studio.datasets.reviewing.guidelines import FEEDBACK, Name
-from studio.datasets.reviewing.judgements import ACCEPTED, DECIDED, DISCARDED, DRAFT, Eye, change_of, last_judgement
+from studio.datasets.reviewing.judgements import DECIDED, DISCARDED, DRAFT, Eye, change_of, last_judgement
 from studio.datasets.reviewing.queue import Queue
 from studio.datasets.reviewing.reviews import Conflict
+from studio.datasets.reviewing.standing import swapped
 from studio.datasets.rows import Row
 from studio.errors import BadInput, NotFound
 from studio.logs import Line
@@ -267,8 +268,7 @@ def _content(queue: Queue, eye: Eye, judgement: Judgement, row: Row) -> Line:
     if judgement.label is not None and "label" in content:
         content["label"] = _label(row, judgement.label)
     if judgement.choice:
-        swapped = last.get("status") in (ACCEPTED, DRAFT) and last.get("choice") == "rejected"
-        made["choice"] = CHOICES[judgement.choice] if swapped else judgement.choice
+        made["choice"] = CHOICES[judgement.choice] if swapped(deeds) else judgement.choice
         if row.kind != "preference":
             raise BadInput("This row has no two answers.", "So neither can be the better one.", "Reload the page.")
         if judgement.choice == "rejected":

@@ -82,6 +82,15 @@ class ReviewLog:
 
         Kept under `key`, of which only the rows with new reviews are made again; the caller must not change it.
         """
+
+        def of_rows(rows: dict[str, list[Line]]) -> dict[str, Any]:
+            found = ((row, of_row(row, deeds)) for row, deeds in rows.items())
+            return {row: made for row, made in found if made is not None}
+
+        return self.fold_together(key, of_rows)
+
+    def fold_together(self, key: Any, of_rows: Callable[[dict[str, list[Line]]], dict[str, Any]]) -> dict[str, Any]:
+        """As `fold`, where the rows with new reviews are looked at together: row id → its standing deeds."""
         with self.guard:
             fold = self.folds.get(key)
             if fold is None:
@@ -90,11 +99,8 @@ class ReviewLog:
             if fold.stale:
                 made_of = dict(fold.made)  # others may be going through the one they were given
                 for row in fold.stale:
-                    made = of_row(row, self.by_row.get(row, []))
-                    if made is None:
-                        made_of.pop(row, None)
-                    else:
-                        made_of[row] = made
+                    made_of.pop(row, None)
+                made_of |= of_rows({row: self.by_row.get(row, []) for row in fold.stale})
                 fold.made, fold.stale = made_of, set()
             return fold.made
 

@@ -21,13 +21,12 @@ from studio.datasets.reviewing.judgements import (
     STATES,
     Eye,
     change_of,
-    in_conflict,
-    independent,
     last_judgement,
     status_of,
 )
 from studio.datasets.reviewing.orders import Order
 from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.reviewing.standing import Standing
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import NotFound
@@ -106,6 +105,7 @@ class Queue:
         self.dataset = Dataset.open(workspace, name)
         self.reviews = Reviews(self.dataset)
         self.added = self.reviews.waiting()
+        self.standing = Standing(self.dataset, self.added)
         self.held: dict[str, Row] = {}
         self.ids, self.places = self._frame()
         self.known = int(self.dataset.version_info().get("reviews", 0))
@@ -136,12 +136,12 @@ class Queue:
 
     def conflicts(self) -> dict[str, list[Line]]:
         """Row id → the judgements that differ, of the rows on which reviewers are not at one."""
-        found = self.reviews.log().fold(("conflicts",), lambda row_id, deeds: in_conflict(deeds) or None)
+        found = self.reviews.log().fold_together(("conflicts",), self.standing.conflicts)
         return {row_id: deeds for row_id, deeds in found.items() if row_id in self.places}
 
     def independent(self) -> dict[str, dict[str, Line]]:
-        """Row id → reviewer → the judgement they made by themselves."""
-        return self.reviews.log().fold(("independent",), lambda row_id, deeds: independent(deeds) or None)
+        """Row id → reviewer → the judgement they made by themselves, with what stood for it where two made one."""
+        return self.reviews.log().fold_together(("independent",), self.standing.independent)
 
     def counts(self, eye: Eye) -> dict[str, int]:
         """How many rows are pending, draft, accepted, discarded, in conflict, written and pending, and in all."""
@@ -220,19 +220,8 @@ class Queue:
         if ask.order in orders.OF_A_RUN:
             return orders.by_run(self.workspace, ask.order, ask.run)
         conflicts = [] if ask.eye.blind else [row_id for row_id in self.ids if row_id in self.conflicts()]
-        return [*conflicts, *self._unlike_suggested(ask.source)]
-
-    def _unlike_suggested(self, source: str) -> Iterator[str]:
-        """Rows whose label or answer is not the one suggested."""
-        if not source:
-            return
-        found = self.guidelines()
-        for rows in _batches(self.dataset.rows()):
-            for row_id, text in suggestions.suggested(self.workspace, source, rows, found).items():
-                row = next(row for row in rows if row.row_id == row_id)
-                label = suggestions.as_label(text, [row.label or ""])
-                if (row.label is not None and label is None) or (row.label is None and text != answer_of(row)):
-                    yield row_id
+        unlike = suggestions.unlike(self.workspace, ask.source, self.dataset, self.guidelines()) if ask.source else ()
+        return [*conflicts, *unlike]
 
     def _ranked(self, first: Iterable[str]) -> tuple[str, ...]:
         ahead = dict.fromkeys(row_id for row_id in first if row_id in self.places)
@@ -327,20 +316,3 @@ def _kept(store: dict[Any, Made], key: Any, make: Callable[[], Made]) -> Made:
 
 def _framed(ids: tuple[str, ...]) -> Frame:
     return ids, {row_id: place for place, row_id in enumerate(ids)}
-
-
-def _batches(rows: Iterable[Row], size: int = 1000) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def answer_of(row: Row) -> str:
-    """What a row answers last, "" for none."""
-    turns = row.chosen or row.messages or []
-    return str(turns[-1].get("content") or "") if turns and turns[-1]["role"] == "assistant" else ""

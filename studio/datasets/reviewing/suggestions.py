@@ -10,7 +10,9 @@ A source is named
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from studio.workspace import Workspace
 
 RULES, LIVE = "rules", "live"
 KEY = "row_id"
+TOGETHER = 1000  # rows that are compared at once
 # What predict writes is never packed, so nothing is unpacked for what stands in its place.
 PLAIN = Reading(depth=DEEPEST)
 
@@ -89,6 +92,25 @@ def as_label(answer: str, labels: list[str]) -> str | None:
     """The label that an answer names, whatever its case and outer space."""
     wanted = normalise(answer).casefold()
     return next((label for label in labels if normalise(label).casefold() == wanted), None)
+
+
+def unlike(workspace: Workspace, source: str, dataset: Dataset, found: Guidelines) -> Iterator[str]:
+    """The rows whose label or answer is not the one that a source suggests."""
+    rows = dataset.rows()
+    while batch := list(islice(rows, TOGETHER)):
+        given = suggested(workspace, source, batch, found)
+        for row in batch:
+            if row.row_id in given:
+                text = given[row.row_id]
+                label = as_label(text, [row.label or ""])
+                if (row.label is not None and label is None) or (row.label is None and text != answer_of(row)):
+                    yield row.row_id
+
+
+def answer_of(row: Row) -> str:
+    """What a row answers last, "" for none."""
+    turns = row.chosen or row.messages or []
+    return str(turns[-1].get("content") or "") if turns and turns[-1]["role"] == "assistant" else ""
 
 
 def answers(workspace: Workspace, source: str) -> dict[str, str]:
