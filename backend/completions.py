@@ -43,26 +43,34 @@ class Address:
             return host == "localhost"
 
     def write(
-        self, prompts: Sequence[Turns], temperature: float, seed: int, tokens: int, should_stop: Callable[[], bool]
+        self,
+        prompts: Sequence[Turns],
+        temperature: float,
+        seeds: Sequence[int],
+        tokens: int,
+        should_stop: Callable[[], bool],
     ) -> list[str]:
         """One answer for each conversation, "" for those cut off or not asked any more after a stop.
+
+        Args:
+            seeds: one for each conversation.
+            tokens: how many an answer may have.
 
         Raises:
             Offline, Refused, NotFound, Broken: in words.
         """
 
-        def one(numbered: tuple[int, Turns]) -> str:
-            number, messages = numbered
+        def one(messages: Turns, seed: int) -> str:
             if should_stop():
                 return ""
             body = {
                 "model": self.model, "messages": messages, "temperature": temperature, "max_tokens": tokens,
-                "seed": seed + number,
+                "seed": seed,
             }  # fmt: skip
             return self._asked(body, should_stop)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(one, enumerate(prompts)))
+            return list(pool.map(one, prompts, seeds))
 
     def _asked(self, body: dict[str, Any], should_stop: Callable[[], bool]) -> str:
         for attempt in range(TRIES):

@@ -26,8 +26,8 @@ def remote_writer(job: Job, settings: WriteSettings) -> Write:
     if not address.here:
         preferences.check_online(job.workspace, f"{address.url.netloc} can't be asked.")
 
-    def write(prompts: Sequence[Turns], seed: int) -> list[str]:
-        return address.write(prompts, settings.temperature, seed, TOKENS, job.should_stop)
+    def write(prompts: Sequence[Turns], seeds: Sequence[int]) -> list[str]:
+        return address.write(prompts, settings.temperature, seeds, TOKENS, job.should_stop)
 
     return write
 

@@ -24,7 +24,7 @@ from studio.settings.writing import WriteSettings
 TOKENS = 400
 CHUNK = 16
 Turns = list[dict[str, Any]]
-Write = Callable[[Sequence[Turns], int], list[str]]
+Write = Callable[[Sequence[Turns], Sequence[int]], list[str]]  # each conversation has a seed of its own
 
 
 def main(job: Job) -> dict[str, Any]:
@@ -63,7 +63,8 @@ def write_all(job: Job, settings: WriteSettings, make: Callable[[Job, WriteSetti
     for start in range(0, len(tasks), CHUNK):
         job.progress(start, len(tasks), "rows", f"writing; {added:,} wait for review")
         chunk = tasks[start : start + CHUNK]
-        drafts = list(_drafts(chunk, write, settings.seed + start, why, job.should_stop))
+        seeds = range(settings.seed + start, settings.seed + start + len(chunk))
+        drafts = list(_drafts(chunk, write, seeds, why, job.should_stop))
         kept, left_out = screen.keep(drafts)
         why.update(left_out)
         added += len(additions.add(kept, f"{settings.way} by {writing.made_by(settings)}"))
@@ -120,14 +121,14 @@ def _tasks(settings: WriteSettings, rows: Sequence[Any], why: Counter[str]) -> I
 
 
 def _drafts(
-    tasks: Sequence[Task], write: Write, seed: int, why: Counter[str], should_stop: Callable[[], bool]
+    tasks: Sequence[Task], write: Write, seeds: Sequence[int], why: Counter[str], should_stop: Callable[[], bool]
 ) -> Iterator[Any]:
     """The drafts of some tasks, each led through its steps."""
     said = [""] * len(tasks)
     for step in range(max(len(task.steps) for task in tasks)):
         if should_stop():
             return
-        said = write([task.steps[step](before) for task, before in zip(tasks, said, strict=True)], seed)
+        said = write([task.steps[step](before) for task, before in zip(tasks, said, strict=True)], seeds)
     for task, answer in zip(tasks, said, strict=True):
         try:
             yield task.draft(answer)
@@ -158,9 +159,9 @@ def local_writer(job: Job, settings: WriteSettings) -> Write:
             field="writer",
         )
 
-    def write(prompts: Sequence[Turns], seed: int) -> list[str]:
-        options = Generation(temperature=settings.temperature, max_new_tokens=TOKENS, seed=seed)
-        asked = [Prompt(messages=messages) for messages in prompts]
+    def write(prompts: Sequence[Turns], seeds: Sequence[int]) -> list[str]:
+        options = Generation(temperature=settings.temperature, max_new_tokens=TOKENS)
+        asked = [Prompt(messages=messages, seed=seed) for messages, seed in zip(prompts, seeds, strict=True)]
         found = engine.answer(asked, weights, options, should_stop=job.should_stop, cut=True)
         return [answer.text if answer.finish == "stop" else "" for answer in found]
 

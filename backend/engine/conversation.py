@@ -12,12 +12,14 @@ Finish = Literal["stop", "length", "stopped", "repeats"]
 class Prompt:
     """What waits for an answer.
 
-    messages: a conversation in OpenAI's form; tools: function schemas; text: raw text to go on with, instead of both.
+    messages: a conversation in OpenAI's form; tools: function schemas; text: raw text to go on with, instead of both;
+    seed: its own, where it is to be answered otherwise than an equal prompt beside it.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     tools: list[dict[str, Any]] | None = None
     text: str | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class Task:
     weights: str
     ids: list[int]
     cut: int
+    seed: int | None = None
     on_text: Callable[[str], None] | None = None
     answer: Answer | None = field(default=None)
 
@@ -186,7 +187,7 @@ class Engine:
         for number, prompt in enumerate(prompts):
             ids = self.encode(prompt)
             kept = self._fit(ids, options.max_new_tokens or CHAT_TOKENS, cut)
-            task = Task(weights, kept, len(ids) - len(kept))
+            task = Task(weights, kept, len(ids) - len(kept), prompt.seed)
             if on_token is not None:
                 task.on_text = lambda text, number=number: on_token(number, side, text)
             tasks.append(task)
@@ -237,7 +238,7 @@ class Engine:
         copies = self._loaded()
         began = time.monotonic()
         texts = [Growing(self.tokenizer.decode, task.on_text) for task in tasks]
-        lines = [Line(task.ids, text.add, text.finish) for task, text in zip(tasks, texts, strict=True)]
+        lines = [Line(task.ids, text.add, text.finish, task.seed) for task, text in zip(tasks, texts, strict=True)]
         if should_stop is not None and should_stop():
             for line in lines:
                 line.finish = "stopped"

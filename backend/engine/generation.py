@@ -30,12 +30,14 @@ class Line:
     """One row of a batch: its prompt's ids going in, its answer's ids coming out.
 
     `tokens` holds the token that ended the answer too; `on_token` gets each other one as it is made, and `on_end` is
-    called as soon as the answer has come to its own end, while other rows of the batch may still be written.
+    called as soon as the answer has come to its own end, while other rows of the batch may still be written. `seed` is
+    its own; without one that of the options holds.
     """
 
     prompt: list[int]
     on_token: Callable[[int], None] | None = None
     on_end: Callable[[], object] | None = None
+    seed: int | None = None
     tokens: list[int] = field(default_factory=list)
     finish: Finish | None = None
 
@@ -65,7 +67,7 @@ def generate(
     ids, mask = padded([line.prompt for line in lines], pad_id, model.device)
     processors: list[LogitsProcessor] = []
     if options.temperature >= COLDEST:
-        processors = [Sampling(options, [line.prompt for line in lines])]
+        processors = [Sampling(options, lines)]
     with torch.inference_mode():
         model.generate(
             input_ids=ids,
@@ -131,9 +133,10 @@ class Watch(StoppingCriteria):
 class Sampling(LogitsProcessor):
     """Draws each row's token and leaves it as the only possible one, so that `generate` has no draw of its own."""
 
-    def __init__(self, options: Generation, prompts: Sequence[Sequence[int]]) -> None:
+    def __init__(self, options: Generation, lines: Sequence[Line]) -> None:
         self.options = options
-        self.streams = [random.Random(row_seed(options.seed, prompt)) for prompt in prompts]
+        seeds = [options.seed if line.seed is None else line.seed for line in lines]
+        self.streams = [random.Random(row_seed(seed, line.prompt)) for seed, line in zip(seeds, lines, strict=True)]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         uniform = torch.tensor([stream.random() for stream in self.streams], dtype=torch.float64)

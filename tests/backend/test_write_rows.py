@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from backend.job import Job
+from backend.write_rows import write_all
 from studio.datasets.additions import PARENTS, SYNTHETIC, Additions
 from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import Reviews
@@ -55,7 +57,7 @@ def test_what_an_address_writes_waits_and_is_trained_on_when_accepted(workspace,
     assert {(body["model"], body["temperature"], body["key"]) for body in writer.asked} == {
         ("big", 0.5, f"Bearer {KEY}")
     }
-    assert len({body["seed"] for body in writer.asked}) > 1
+    assert len({body["seed"] for body in writer.asked}) == 20
     waiting = Additions(desk.folder).rows()
     train = {row.row_id for row in desk.rows(None, "train")}
     assert len(waiting) == 20 and all(row.extra[PARENTS][0] in train for row in waiting.values())
@@ -131,6 +133,25 @@ def test_a_model_of_the_workspace_writes(workspace, desk, tiny):
     assert result["tried"] == 2 and result["added"] + sum(result["left_out"].values()) == 2
     with pytest.raises(StudioError, match="no writer"):
         run(workspace, writer="nobody", count=1)
+
+
+def test_each_try_after_a_row_has_a_seed_of_its_own(workspace, desk):
+    seen = []
+
+    def make(job, settings):
+        def write(prompts, seeds):
+            seen.extend(zip(map(str, prompts), seeds, strict=True))
+            return [f"A text of the try {seed}." for seed in seeds]
+
+        return write
+
+    settings = WriteSettings.model_validate({"dataset": "desk", "count": 3, "each": 8, "seed": 5})
+    folder = job_folder.create(workspace, "write_rows", settings.model_dump(mode="json"))
+    job = Job(folder)
+    with job.log, job.metrics:
+        result = write_all(job, settings, make)
+    assert len({asked for asked, _ in seen}) == 3 and len({seed for _, seed in seen}) == len(seen) == 24
+    assert result["added"] == 24
 
 
 def test_a_stop_keeps_what_was_written(workspace, desk, writer):

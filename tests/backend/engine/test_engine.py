@@ -53,6 +53,13 @@ def reference(model: Path, engine: Engine, prompt: Prompt, tuned: Path | None = 
     return made
 
 
+def test_one_prompt_is_answered_in_as_many_ways_as_it_has_seeds(engine: Engine) -> None:
+    tries = [Prompt(PROMPTS[0].messages, seed=seed) for seed in (4, 5, 6, 4)]
+    found = [answer.tokens for answer in engine.answer(tries, options=WARM)]
+    assert found[0] == found[3] == engine.answer(PROMPTS[:1], options=WARM)[0].tokens
+    assert len({tuple(tokens) for tokens in found}) == 3
+
+
 def test_answers_are_those_of_the_plainest_loop(model: Path, lora: Path, engine: Engine) -> None:
     for pair, prompt in zip(engine.pairs(PROMPTS[:3], GREEDY), PROMPTS, strict=False):
         assert pair.base.tokens == reference(model, engine, prompt)
