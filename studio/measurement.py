@@ -24,7 +24,7 @@ from studio.workspace import Workspace
 
 FILE = "measured.jsonl"
 # To be raised when the trainer takes other memory or time than before: what was measured until then holds no longer.
-TRAINER = 1
+TRAINER = 2
 PACKAGES = ("transformers", "peft", "bitsandbytes")  # PyTorch is in the `place`
 # An estimate this near to what is free, on either side, is not good enough to start by.
 NEAR = 0.3

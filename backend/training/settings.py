@@ -7,7 +7,9 @@ from pathlib import Path
 from backend.job import Job
 from studio import events, logs, migrate, runs
 from studio.errors import StudioError
+from studio.jobs import folder as job_folder
 from studio.jobs.folder import SETTINGS
+from studio.settings.base import check
 from studio.settings.train import TrainSettings
 
 CHOSEN = (
@@ -26,9 +28,13 @@ CHOSEN = (
 
 
 def needs_bitsandbytes(folder: Path) -> bool:
-    """Whether a run may need it: weights in few bits, the optimizer in 8 bits, or settings that can't be read."""
+    """Whether a run, or that which a measurement is for, may need it.
+
+    It does for weights in few bits and for the optimizer in 8 bits; it may where the settings can't be read.
+    """
     try:
-        settings = runs.settings_of(folder)
+        measured = job_folder.read_settings(folder).get("settings")
+        settings = runs.settings_of(folder) if measured is None else check(TrainSettings, measured)
     except StudioError:
         return True
     return settings.method.name == "qlora" or settings.optimizer == "adamw_8bit"

@@ -19,16 +19,20 @@ from backend.job import Job, in_words
 from backend.keeper import quit_with
 from backend.leash import tie_to_parent
 from backend.training import launching
+from backend.training.settings import needs_bitsandbytes
 from studio.batches.encode import Encoded, Report, encode_stream
 from studio.batches.plan import Plan, largest_pass
 from studio.batches.survey import looked_at
 from studio.batches.tokenizer import load_tokenizer
 from studio.datasets.store import Dataset
-from studio.libraries import heavy_imports
+from studio.libraries import do_without_bitsandbytes, heavy_imports
 from studio.machine import peak_memory
 from studio.models import Model
 from studio.settings.base import check
 from studio.settings.train import Single, TrainSettings
+
+if __name__ == "__main__" and not needs_bitsandbytes(Path(sys.argv[1])):
+    do_without_bitsandbytes()  # as the run does, whose memory is to be known
 
 with heavy_imports():
     import torch

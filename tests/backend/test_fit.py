@@ -105,6 +105,22 @@ def test_a_measurement_that_fails_says_why(world: World) -> None:
     assert state.phase == "failed" and state.error and "“tiny” can't be loaded" in state.error["what"]
 
 
+BEGUN = f"""
+import runpy, sys, backend.keeper
+backend.keeper.quit_with = lambda code: print("torch" in sys.modules, bool(sys.modules.get("bitsandbytes")))
+runpy.run_module({TRIAL!r}, run_name="__main__")
+"""
+
+
+def test_it_begins_without_bitsandbytes_as_the_run_does(workspace: Workspace) -> None:
+    """It brings fifty megabytes along, which the run it measures would not take."""
+    settings = TrainSettings.model_validate(SHORT)
+    folder = job_folder.create(workspace, "fit", {"settings": settings.plain()})
+    command = [sys.executable, "-c", BEGUN, str(folder), "once"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr
+
+
 @pytest.mark.parametrize("ending", ["os._exit(5)", "os.kill(os.getpid(), 9)"])
 def test_a_measurement_that_breaks_off_is_not_taken_for_a_want_of_memory(
     ending: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

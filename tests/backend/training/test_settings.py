@@ -9,6 +9,7 @@ import pytest
 
 from backend.training.settings import needs_bitsandbytes
 from studio import runs
+from studio.jobs import folder as job_folder
 from studio.jobs.folder import SETTINGS
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
@@ -26,7 +27,9 @@ from studio.workspace import Workspace
 def test_bitsandbytes_is_there_for_few_bits_and_its_optimizer_only(
     workspace: Workspace, given: dict[str, Any], needs: bool
 ) -> None:
-    assert needs_bitsandbytes(runs.create(workspace, TrainSettings(dataset="d", **given))) is needs
+    settings = TrainSettings(dataset="d", **given)
+    assert needs_bitsandbytes(runs.create(workspace, settings)) is needs
+    assert needs_bitsandbytes(job_folder.create(workspace, "fit", {"settings": settings.plain()})) is needs
 
 
 def test_settings_that_can_not_be_read_are_left_to_the_run_to_tell(workspace: Workspace, tmp_path: Path) -> None:
