@@ -59,6 +59,7 @@ def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | Non
             device=device,
             cores=here.cores,
             gpus=len(here.gpus),
+            looked_at=rows_read.looked_at if rows_read.longest else None,
             filling=speeds.tokens if speeds else None,
             free_gb=lambda spread: costs.free_gb(here, device, spread),
             needs_gb=needs_gb,
@@ -187,6 +188,7 @@ def _rows(found: Preflight, rows_read: Survey, rows: int, model: Model) -> None:
         "trained_tokens": round(report.trained_tokens * scale),
         "sequences": max(1, round(report.sequences * scale)),
         "longest": report.longest,
+        "cut_rows": rows_read.cut_rows(settings.cutoff or NO_CUTOFF),
         "cut_share": round(report.cut_rows / seen, 4),
         "rows_without_training": round(report.nothing * scale),
     }

@@ -19,7 +19,7 @@ from datasets.arrow_writer import ArrowWriter
 from backend.job import Job
 from backend.training.loss import Pass
 from backend.training.ranks import Ranks
-from studio import events
+from studio import events, wording
 from studio.batches.encode import Encoded, Report, encode_rows, encode_stream
 from studio.batches.pack import pack
 from studio.batches.plan import Plan, best_fit, share
@@ -169,7 +169,7 @@ def prepare(
         max_steps=settings.max_steps,
         seed=settings.seed,
     )
-    _tell(job, rows.report, plan, packs)
+    _tell(job, rows.report, plan, packs, settings.cutoff)
     return Updates(rows, plan, ranks or Ranks())
 
 
@@ -210,7 +210,7 @@ def loss_on(settings: TrainSettings) -> Any:
     return settings.objective.loss_on if isinstance(settings.objective, Sft) else "all"
 
 
-def _tell(job: Job, report: Report, plan: Plan, packs: bool) -> None:
+def _tell(job: Job, report: Report, plan: Plan, packs: bool, cutoff: int | None) -> None:
     job.event(
         "preflight",
         rows=report.rows,
@@ -225,6 +225,13 @@ def _tell(job: Job, report: Report, plan: Plan, packs: bool) -> None:
     if report.nothing:
         row_id, why = next(iter(report.reasons.items()))
         job.message(f"{report.nothing} of {report.rows} rows train nothing and are left out. Row {row_id}: {why}")
+    if report.cut_rows:
+        verb = "is" if report.cut_rows == 1 else "are"
+        job.message(
+            f"{report.cut_rows:,} of {report.rows:,} rows {verb} longer than the cut-off of {cutoff} tokens: "
+            f"{wording.count(report.cut_tokens, 'token')} at the end of them will not be learned. To learn them too, "
+            "raise the cut-off in a new run (--cutoff), or shorten the rows."
+        )
     if not packs:
         job.message("This model mixes rows that share a line, so each row goes through it alone, which is slower.")
 

@@ -30,7 +30,7 @@ class Facts:
 
     Args:
         rows: training rows.
-        longest: tokens of the longest of them.
+        longest: tokens of the longest of them, as far as they were looked at.
         text: whether the rows are raw text.
         version: the dataset's newest version.
         parameters: of the model.
@@ -38,6 +38,7 @@ class Facts:
         device: cpu, cuda or mps.
         cores: of the CPU.
         gpus: how many there are.
+        looked_at: how many rows were, the longest texts among them; None for all.
         filling: tokens that fill the CPU, as it was measured; None before that.
         free_gb: memory that is free for a run that is spread so.
         needs_gb: the memory needed with settings whose choices are all made.
@@ -52,6 +53,7 @@ class Facts:
     device: str
     cores: int
     gpus: int = 0
+    looked_at: int | None = None
     filling: int | None = None
     free_gb: Callable[[Spread | None], float] = lambda spread: math.inf
     needs_gb: Callable[[TrainSettings], float] = lambda settings: 0.0
@@ -127,11 +129,15 @@ def total_steps(rows: int, batch: int, epochs: float) -> int:
 def _cutoff(facts: Facts) -> tuple[int, str]:
     limit = min(MAX_CUTOFF, facts.context or MAX_CUTOFF)
     needed = max(64, math.ceil(facts.longest / 64) * 64)
+    row, cut = "The longest row", "so nothing is cut off"
+    if facts.looked_at:
+        row = f"The longest of the {facts.looked_at:,} rows looked at, those of the longest texts among them,"
+        cut = "so hardly a row is cut off"
     if needed <= limit:
-        return needed, f"The longest row has {facts.longest} tokens, so nothing is cut off."
+        return needed, f"{row} has {facts.longest} tokens, {cut}."
     if facts.context and facts.context <= limit:
         return limit, f"The model reads at most {facts.context} tokens."
-    return limit, f"The longest row has {facts.longest} tokens; more than {limit} at once costs much time and memory."
+    return limit, f"{row} has {facts.longest} tokens; more than {limit} at once costs much time and memory."
 
 
 def _batch_size(facts: Facts) -> tuple[int, str]:

@@ -182,6 +182,14 @@ def test_rows_that_are_cut_or_train_nothing(ready):
     assert found.facts["sequences"] == 80 and found.facts["rows"] == 100
 
 
+def test_few_rows_that_are_cut_are_a_fact_and_no_warning(ready):
+    rows = [*pairs(59), {"prompt": "Is it so?", "completion": "word " * 60}]
+    add(ready, "long", [{**row, "split": "train"} for row in rows], split=None)
+    found = look(ready, dataset="long", cutoff=100)
+    assert found.facts["cut_rows"] == 1 and "cutoff" not in told(found, "warning")
+    assert look(ready, dataset="long").facts["cut_rows"] == 0
+
+
 def test_a_split_that_was_found_to_leak(ready):
     dataset = Dataset.open(ready, "questions")
     leaks.remember(dataset, 0, {"clean": True, "crossing": 0}, {})

@@ -72,7 +72,9 @@ def test_rows_that_train_nothing_are_counted_and_named(world: Any) -> None:
     (line,) = told(folder, "preflight")
     assert (line["rows"], line["sequences"], line["rows_without_training"]) == (5, 4, 1)
     assert line["tokens"] == int(updates.rows.lengths.sum())
-    assert "1 of 5 rows train nothing" in told(folder, "message")[0]["text"]
+    nothing, cut = (told(folder, "message")[at]["text"] for at in (0, 1))
+    assert "1 of 5 rows train nothing" in nothing
+    assert cut.startswith("1 of 5 rows is longer than the cut-off of 40 tokens: ") and "--cutoff" in cut
 
 
 def test_a_set_that_trains_nothing_is_refused_before_the_first_step(world: Any, train: Any) -> None:

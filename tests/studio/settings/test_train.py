@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,15 @@ def test_defaults_hold_for_any_data_and_model(rows, longest, context, parameters
     assert 1 <= chosen.eval_steps <= defaults.total_steps(rows, chosen.batch_size, chosen.epochs)
     full = defaults.resolve(TrainSettings(dataset="a", method={"name": "full"}), facts).settings
     assert full.learning_rate < chosen.learning_rate
+
+
+def test_where_not_all_rows_were_looked_at_the_reason_does_not_say_that_none_is_cut():
+    whole, part = (
+        defaults.resolve(TrainSettings(dataset="a"), replace(FACTS, looked_at=seen)).reasons["cutoff"]
+        for seen in (None, 4512)
+    )
+    assert whole == "The longest row has 90 tokens, so nothing is cut off."
+    assert "of the 4,512 rows looked at" in part and "nothing" not in part
 
 
 @pytest.mark.parametrize(
