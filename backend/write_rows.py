@@ -42,7 +42,7 @@ def write_all(job: Job, settings: WriteSettings, make: Callable[[Job, WriteSetti
     """The whole of it; `make` gives the function that answers conversations."""
     dataset = Dataset.open(job.workspace, settings.dataset)
     fits(dataset, settings)
-    chosen = writing.parents(dataset, settings.rows, settings.count)
+    chosen = writing.parents(dataset, settings.rows, settings.count, settings.seed)
     target = place(job, settings, dataset)
     additions = Additions(target.folder)
     others = () if target.name == dataset.name else target.rows()
@@ -71,7 +71,14 @@ def write_all(job: Job, settings: WriteSettings, make: Callable[[Job, WriteSetti
         if job.should_stop():
             raise StopRequested(into=target.name, added=added, left_out=dict(why))
     job.progress(len(tasks), len(tasks), "rows", "done")
-    return {"dataset": dataset.name, "into": target.name, "tried": len(tasks), "added": added, "left_out": dict(why)}
+    return {
+        "dataset": dataset.name,
+        "into": target.name,
+        "tried": len(tasks),
+        "added": added,
+        "left_out": dict(why),
+        "seed": settings.seed,
+    }
 
 
 def fits(dataset: Dataset, settings: WriteSettings) -> None:

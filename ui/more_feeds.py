@@ -1,7 +1,8 @@
 """What the page asks about more rows, written by a model.
 
-GET  /studio/datasets-more/NAME     the ways for its rows, who can write, what waits for review, the job under way
-POST /studio/datasets-more/NAME     starts writing, as a job
+GET  /studio/datasets-more/NAME?after=     the ways for its rows, who can write, what waits for review, the job under
+                                           way, and the rows that `after` names (ROW,ROW), to be written after
+POST /studio/datasets-more/NAME            starts writing, as a job
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ JOBS = ("write_rows", "write_elsewhere")
 GIVEN = ("way", "writer", "address", "rows", "count", "each", "language", "guidance", "into", "temperature", "seed")
 UNDER_WAY = ("queued", "running", "stopping")
 NEWEST = 50  # jobs that are looked through for one under way
+MOST_NAMED = 100  # rows that an address names
 Words = dict[str, Any]
 
 
@@ -29,10 +31,10 @@ def router(workspace: Workspace) -> APIRouter:
     api = APIRouter(prefix="/studio/datasets-more")
 
     @api.get("/{name}")
-    def about(name: str) -> Words:
-        from studio.datasets.additions import Additions
+    def about(name: str, after: str = "") -> Words:
+        from studio.datasets.reviewing.reviews import Reviews
         from studio.datasets.store import Dataset
-        from studio.datasets.writing import ways
+        from studio.datasets.writing import beginning, named, ways
 
         dataset = Dataset.open(workspace, name)
         kind = dataset.version_info()["kind"]
@@ -40,12 +42,16 @@ def router(workspace: Workspace) -> APIRouter:
         finished = [run for run in ended if (workspace.runs / run.id / "adapter").is_dir()]  # stopped early: no weights
         return {
             "kind": kind,
+            "after": [
+                {"id": row.row_id, "text": beginning(row), "side": row.split}
+                for row in named(dataset, after.split(",")[:MOST_NAMED]).values()
+            ],
             "ways": ways(kind),
             "train": dataset.version_info()["counts"].get("train", 0),
             "models": [{"name": name, "size": size} for name, size in _by_size(workspace)],
             "runs": [{"id": run.id, "name": run.title} for run in finished[:20]],
             "best": _best(workspace, [run.id for run in finished if run.dataset == dataset.name]),
-            "waiting": len(Additions(dataset.folder).rows()),
+            "waiting": len(Reviews(dataset).waiting()),
             "offline": preferences.read(workspace).offline,
             "job": _under_way(workspace, dataset.name),
         }

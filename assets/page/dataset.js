@@ -45,7 +45,7 @@ class Dataset extends Part {
   // Puts the part that the address names below the head.
   place() {
     const part = PARTS.find((each) => each.key === (address().part ?? "")) ?? PARTS[0];
-    const query = (key) => `tab=data&row=&find=&side=&label=&tags=&file=&sorted=&from=&view=&show=&order=&source=&item=&like=&old=&new=&what=&finding=&plan=&mix=&job=&count=&part=${key}`;
+    const query = (key) => `tab=data&row=&find=&side=&label=&tags=&file=&sorted=&from=&view=&show=&order=&source=&item=&like=&old=&new=&what=&finding=&plan=&mix=&job=&count=&after=&part=${key}`;
     this.draw(".ft-parts", PARTS.length > 1 ? html`${PARTS.map((each) => html`<a data-go="${query(each.key)}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&part=${each.key}"
       ${each === part ? html`aria-current="page"` : ""}>${each.title}</a>`)}` : html``);
     if (this.placed === part) return;

@@ -1,7 +1,7 @@
 // More rows, written by a model after rows that are there. They wait in the review queue; nothing is trained on before
 // somebody accepts it.
 
-import { Part, address, ask, html, notice, number, size, tell } from "./base.js";
+import { Part, address, ask, go, html, notice, number, size, tell } from "./base.js";
 import { keep, recall } from "./remember.js";
 
 const WAYS = {
@@ -19,20 +19,38 @@ class More extends Part {
 
   start() {
     this.name = address().dataset;
+    this.after = address().after ?? "";
     this.path = `/studio/datasets-more/${encodeURIComponent(this.name)}`;
     this.draw(null, html`<div class="stack"><div class="told"></div><div class="asked"></div></div>`);
     this.onsubmit = (event) => { event.preventDefault(); this.write(event.target); };
     this.onchange = (event) => event.target.closest("form") && this.shown(event.target.closest("form"));
     this.addEventListener("ft-job-done", (event) => this.done(event.detail));
+    this.onclick = (event) => {
+      const row = event.target.closest("[data-without]")?.dataset.without;
+      if (row) go({ after: this.after.split(",").filter((id) => id !== row).join(",") || null });
+    };
+    this.loop();
+  }
+  addressChanged() {
+    const now = address();
+    if (now.tab !== "data" || now.part !== "more" || (now.after ?? "") === this.after) return;
+    this.after = now.after ?? "";
     this.loop();
   }
   async tick() {
-    this.found = await ask(this.path);
+    const asked = this.after;
+    const found = await ask(`${this.path}${asked ? `?after=${encodeURIComponent(asked)}` : ""}`);
+    if (asked !== this.after) return;
+    this.found = found;
     if (!this.querySelector("form")) {
       this.draw(".asked", this.form());
       this.shown(this.querySelector("form"));
     }
     this.draw(".waiting", this.waiting());
+    this.draw(".mr-after", this.chosen());
+    const { count } = this.querySelector("form").elements;
+    count.disabled = this.found.after.length > 0; // chosen rows are as many as they are
+    count.closest(".sp-field").hidden = count.disabled;
     if (this.found.job && !this.querySelector(".told ft-job")) this.job(this.found.job);
   }
   waiting() {
@@ -42,6 +60,14 @@ class More extends Part {
     return html`<div class="notice spread" role="status"><span><strong>${waiting === 1 ? "1 written row waits" : `${number(waiting)} written rows wait`} for review.</strong> Accepted ones go into the next version.</span>
       <a class="ft-button" data-go="${query}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&${query}">Review them</a></div>`;
   }
+  // The rows that were chosen to write after; where there are none, they are drawn by chance.
+  chosen() {
+    const { after } = this.found;
+    if (!after.length) return html``;
+    const out = after.some(({ side }) => side !== "train") ? html`<p class="form-help">A row that is held out can’t be written after: take it away.</p>` : "";
+    return html`<div class="row tight-row"><span>After ${after.length === 1 ? "this row" : "these rows"}:</span>${after.map(({ id, text }) => html`<span class="chip mr-chip"><span class="clip" dir="auto">${text || id}</span>
+      <button type="button" data-without="${id}" aria-label="Don’t write after “${text || id}”">×</button></span>`)}</div>${out}`;
+  }
   form() {
     const { ways, models, runs, best, train, kind } = this.found;
     const kept = recall("more") ?? {};
@@ -50,6 +76,7 @@ class More extends Part {
       <div><h2>More rows</h2><p class="soft">A model writes new rows after those you have. They are marked, wait for your review, are never held out, and are left out where they come near a held-out row.</p></div>
       <fieldset class="ft-ways"><legend class="unseen">In which way</legend>${ways.map((way, at) => html`<label class="ft-choice"><span class="row tight-row"><input type="radio" name="way" value="${way}" ${at === 0 ? html`checked` : ""}> <strong>${WAYS[way][0]}</strong></span>
         <span class="soft small">${WAYS[way][1]}</span></label>`)}</fieldset>
+      <div class="mr-after"></div>
       <div class="sp-fields">
         ${field("writer", "Who writes", html`<select id="mr-writer" class="ft-input" name="writer">${models.length ? html`<optgroup label="Models here, the largest first">${models.map(({ name, size: bytes }) => option(name, html`${name} (${size(bytes)})`, best))}</optgroup>` : ""}
           ${runs.length ? html`<optgroup label="Tuned here">${runs.map((run) => option(run.id, run.name, best))}</optgroup>` : ""}${option("", "Another address …", best)}</select>`,
@@ -78,7 +105,8 @@ class More extends Part {
     if (away) keep("more", { address: place.value, model: model.value });
     try {
       const { job } = await tell(this.path, {
-        way: way.value, count: Number(count.value), each: Number(each.value), language: language.value, guidance: guidance.value,
+        way: way.value, seed: Math.floor(Math.random() * 2 ** 31), // other rows each time
+        ...(this.found.after.length ? { rows: this.found.after.map(({ id }) => id) } : { count: Number(count.value) }), each: Number(each.value), language: language.value, guidance: guidance.value,
         ...(into ? { into: into.value } : {}), ...(away ? { address: place.value, writer: model.value } : { writer: writer.value }),
       });
       this.job(job);

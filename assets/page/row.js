@@ -85,7 +85,7 @@ class Row extends Part {
       ? html`<span class="soft small">Version ${this.found.version} never changes; edit rows in version ${this.found.latest}.</span>`
       : html`<label class="pick">Side <select class="ft-select" name="side">${Object.entries(SIDES).map(([side, words]) => html`<option value="${side}" ${side === row.split ? html`selected` : ""}>${words}</option>`)}</select></label>
         <button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button><button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
-          ? "Take in again" : "Leave out"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo <kbd>u</kbd></button>` : ""}`;
+          ? "Take in again" : "Leave out"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo <kbd>u</kbd></button>` : ""}${row.split === "train" && !row.excluded ? this.alike() : ""}`;
     this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${place.exact ? "" : "about "}${number(place.total)}</span></h1>
         <div class="row tight-row">${chips(row)}<span class="soft small">${row.file ? `${row.file} · line ${number(row.line)}` : "Added here"}</span></div></div>
         <div class="row tight-row">${step(place.previous, "Previous", "k")}${step(place.next, "Next", "j")}</div></div></div>
@@ -97,6 +97,10 @@ class Row extends Part {
     if (view === "tokens") this.tokens();
     else this.draw(".body", view === "stored" ? this.stored() : this.editing ? this.form() : html`<div class="card ft-rowcard whole">${rowBody(row)}</div>`);
     if (view === "" && this.editing) this.fill();
+  }
+  alike() {
+    const query = `row=&view=&part=more&after=${encodeURIComponent(this.at.row)}`;
+    return html`<a class="ft-button" data-go="${query}" href="?tab=data&dataset=${encodeURIComponent(this.at.dataset)}&part=more&after=${encodeURIComponent(this.at.row)}">Write more like it</a>`;
   }
   stored() {
     return html`<div class="card"><p class="soft small">The row as version ${this.found.version} has it.</p><pre class="ft-raw" tabindex="0" aria-label="The row as JSON" dir="auto">${JSON.stringify(this.found.raw, null, 2)}</pre></div>`;

@@ -7,6 +7,7 @@ before somebody accepts them.
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -16,13 +17,16 @@ from typing import Any
 
 from studio.datasets.additions import MADE_BY, PARENTS, SYNTHETIC, new_id
 from studio.datasets.likeness import Likeness, components
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row, Turn
+from studio.datasets.splitting.grouping import current, current_rows
 from studio.datasets.store import Dataset
 from studio.errors import BadInput
 from studio.settings.writing import Way
 
 # From which share of common five-letter pieces on a draft gives away a held-out row, or is one that is there already.
 TOO_LIKE = 0.8
+SHOWN = 80  # characters of a row by which people know it
 LONGEST = 6000  # characters of a row that are shown to the writer
 SAID = re.compile(
     r"\s*(?:\W{0,4}(?:q(?:uestion)?|frage|user)\W{0,4}[:.]\W{0,3})(?P<asked>.+?)"
@@ -262,14 +266,19 @@ def _text(row: Row) -> str:
     return "\n".join(asked) or row.text or ""
 
 
-def parents(dataset: Dataset, wanted: Sequence[str] | None, count: int) -> list[Row]:
-    """The rows that are written after: those named, or so many spread evenly; all of the side of training.
+def beginning(row: Row) -> str:
+    """The first words of a row, to know it by."""
+    return " ".join(_text(row).split())[:SHOWN]
+
+
+def parents(dataset: Dataset, wanted: Sequence[str] | None, count: int, seed: int) -> list[Row]:
+    """The rows that are written after, as their pending changes make them: those named, or so many drawn by the seed.
 
     Raises:
         BadInput: a named row is held out, or there is none to write after.
     """
     if wanted is not None:
-        found = dataset.find(None, list(wanted))
+        found = named(dataset, wanted)
         if held := [row.row_id for row in found.values() if row.split != "train"]:
             more = f" and {len(held) - 1} more are" if held[1:] else " is"
             raise BadInput(
@@ -279,12 +288,18 @@ def parents(dataset: Dataset, wanted: Sequence[str] | None, count: int) -> list[
                 field="rows",
             )
     else:
-        train = [row.row_id for row in dataset.rows(None, "train") if SYNTHETIC not in row.tags]
-        step = max(1.0, len(train) / count)
-        found = dataset.find(None, [train[int(at * step)] for at in range(min(count, len(train)))])
+        rows = current_rows(dataset)
+        train = [row.row_id for row in rows if row.split == "train" and SYNTHETIC not in row.tags]
+        found = named(dataset, random.Random(seed).sample(train, min(count, len(train))))
     if not found:
         raise BadInput("There is no row to write after.", "None is on the side of training.", "Import rows first.")
     return list(found.values())
+
+
+def named(dataset: Dataset, wanted: Sequence[str]) -> dict[str, Row]:
+    """Rows of the latest version by their ids, as their pending changes make them; excluded ones left out."""
+    rows = dataset.find(None, list(wanted)).values()
+    return {row.row_id: row for row in current(rows, Reviews(dataset).pending())}
 
 
 def made_by(settings: Any) -> str:

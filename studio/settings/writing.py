@@ -34,7 +34,8 @@ class WriteSettings(Machine):
         "taken from the environment, from FLEXTUNE_API_KEY.",
     )  # fmt: skip
     rows: list[str] | None = setting(
-        None, title="After these rows", group="Rows", auto="rows spread over the side of training", max_length=10_000,
+        None, title="After these rows", group="Rows", max_length=10_000,
+        auto="rows drawn by chance from the side of training",
         help="Row ids; only rows that are trained on are written after.",
     )  # fmt: skip
     count: int = setting(
@@ -60,7 +61,10 @@ class WriteSettings(Machine):
     temperature: float = setting(
         0.8, title="Temperature", group="Writer", ge=0.0, le=2.0, help="Higher values vary more."
     )  # fmt: skip
-    seed: int = setting(1, title="Seed", group="Writer", ge=0, lt=2**31, help="Another seed gives other rows.")
+    seed: int = setting(
+        1, title="Seed", group="Writer", ge=0, lt=2**31,
+        help="Draws the rows that are written after, and what is written; another seed gives others.",
+    )  # fmt: skip
 
     @field_validator("address")
     @classmethod

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from studio.datasets.additions import MADE_BY, PARENTS, SYNTHETIC
 from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.datasets.writing import Screen, Unwritten, parents, task, ways
@@ -136,14 +137,31 @@ def test_only_rows_of_the_training_side_are_written_after(workspace, tmp_path):
     source.write_text("".join(json.dumps(record) + "\n" for record in records))
     import_file(workspace, ImportSettings(source=str(source), name="set"))
     dataset = Dataset.open(workspace, "set")
-    assert {row.split for row in parents(dataset, None, 4)} == {"train"} and len(parents(dataset, None, 4)) == 4
-    assert len(parents(dataset, None, 500)) == 10
+    assert {row.split for row in parents(dataset, None, 4, 1)} == {"train"}
+    drawn = [tuple(row.row_id for row in parents(dataset, None, 4, seed)) for seed in (1, 1, 2, 3)]
+    assert drawn[0] == drawn[1] and len(set(drawn)) == 3 and {len(ids) for ids in drawn} == {4}
+    assert len(parents(dataset, None, 500, 1)) == 10
     train = [row.row_id for row in dataset.rows(None, "train")]
-    assert {row.row_id for row in parents(dataset, train[:3], 1)} == set(train[:3])
+    assert {row.row_id for row in parents(dataset, train[:3], 1, 1)} == set(train[:3])
     with pytest.raises(BadInput, match="held out"):
-        parents(dataset, [next(dataset.rows(None, "test")).row_id], 1)
+        parents(dataset, [next(dataset.rows(None, "test")).row_id], 1, 1)
     with pytest.raises(BadInput, match="no row to write after"):
-        parents(dataset, ["nobody"], 1)
+        parents(dataset, ["nobody"], 1, 1)
+
+
+def test_rows_are_written_after_as_they_are_now(workspace, tmp_path):
+    source = tmp_path / "rows.jsonl"
+    records = [{"prompt": f"q{n}", "completion": "a", "split": "train"} for n in range(3)]
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    import_file(workspace, ImportSettings(source=str(source), name="set"))
+    dataset = Dataset.open(workspace, "set")
+    moved, out, edited = (row.row_id for row in dataset.rows())
+    reviews = Reviews(dataset)
+    reviews.apply([{"type": "move", "row": moved, "split": "test"}, {"type": "exclude", "row": out}])
+    reviews.edit(edited, [{"of": "messages", "at": 0, "text": "Better?"}])
+    assert [row.messages[0]["content"] for row in parents(dataset, None, 5, 1)] == ["Better?"]
+    with pytest.raises(BadInput, match="held out"):
+        parents(dataset, [moved], 1, 1)
 
 
 def test_every_kind_of_row_has_its_ways():
