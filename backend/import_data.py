@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backend.job import Job, StopRequested, run_job
 
 if TYPE_CHECKING:
+    from studio.datasets.importing.steps import Imported
     from studio.settings.importing import ImportSettings
 
 
@@ -37,7 +38,23 @@ def main(job: Job) -> dict[str, Any]:
     except Stopped:
         raise StopRequested from None
     start_if_large(job.workspace, made.name, made.version)
-    return made.as_dict()
+    return made.as_dict() | _news(job, made)
+
+
+def _news(job: Job, made: Imported) -> dict[str, Any]:
+    """What is new in a file that was imported before; the import stands also where that can't be told."""
+    import duckdb
+
+    from studio.datasets.store import Dataset
+    from studio.datasets.versions.comparing import news
+    from studio.errors import StudioError
+
+    try:
+        found = news(Dataset.open(job.workspace, made.name), made.version)
+    except (StudioError, OSError, duckdb.Error) as error:
+        job.message(f"What is new can't be told: {error}")
+        return {}
+    return {"news": found} if found else {}
 
 
 def _fetched(job: Job, settings: ImportSettings, folder: Path) -> ImportSettings:

@@ -240,7 +240,7 @@ class Import extends Part {
       const { upload } = address();
       if (upload) tell("/studio/imports/discard", { upload }).catch(() => null);
       go({ ...CLEAR, dataset: result.name });
-      toast(`${number(result.rows)} rows are in “${result.name}”${result.version > 1 ? `, version ${result.version}` : ""}.`);
+      toast(`${number(result.rows)} rows are in “${result.name}”${result.version > 1 ? `, version ${result.version}` : ""}.${news(result)}`, seen(result));
       return;
     }
     const failed = events.findLast((event) => event.type === "failed");
@@ -261,3 +261,14 @@ class Import extends Part {
   }
 }
 customElements.define("ft-import", Import);
+
+// What a file that was imported before has now, and the way to where it is shown row by row.
+function news({ news: found }) {
+  if (!found) return "";
+  const { against, added, removed, changed, unchanged } = found;
+  return ` Against version ${against}, imported before: ${number(added)} added, ${number(removed)} gone, ${number(changed)} changed, ${number(unchanged)} unchanged.`;
+}
+function seen({ name, version, news: found }) {
+  if (!found || !(found.added || found.removed || found.changed)) return {};
+  return { button: "See what is new", run: () => go({ ...CLEAR, dataset: name, part: "versions", old: found.against, new: version, what: null, from: null }) };
+}

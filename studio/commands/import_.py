@@ -42,5 +42,11 @@ def show(result: dict[str, Any]) -> str:
     if result["bad_rows"]:
         lines.append(f"{wording.count(result['bad_rows'], 'bad row')} left out.")
     lines += [f"{note[:1].upper()}{note[1:]}." for note in result["notes"]]
+    if news := result.get("news"):
+        counts = ", ".join(f"{wording.number(news[key])} {key}" for key in ("added", "removed", "changed", "unchanged"))
+        lines.append(f"Against version {news['against']}, imported before: {counts}.")
+        if news["added"] or news["removed"] or news["changed"]:
+            pair = f"{news['against']} {result['version']}"
+            lines.append(f"See them: launch.py versions {result['name']} --compare {pair}")
     lines.append(f"Train on it: launch.py train --dataset {result['name']}")
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from studio import events, logs
+from studio.commands import import_
 from studio.datasets.store import Dataset
 from studio.jobs import folder as job_folder
 
@@ -47,6 +48,20 @@ def test_a_finished_import_tells_what_it_made(workspace, tmp_path):
     # pyarrow looks for pandas by itself.
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
     assert "pyarrow" in loaded and not loaded & {"torch", "transformers", "gradio", "datasets"}
+
+
+def test_a_file_imported_again_tells_what_is_new(workspace, tmp_path):
+    source = tmp_path / "a.jsonl"
+    kept = [{"prompt": f"q{n}", "completion": "a"} for n in range(5)]
+    for records in (kept, [*kept[1:], {"prompt": "new", "completion": "a"}, {"prompt": "newer", "completion": "a"}]):
+        source.write_text("".join(json.dumps(record) + "\n" for record in records))
+        folder = job(workspace, source, split="train=1")
+        assert run(folder).returncode == 0
+    finished = lines(folder)[-1]
+    assert finished["news"] == {"against": 1, "added": 2, "removed": 1, "changed": 0, "unchanged": 4}
+    said = import_.show(finished)
+    assert "Against version 1, imported before: 2 added, 1 removed, 0 changed, 4 unchanged." in said
+    assert "launch.py versions set --compare 1 2" in said
 
 
 def test_a_failed_import_says_what_why_and_what_next_and_lists_the_rows(workspace, tmp_path):

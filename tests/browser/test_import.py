@@ -121,6 +121,11 @@ def test_rows_are_added_to_a_dataset_and_datasets_are_merged(studio, page, tmp_p
     page.wait_for_url(re.compile("dataset=one"))
     dataset = Dataset.open(studio.workspace, "one")
     assert dataset.versions() == [1, 2] and dataset.version_info()["rows"] == 25
+    told = page.locator(".ft-toast")
+    expect(told).to_contain_text("Against version 1, imported before: 5 added, 0 gone, 0 changed, 20 unchanged.")
+    told.get_by_role("button", name="See what is new").click()
+    page.wait_for_url(re.compile("part=versions.*old=1.*new=2"))
+    expect(page.get_by_role("button", name="Added 5")).to_be_visible()
 
     studio.open(page, tab="data", **{"import": "1"})
     page.get_by_role("button", name="Merge", exact=True).click()

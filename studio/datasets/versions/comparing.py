@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -80,9 +80,38 @@ def compare(dataset: Dataset, old: int, new: int) -> Comparison:
     Raises:
         NotFound: the dataset has no such version.
     """
-    columns = f"md5(concat_ws(chr(31), {', '.join(f'coalesce({name}, chr(30))' for name in CONTENT)}))"
-    table = "read_parquet(?, file_row_number = true)"
     with connect() as connection:
         paths = [str(dataset.path(old)), str(dataset.path(new))]
-        found = connection.sql(_SQL.format(columns=columns, table=table), params=paths).to_arrow_table()
+        found = connection.sql(_sql(), params=paths).to_arrow_table()
     return Comparison(dataset, old, new, found)
+
+
+def _sql() -> str:
+    columns = f"md5(concat_ws(chr(31), {', '.join(f'coalesce({name}, chr(30))' for name in CONTENT)}))"
+    return _SQL.format(columns=columns, table="read_parquet(?, file_row_number = true)")
+
+
+def news(dataset: Dataset, version: int) -> dict[str, int] | None:
+    """What an imported version has that the one imported before it had not; None for the first import.
+
+    Versions frozen between the two are passed over: what people did to the rows is carried over as reviews, and would
+    be told here as undone. A version to whose rows others were added is compared with the one it goes on with.
+
+    Returns:
+        `against`, the number of the earlier version; `added`, `removed`, `changed` and `unchanged` rows.
+    """
+    entry = dataset.version_info(version)
+    before = [each["version"] for each in dataset.info["versions"] if each["version"] < version and not derived(each)]
+    if not before:
+        return None
+    old = int(entry.get("added_to") or max(before))
+    with connect() as connection:
+        paths = [str(dataset.path(old)), str(dataset.path(version))]
+        counted = dict(connection.execute(f"SELECT what, count(*) FROM ({_sql()}) GROUP BY what", paths).fetchall())
+    counts: dict[str, int] = {what: counted.get(what, 0) for what in WHATS}
+    return {"against": old, **counts, "unchanged": int(entry["rows"]) - counts["added"] - counts["changed"]}
+
+
+def derived(entry: dict[str, Any]) -> bool:
+    """Whether a version was made of another one, by freezing or by going back."""
+    return "made_from" in entry

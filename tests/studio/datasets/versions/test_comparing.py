@@ -9,7 +9,7 @@ import pytest
 from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
-from studio.datasets.versions.comparing import compare
+from studio.datasets.versions.comparing import compare, news
 from studio.datasets.versions.freezing import freeze
 from studio.errors import NotFound
 from studio.settings.importing import ImportSettings
@@ -69,3 +69,18 @@ def test_nothing_differs_from_itself_and_a_version_must_be_there(workspace, tmp_
     assert compare(dataset, 1, 1).counts() == {"changed": 0, "added": 0, "removed": 0}
     with pytest.raises(NotFound):
         compare(dataset, 1, 9)
+
+
+def test_what_is_new_is_told_against_the_last_import_not_against_what_people_did(workspace, tmp_path):
+    old = records(20)
+    dataset = put(workspace, tmp_path, old, split="train=1")
+    assert news(dataset, 1) is None
+    Reviews(dataset).exclude(next(iter(dataset.rows())).row_id)
+    freeze(workspace, "set")
+    new = [*old[:5], old[5] | {"completion": "other"}, *old[8:], {"id": "new", "prompt": "q", "completion": "a"}]
+    dataset = put(workspace, tmp_path, new, split="train=1")
+    assert news(dataset, 3) == {"against": 1, "added": 1, "removed": 2, "changed": 1, "unchanged": 17}
+    dataset = put(workspace, tmp_path, records(22), append=True)
+    assert dataset.version_info()["added_to"] == 3
+    told = news(dataset, 4)
+    assert told and (told["against"], told["changed"], told["removed"], told["unchanged"]) == (3, 0, 0, 19)
