@@ -7,7 +7,6 @@ POST /studio/datasets-map/NAME/map                 makes a map, as a job
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{name}/map")
     def newest(name: str, version: int | None = None) -> Words:
-        from studio.datasets.browsing.pictures import findings, points
+        from studio.datasets.browsing.pictures import findings, points, with_finding
 
         dataset = opened(name)
         number = dataset.version_info(version)["version"]
@@ -60,14 +59,11 @@ def router(workspace: Workspace) -> APIRouter:
             return {"points": None, "job": folder.name if status in ("queued", "running", "stopping") else None}
         path = dataset.path(number)
         key = ("map", str(path), path.stat().st_mtime_ns, folder.name)
-        found = KEPT.get(key, lambda: [asdict(point) for point in points(dataset, number, folder)])
+        found = KEPT.get(key, lambda: points(dataset, number, folder))
         if told := findings(workspace, dataset, number):
-            found = [
-                point | {"colours": point["colours"] | {"finding": told.get(point["row_id"], "nothing found")}}
-                for point in found
-            ]
+            found = [with_finding(point, told) for point in found]
         settings = job_folder.read_settings(folder)
-        return {"points": found, "job": None, "by": settings["by"], "model": settings["model"]}
+        return {"points": list(map(vars, found)), "job": None, "by": settings["by"], "model": settings["model"]}
 
     @api.post("/{name}/map")
     def make(name: str, body: Words = Body(default={})) -> Words:  # noqa: B008

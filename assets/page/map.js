@@ -5,6 +5,7 @@ import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { CONFIG, colour, layout, onTheme, plotly } from "./plotly.js";
 import { SIDES } from "./turns.js";
 
+const FIRST = ["label", "split", "finding"];
 const MOST_COLOURS = 10; // more can't be told apart; the rest is grey
 const MANY = 4000; // points from which on WebGL draws them, where the browser has it
 const TAIL = 14; // bars of a small chart
@@ -114,7 +115,8 @@ class Map_ extends Part {
     const place = this.querySelector(".map-plot");
     this.querySelector(".ft-map").hidden = !this.points;
     if (!this.points) { this.draw(".colours", html``); return; }
-    const fields = [...new Set(this.points.flatMap((point) => Object.keys(point.colours)))];
+    const there = new Set(this.points.flatMap((point) => Object.keys(point.colours)));
+    const fields = [...new Set([...FIRST.filter((key) => there.has(key)), ...there])]; // tags come after them, however many
     const field = fields.includes(address().colour) ? address().colour : fields.includes("label") ? "label" : fields[0];
     const name = (key) => (key === "split" ? "Side" : key[0].toUpperCase() + key.slice(1));
     this.draw(".colours", html`<div class="sides">${fields.slice(0, 8).map((key) => html`<button type="button" data-colour="${key}" aria-pressed="${key === field}">${name(key)}</button>`)}</div>`);

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    from studio.datasets.browsing.pictures import points
+    from studio.datasets.browsing.pictures import findings, points, with_finding
     from studio.datasets.store import Dataset
 
     settings = check(MapSettings, collect(args, MapSettings), "This map can't be made.")
@@ -29,7 +29,10 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     folder = job_folder.create(context.workspace, "map_rows", settings.model_dump(mode="json"), settings.dataset)
     result = follow.start_and_follow(context.workspace, folder, context.terminal)
     if args.output:
-        found = points(Dataset.open(context.workspace, settings.dataset), result["version"], folder)
+        dataset = Dataset.open(context.workspace, settings.dataset)
+        found = points(dataset, result["version"], folder)
+        if told := findings(context.workspace, dataset, result["version"]):
+            found = [with_finding(point, told) for point in found]
         _write(Path(args.output).expanduser(), found)
     return result | {"job": folder.name, "output": args.output}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import shutil
@@ -10,9 +11,10 @@ import sys
 
 import pytest
 
-from studio.datasets.browsing.pictures import points
+from studio.datasets.browsing.pictures import findings, points
 from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset
+from studio.doctor import visits
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import follow
@@ -97,8 +99,12 @@ def test_a_model_is_named_only_for_reading():
 
 
 def test_the_command_writes_a_table(workspace, dataset, tmp_path):
+    follow.start_and_follow(workspace, visits.create(workspace, {"dataset": "set"}), Terminal())
+    told = findings(workspace, dataset, 1)
     output = tmp_path / "map.csv"
     command = [sys.executable, "launch.py", "map", "set", "--workspace", str(workspace.root), "--output", str(output)]
     done = subprocess.run([*command, "--json"], cwd=ROOT, capture_output=True, text=True)
     assert json.loads(done.stdout)["rows"] == 60
-    assert output.read_text().splitlines()[0] == "row_id,x,y,label,split" and len(output.read_text().splitlines()) == 61
+    rows = list(csv.DictReader(output.read_text().splitlines()))
+    assert list(rows[0]) == ["row_id", "x", "y", "finding", "label", "split"] and len(rows) == 60
+    assert {row["row_id"]: row["finding"] for row in rows if row["finding"] != "nothing found"} == told != {}

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.store import Dataset
+from studio.datasets.versions.freezing import freeze
+from studio.doctor import visits
+from studio.jobs import follow
 from studio.settings.importing import ImportSettings
+from studio.workspace import Workspace
 from tests.worlds import ROOT
+
+
+def found_in_many_tags(workspace: Workspace) -> None:
+    """Gives a row more tags than there are buttons for, and an address that the doctor finds."""
+    reviews = Reviews(Dataset.open(workspace, "mapped"))
+    row = next(iter(reviews.dataset.rows()))
+    reviews.edit(row.row_id, [{"of": "messages", "at": len(row.messages) - 1, "text": "Write to ann@firma.de!"}])
+    reviews.apply([{"type": "tag", "row": row.row_id, "tags": {f"t{n}": "x" for n in range(9)}}])
+    freeze(workspace, "mapped")
+    visit = visits.create(workspace, {"dataset": "mapped", "leave_out": ["copies", "probes", "tokens", "languages"]})
+    follow.start_and_follow(workspace, visit, follow.Terminal())
 
 
 def test_a_map_is_made_coloured_and_leads_to_its_rows(studio, page: Page, page_faults):
     source = ROOT / "assets" / "starter" / "support-desk.csv"
     import_file(studio.workspace, ImportSettings(source=str(source), name="mapped"))
+    found_in_many_tags(studio.workspace)
     studio.open(page, tab="data", dataset="mapped")
     page.get_by_role("link", name="Charts and map").click()
     expect(page.locator("ft-map .figures")).to_contain_text("English")
@@ -20,6 +40,9 @@ def test_a_map_is_made_coloured_and_leads_to_its_rows(studio, page: Page, page_f
     expect(page.locator(".map-legend li")).to_have_count(8, timeout=60_000)
     points = page.locator(".map-plot .point")
     expect(points).to_have_count(400)
+    expect(page.locator(".colours button")).to_have_text(["Label", "Side", "Finding", *(f"T{n}" for n in range(5))])
+    page.get_by_role("button", name="Finding").click()
+    expect(page.locator(".map-legend li")).to_have_text([re.compile("nothing found *399"), re.compile("E-mail.* 1")])
     page.get_by_role("button", name="Side").click()
     expect(page.locator(".map-legend li")).to_have_count(3)
     page.reload()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -156,6 +156,11 @@ def points(dataset: Dataset, version: int, folder: Path) -> list[Point]:
         for row_id, x, y in zip(places["row_id"], places["x"], places["y"], strict=True)
         if row_id in rows
     ]
+
+
+def with_finding(point: Point, told: dict[str, str]) -> Point:
+    """A point that can be coloured by what the doctor found, too; `told` is what `findings` tells."""
+    return replace(point, colours=point.colours | {"finding": told.get(point.row_id, "nothing found")})
 
 
 def findings(workspace: Workspace, dataset: Dataset, version: int) -> dict[str, str]:
