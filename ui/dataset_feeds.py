@@ -4,7 +4,8 @@ GET  /studio/datasets                              all datasets, deleted ones, t
 GET  /studio/datasets/NAME?version=                one dataset: its versions, counts, labels, changes
 GET  /studio/datasets/NAME/lengths?model=          how long rows are in tokens
 GET  /studio/datasets/NAME/download?form=          the version in one of the forms of `Form`
-POST /studio/datasets/NAME/rows/ROW/edit|exclude|include
+POST /studio/datasets/NAME/rows/ROW/edit|exclude|include    edit: {texts, seen}; `conflict` is the row as it is now,
+                                                            where it is not as it was seen
 POST /studio/datasets/NAME/undo|freeze|rename|delete|restore
 
 What belongs to importing is in import_feeds.py, to rows in row_feeds.py.
@@ -25,6 +26,7 @@ from ui.telling import words
 
 if TYPE_CHECKING:
     from studio.datasets.browsing.columns import Columns
+    from studio.datasets.reviewing.reviews import Reviews
     from studio.datasets.store import Dataset
 
 MOST_VALUES = 12  # of a label or tag that are counted
@@ -103,7 +105,8 @@ def router(workspace: Workspace) -> APIRouter:
     def review(name: str, row_id: str, deed: str, body: Words = Body(default={})) -> Words:  # noqa: B008
         log = reviews(opened(workspace, name))
         if deed == "edit":
-            log.edit(row_id, list(body.get("texts") or []))
+            if there := _edited(log, row_id, body):
+                return {"conflict": there}
         elif deed == "exclude":
             log.exclude(row_id)
         elif deed == "include":
@@ -146,6 +149,23 @@ def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
         names.delete(workspace, dataset.name)
         return {"name": dataset.name}
     raise NotFound(f"A dataset can't be asked to “{deed}”.", "", "Use undo, freeze, rename, delete or restore.")
+
+
+def _edited(log: Reviews, row_id: str, body: Words) -> Words | None:
+    """Edits a row as it was `seen`; the row as it is now where somebody else reviewed it since, and nothing is done."""
+    from studio.datasets.reviewing.reviews import Conflict
+
+    seen = body.get("seen")
+    if seen is not None and not isinstance(seen, int):
+        raise BadInput("This change can't be read.", f"“{str(seen)[:40]}” is no number.", "Reload the page.")
+    try:
+        log.edit(row_id, list(body.get("texts") or []), seen=seen)
+    except Conflict as conflict:
+        change = log.pending().get(row_id)
+        last: Words = (log.log().by_row.get(row_id) or [{}])[-1]
+        drawn = row_pictures.picture(log.row(row_id), change)
+        return {"id": row_id, "seen": conflict.number, "by": last.get("by", ""), "row": drawn}
+    return None
 
 
 def _columns(workspace: Workspace, dataset: Dataset, version: int) -> Columns | None:

@@ -21,7 +21,7 @@ from fastapi import APIRouter, Depends
 from studio.errors import StudioError
 from studio.workspace import Workspace
 from ui import row_pictures
-from ui.dataset_access import listing, models, opened, tokenizer
+from ui.dataset_access import listing, models, opened, reviews, tokenizer
 from ui.telling import words
 
 if TYPE_CHECKING:
@@ -79,12 +79,14 @@ def router(workspace: Workspace) -> APIRouter:
 
         dataset = opened(workspace, name)
         row = dataset.row(version, row_id)
+        seen = reviews(dataset).number_of(row_id)  # before the change is read, so that none comes between unseen
         found = listing(dataset, version)
         change = found.pending.changes.get(row_id)
         place = found.place(asked.wanted(found), row_id, PATIENCE)
         return {
             "row": row_pictures.picture(row, change),
             "reviewed": change.number if change else 0,
+            "seen": seen,
             "raw": row_pictures.raw(row),
             "place": {
                 "number": place.number,

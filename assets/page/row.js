@@ -5,6 +5,7 @@ import { OUT } from "./dataset-links.js";
 import { TOKENS } from "./glossary.js";
 import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
+import { conflictNotice } from "./review-conflicts.js";
 import { chosen } from "./row-choice.js";
 import { toast } from "./toast.js";
 import { SIDES, chips, rowBody, texts } from "./turns.js";
@@ -16,17 +17,18 @@ const KINDS = [
   ["special", "Marks", "of the chat template; read, not learned"],
   ["cut", "Cut off", "beyond the cut-off: never seen"],
 ];
-const drafts = new Map(); // what was typed and not saved, by row; kept while the page is open
+const drafts = new Map(); // what was typed and not saved, and the review last seen then, by row; kept while the page is open
 
 class Row extends Part {
   start() {
     this.draw(null, html`<div class="ft-row stack"><div class="head"></div><div class="told"></div><div class="body"></div></div>`);
     this.onclick = (event) => {
-      const { do: deed, label } = event.target.closest("[data-do], [data-label]")?.dataset ?? {};
+      const { do: deed, label, settle, mine } = event.target.closest("[data-do], [data-label], [data-settle]")?.dataset ?? {};
       if (deed) this.act(deed);
+      else if (settle) this.settle(Boolean(mine));
       else if (label !== undefined) this.label(label);
     };
-    this.oninput = (event) => { if (event.target.dataset.of) drafts.set(this.key, texts(this)); };
+    this.oninput = (event) => { if (event.target.dataset.of) drafts.set(this.key, { texts: texts(this), seen: this.base }); };
     this.onchange = (event) => this.changed(event.target);
     this.addEventListener("ft-starter", () => this.load());
     this.onkey = (event) => this.pressed(event);
@@ -46,6 +48,8 @@ class Row extends Part {
   }
   get path() { return `/studio/datasets/${encodeURIComponent(this.at.dataset)}/rows/${encodeURIComponent(this.at.row)}`; }
   get key() { return `${this.at.dataset} ${this.at.row}`; }
+  // The last review of the row that was there when its editor began.
+  get base() { return drafts.get(this.key)?.seen ?? this.found.seen; }
   query(more = {}) {
     return chosen(this.at, more);
   }
@@ -110,7 +114,7 @@ class Row extends Part {
       <button type="button" class="ft-button" data-do="cancel">Cancel</button><span class="soft small">Ctrl + Enter saves, Esc leaves it as it was. The frozen version is not changed.</span></div></form>`;
   }
   fill() {
-    for (const draft of drafts.get(this.key) ?? []) {
+    for (const draft of drafts.get(this.key)?.texts ?? []) {
       const field = this.querySelector(`[data-of="${draft.of}"]${draft.at === null ? "" : `[data-at="${draft.at}"]`}`);
       if (field) field.value = draft.text;
     }
@@ -217,7 +221,11 @@ class Row extends Part {
     let made;
     try {
       if (deed === "undo") await tell(`/studio/datasets/${encodeURIComponent(this.at.dataset)}/undo`, { row: this.at.row, number: this.found.reviewed });
-      else ({ number: made } = await tell(`${this.path}/${deed === "save" ? "edit" : deed}`, deed === "save" ? { texts: texts(this) } : {}));
+      else {
+        const done = await tell(`${this.path}/${deed === "save" ? "edit" : deed}`, deed === "save" ? { texts: texts(this), seen: this.base } : {});
+        if (done.conflict) { this.asked(done.conflict); return; }
+        made = done.number;
+      }
     } catch (error) {
       const place = this.querySelector(".save-told") ?? this.querySelector(".told");
       place.innerHTML = notice(error);
@@ -228,6 +236,23 @@ class Row extends Part {
     const { dataset } = this.at;
     toast(told[deed], deed === "undo" ? {} : { run: () => this.takeBack(dataset, made) });
     await this.load();
+  }
+  // Somebody changed the row since it was read here: both are shown, nothing is written yet.
+  asked(there) {
+    this.there = there;
+    const place = this.querySelector(".save-told");
+    this.draw(".save-told", conflictNotice({ key: "row", status: "edited", texts: texts(this), asks: { conflicts: [there] } }, 0));
+    place.scrollIntoView({ block: "nearest" });
+    place.querySelector("[data-settle]").focus();
+  }
+  async settle(mine) {
+    if (mine) {
+      drafts.set(this.key, { texts: texts(this), seen: this.there.seen });
+      await this.review("save");
+    } else {
+      this.act("cancel");
+      await this.load();
+    }
   }
   // Takes back what was done here, never what somebody did to the row since.
   async takeBack(dataset, made) {

@@ -141,3 +141,36 @@ def test_a_large_set_shows_its_rows_at_once_and_makes_its_index(studio, page, tm
     field(page, "sorted").select_option("-characters")
     expect(page.locator("[data-row]").first).to_contain_text("Parcel 19997 ")
     expect(page.locator(".count")).to_have_text("11 rows")
+
+
+def test_two_who_edit_one_row_are_both_asked_about(studio, page, open_page, tmp_path):
+    dataset = put(studio, tmp_path, "twice", 4)
+    row = next(dataset.rows())
+    windows = [page, open_page()]
+    for window, words in zip(windows, ("Hers: <b>one</b>", "His: two"), strict=True):
+        studio.open(window, tab="data", dataset="twice", row=row.row_id)
+        window.get_by_role("button", name="Edit").click()
+        window.locator("[data-of=messages]").fill(words)
+    windows[0].get_by_role("button", name="Save").click()
+    expect(windows[0].locator("ft-row")).to_contain_text("This row was edited")
+    his = windows[1]
+    his.get_by_role("button", name="Save").click()
+    asked = his.get_by_role("alert")
+    expect(asked).to_contain_text("This row was changed while you looked at it")
+    expect(asked.locator(".rv-both > div").first).to_contain_text("Hers: <b>one</b>")
+    expect(asked.locator(".rv-both > div").last).to_contain_text("His: two")
+    assert said(dataset, row) == "Hers: <b>one</b>"
+    his.get_by_role("button", name="Put mine over it").click()
+    expect(his.locator("ft-row .words").first).to_have_text("His: two")
+    assert said(dataset, row) == "His: two"
+    # What stands can be kept as well; what was typed is let go then.
+    windows[0].get_by_role("button", name="Edit").click()
+    windows[0].locator("[data-of=messages]").fill("Hers again")
+    windows[0].get_by_role("button", name="Save").click()
+    windows[0].get_by_role("button", name="Keep what is there").click()
+    expect(windows[0].locator("ft-row .words").first).to_have_text("His: two")
+    assert said(dataset, row) == "His: two"
+
+
+def said(dataset: Dataset, row) -> str:
+    return str(Reviews(dataset).pending()[row.row_id].applied(row).messages[0]["content"])
