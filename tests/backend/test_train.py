@@ -73,6 +73,15 @@ def test_a_run_leaves_a_result_that_loads_and_has_its_validation_loss(
     assert validation_loss(world, tuned) == pytest.approx(end["validation_loss"], abs=tolerance)
 
 
+def test_a_worker_as_it_is_started_has_few_bits_and_the_optimizer_in_8_bits(world: World) -> None:
+    """Other runs' processes begin without the library for both: backend/training/__main__.py."""
+    few = {"method": {"name": "qlora"}, "optimizer": "adamw_8bit", "max_steps": 2, "eval_rows": 0}
+    folder = world.run(**few)
+    assert start_worker(folder).wait(timeout=200) == 0, (folder / "output.log").read_text()
+    end = logs.last(folder / events.EVENTS) or {}
+    assert (end["type"], end["steps"]) == ("finished", 2)
+
+
 def validation_loss(world: World, model: Any) -> float:
     """Worked out row by row by Transformers."""
     from studio.batches.encode import encode_rows
