@@ -1,5 +1,6 @@
 // Keeps the address and the tabs in step: a click on a tab writes ?tab=, the browser's Back opens the tab again. What
-// is looked at (a run, a dataset) goes along from tab to tab; a second click on a tab leaves it.
+// is looked at (a run, a dataset) goes along from tab to tab, and a tab is found as it was left; a second click on it
+// leaves that.
 
 import { address, go } from "./base.js";
 
@@ -9,7 +10,7 @@ const KEYS = ["home", "data", "train", "runs", "compare", "evaluate", "export", 
 document.addEventListener("click", (event) => {
   const tab = event.target.closest?.("#tabs button[role=tab]");
   const key = tab && KEYS.find((name) => tab.id === `tab-${name}-button`);
-  if (key && (address().tab ?? "home") !== key) go({ tab: key });
+  if (key && (address().tab ?? "home") !== key) go({ tab: key }, { back: true });
   else if (key && event.isTrusted) first(key); // one that is pressed by a person, not by follow()
   const link = event.target.closest?.("a[data-go]");
   if (link && !event.metaKey && !event.ctrlKey) {

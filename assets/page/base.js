@@ -87,7 +87,7 @@ export function notice(error, level = "error") {
     return html`<div class="notice ${level} unanswered" role="status"><strong>This did not reach the studio.</strong> Try again when it answers.</div>`;
   }
   return html`<div class="notice ${level}" role="${level === "error" ? "alert" : "status"}">
-    <strong>${error.what}</strong> ${error.why} <span class="soft">${error.next}</span></div>`;
+    <strong>${error.what}</strong> ${error.why} <span class="soft">${error.next}</span>${error.settings ? html` <a href="?tab=settings&part=${error.settings}" data-go="tab=settings&part=${error.settings}">Open Settings</a>` : ""}</div>`;
 }
 
 // A part of the page: draws into itself, polls while it can be seen, and goes on after the studio was away.
@@ -108,6 +108,8 @@ export class Part extends HTMLElement {
     clearTimeout(this.timer);
     window.removeEventListener("ft-address", this.onAddress);
   }
+  // Nobody sees it: nothing is asked of the studio.
+  get asleep() { return document.hidden || this.offsetParent === null; }
   addressChanged() {}
   start() { this.loop(); }
   async tick() {}
@@ -118,7 +120,7 @@ export class Part extends HTMLElement {
     if (this.ticking) { this.hurry = true; return; }
     this.ticking = true;
     const began = performance.now();
-    if (!document.hidden && this.offsetParent !== null) {
+    if (!this.asleep) {
       try {
         await this.tick();
         this.away(null);
@@ -159,8 +161,24 @@ export class Part extends HTMLElement {
 export function address() {
   return Object.fromEntries(new URLSearchParams(location.search));
 }
-export function go(changes, { replace = false } = {}) {
+// What is looked at goes along from tab to tab; all else belongs to the tab it was said on, and to what was looked at.
+const ALONG = ["tab", "dataset", "run", "__theme"];
+const places = new Map(); // tab → where one was in it
+const of = (tab, query) => query.get(["data", "train"].includes(tab) ? "dataset" : "run") ?? "";
+
+function change(tab, query, back) {
+  const before = query.get("tab") ?? "home";
+  if (tab === before) return;
+  const own = [...query].filter(([key]) => !ALONG.includes(key));
+  places.set(before, { own, of: of(before, query) });
+  for (const [key] of own) query.delete(key);
+  const place = places.get(tab);
+  if (back && place?.of === of(tab, query)) for (const [key, value] of place.own) query.set(key, value);
+}
+// `back`: to the tab as it was left, when nothing else is looked at by now.
+export function go(changes, { replace = false, back = false } = {}) {
   const query = new URLSearchParams(location.search);
+  change(changes.tab ?? query.get("tab") ?? "home", query, back);
   for (const [key, value] of Object.entries(changes)) {
     if (value === null || value === undefined || value === "") query.delete(key);
     else query.set(key, value);
@@ -170,6 +188,9 @@ export function go(changes, { replace = false } = {}) {
   history[replace ? "replaceState" : "pushState"](null, "", url);
   window.dispatchEvent(new CustomEvent("ft-address"));
 }
+
+// A key that nothing else has; `crypto.randomUUID` is only there under https and on this machine.
+export const fresh = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 // ---- Numbers in words, as studio/wording.py says them ----
 

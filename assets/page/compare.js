@@ -29,15 +29,19 @@ class Compare extends Part {
     this.loop();
   }
   addressChanged() {
-    if (address().tab === "compare" && this.runs) this.settle();
+    if (address().tab !== "compare" || !this.runs) return;
+    if (this.wanted().ids.every((id) => this.find(id))) this.settle();
+    else { this.seeking = true; this.loop(); } // it may have ended since the runs were asked for
   }
   async tick() {
-    if (this.ticks++ % LOOK_EVERY === 0 || !this.runs?.length) {
+    if (this.ticks++ % LOOK_EVERY === 0 || !this.runs?.length || this.seeking) {
       const found = await ask("/studio/answers/runs");
       const before = JSON.stringify(this.runs);
       this.runs = found.runs;
       this.settings = found.settings;
-      if (before !== JSON.stringify(found.runs)) await this.settle();
+      const settles = this.seeking || before !== JSON.stringify(found.runs);
+      this.seeking = false;
+      if (settles) await this.settle();
     }
     if (this.talk && !this.talk.busy) await this.engines.look();
   }
@@ -45,13 +49,17 @@ class Compare extends Part {
 
   // ---- Who answers ----
 
+  find(id) { return this.runs.find((run) => run.id === id); }
+  wanted() {
+    const here = address(), two = here.left && here.right && here.left !== here.right;
+    return { two, ids: two ? [here.left, here.right] : [here.run || here.left || this.runs[0]?.id].filter(Boolean) };
+  }
   async settle() {
     const here = address();
     if ((here.tab ?? "home") !== "compare") return;
     if (!this.runs.length && !here.run && !here.left) return this.nothing();
-    const two = here.left && here.right && here.left !== here.right;
-    const wanted = two ? [here.left, here.right] : [here.run || here.left || this.runs[0].id];
-    const chosen = wanted.map((id) => this.runs.find((run) => run.id === id));
+    const { two, ids: wanted } = this.wanted();
+    const chosen = wanted.map((id) => this.find(id));
     this.drawPickers(wanted);
     if (chosen.some((run) => !run)) return this.gone(wanted[chosen.findIndex((run) => !run)]);
     if (this.key === wanted.join(" ") && this.talk) return;

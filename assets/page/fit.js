@@ -89,7 +89,7 @@ export class Fit {
       return this.train.say(error);
     }
     const shown = document.createElement("ft-job");
-    Object.assign(shown.dataset, { ...this.job, title: "Measuring whether it fits", stopped: "Nothing was measured." });
+    Object.assign(shown.dataset, { ...this.job, title: "Measuring whether it fits", stopped: "Nothing was measured." }, start ? { awake: "" } : {});
     this.slot.querySelector(".fit-job").replaceChildren(shown);
     this.slot.querySelector(".fit-measure").hidden = true;
     this.train.drawStart();

@@ -11,6 +11,8 @@ const ENDED = ["finished", "stopped", "failed", "interrupted", "broken"];
 const LATE = 30; // seconds
 
 class Job extends Part {
+  // Where a deed waits for its end (data-awake), it is looked at from every tab and while the page is hidden.
+  get asleep() { return !("awake" in this.dataset) && super.asleep; }
   start() {
     this.offset = 0;
     this.events = [];

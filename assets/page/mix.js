@@ -30,7 +30,11 @@ class Mix extends Part {
     this.loop();
     this.job();
   }
-  addressChanged() { this.job(); this.count(); }
+  addressChanged() {
+    if (address().tab !== "data") return;
+    this.job();
+    this.count();
+  }
   async tick() {
     const there = await ask("/studio/mixes");
     const key = JSON.stringify(there);

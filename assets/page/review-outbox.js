@@ -1,7 +1,7 @@
 // Judgements on their way: kept in this browser until the studio has them on its disk, sent in their order, tried again
 // for as long as it takes. Each has a key of its own, so one that is sent twice counts once.
 
-import { tell } from "./base.js";
+import { fresh, tell } from "./base.js";
 
 const AT_ONCE = 20;
 const PATIENCE = [1, 2, 4, 8]; // seconds between tries
@@ -41,7 +41,7 @@ export class Outbox {
 
   // `as`: who judges, {by, blind}; `item`: what is judged. Returns the item's key.
   put(as, item) {
-    const whole = { ...item, key: item.key ?? crypto.randomUUID(), as, made: performance.timeOrigin + performance.now() };
+    const whole = { ...item, key: item.key ?? fresh(), as, made: performance.timeOrigin + performance.now() };
     this.items.push(whole);
     this.remember(whole);
     this.onChange();

@@ -1,6 +1,6 @@
 // One row at a time: judged by keys, the next one there at once.
 
-import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
+import { Part, address, ask, fresh, go, html, notice, number, tell } from "./base.js";
 import { toast } from "./toast.js";
 import { Buffer } from "./review-buffer.js";
 import { STATES, context, decisions, key, said, words } from "./review-card.js";
@@ -180,7 +180,7 @@ class ReviewQueue extends Part {
     try {
       const { key: made, row } = await ask(this.buffer.url("/last"));
       if (!made) { toast("There is nothing of yours to undo."); return; }
-      const { items } = await tell(`${this.buffer.path}/judge`, { ...this.review.as, items: [{ key: crypto.randomUUID(), undo: made, row }] });
+      const { items } = await tell(`${this.buffer.path}/judge`, { ...this.review.as, items: [{ key: fresh(), undo: made, row }] });
       if (items[0].error) throw items[0].error;
       this.buffer.show(await ask(this.buffer.url(`/rows/${encodeURIComponent(row)}`)));
     } catch (error) {

@@ -36,6 +36,7 @@ export class Downloads {
     const job = this.train.choices.adding.find((item) => item.source === model.id) ?? await tell("/studio/models/add", { source: model.id });
     this.begun(job, model.id);
     this.after = job.id;
+    this.place.querySelector(`ft-job[data-id="${CSS.escape(job.id)}"]`).dataset.awake = "";
     this.train.keep();
   }
   async ended({ target, detail: { status, result } }) {

@@ -146,6 +146,7 @@ class Train extends Part {
     this.settled();
   }
   settled() {
+    if (address().tab === "train" && address().dataset) go({ dataset: this.picked.dataset }, { replace: true });
     this.keep();
     this.datasets.draw();
     this.models.draw();
@@ -292,7 +293,8 @@ class Train extends Part {
       else if (this.fit.doubtful) await this.fit.measure(true);
       else {
         const { id } = await tell("/studio/train/start", { settings: this.settings(), measured: this.fit.measured });
-        go({ tab: "runs", run: id, dataset: null, from: null });
+        if (address().tab === "train") go({ tab: "runs", run: id, dataset: null });
+        else toast("Training has started.", { button: "Open", run: () => go({ tab: "runs", run: id }) }); // it waited for something
       }
     } catch (error) {
       this.say(error);

@@ -106,6 +106,56 @@ def test_a_run_that_can_not_be_exported_leads_to_where_it_is(gone, studio, page)
     expect(page.get_by_role("heading", name="This run was deleted")).to_be_visible()
 
 
+def trained(studio, dataset: str) -> str:
+    """A run that can be compared."""
+    folder = adapters.run(studio.workspace, dataset, "tiny")
+    (folder / "adapter").mkdir()
+    return folder.name
+
+
+def test_each_tab_keeps_its_place_and_no_other_s(studio, page, page_faults):
+    """What was said on one tab holds there: another run is not shown the last one's comparison, verdict or rows."""
+    page_faults.allow("/prompts")  # these runs have no model
+    add_rows(studio.workspace, "places")
+    one, other, third = (trained(studio, "places") for _ in range(3))
+
+    def at(**query: str | None) -> None:
+        for key, value in query.items():
+            found = re.search(rf"[?&]{key}=([^&]*)", page.url)
+            assert (found and found[1]) == value, page.url
+
+    studio.open(page, tab="data", dataset="places", find="7", **{"from": "20"})
+    expect(page.get_by_role("searchbox").first).to_have_value("7")
+    page.get_by_role("tab", name="Runs").click()
+    at(tab="runs", dataset="places", find=None)
+    page.get_by_role("tab", name="Data").click()
+    at(tab="data", dataset="places", find="7")
+    studio.open(page, tab="compare", left=one, right=other)
+    expect(page.locator("ft-compare .pickers select").nth(1)).to_have_value(other)
+    page.get_by_role("tab", name="Home").click()
+    page.get_by_role("tab", name="Compare").click()
+    at(tab="compare", left=one, right=other)  # as it was left
+    page.get_by_role("tab", name="Runs").click()
+    page.locator("ft-run-list a", has_text=f"places {third[-4:]}").first.click()
+    page.get_by_role("tab", name="Compare").click()
+    at(tab="compare", left=None, right=None, run=third)
+    expect(page.locator("ft-compare .pickers select").first).to_have_value(third)
+
+
+def test_a_run_that_has_just_ended_is_found_by_compare(studio, page, page_faults):
+    page_faults.allow("/prompts")
+    add_rows(studio.workspace, "fresh")
+    trained(studio, "fresh")
+    studio.open(page, tab="compare")
+    expect(page.locator("ft-compare .pickers select").first).to_be_visible()
+    page.get_by_role("tab", name="Home").click()
+    new = trained(studio, "fresh")
+    page.get_by_role("link", name=f"fresh {new[-4:]}").first.click()
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator("ft-compare .pickers select").first).to_have_value(new)
+    expect(page.get_by_text("This run has no trained weights yet.")).to_have_count(0)
+
+
 def test_an_answer_that_comes_late_moves_nobody(studio, page):
     """A look at rules was left before it was answered: its job is not written into the address of another page."""
     add_rows(studio.workspace, "late")

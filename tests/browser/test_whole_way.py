@@ -107,11 +107,20 @@ def with_a_model_to_fetch(studio, page, tiny):
 
 
 def test_start_fetches_a_model_that_is_not_here_yet(start_studio, tiny, page):
-    """The click that says so downloads it."""
+    """The click that says so downloads it, and starts the run whatever is looked at meanwhile."""
     studio = start_studio()
     with_a_model_to_fetch(studio, page, tiny)
+    elsewhere = []
+    at_work = {"status": "running", "events": [], "offset": 0, "progress": None, "text": "Downloading"}
+    page.route("**/studio/jobs/jobs/*", lambda route: route.continue_() if elsewhere else route.fulfill(json=at_work))
     page.locator(".pf-start").click()
-    expect(page).to_have_url(re.compile("tab=runs&run=|run=.*tab=runs"), timeout=LOADING_MS)
+    expect(page.locator("ft-train ft-job")).to_contain_text("Downloading")
+    page.get_by_role("tab", name="Settings").click()
+    elsewhere.append(True)
+    expect(page.get_by_text("Training has started.")).to_be_visible(timeout=LOADING_MS)
+    expect(page).to_have_url(re.compile("tab=settings"))
+    page.get_by_role("button", name="Open", exact=True).click()
+    expect(page).to_have_url(re.compile("tab=runs.*run=|run=.*tab=runs"), timeout=LOADING_MS)
     expect(page.locator("ft-run .title")).to_contain_text("trams")
     (run,) = studio.workspace.names("runs")
     assert runs.settings_of(studio.workspace.runs / run).model == "tiny"
