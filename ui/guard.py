@@ -20,7 +20,7 @@ from ui.password import LOOPBACK, Password, is_loopback
 
 # What any request may carry that is no upload: the longest pasted text and the largest form are far below.
 LARGEST_MESSAGE = 32 * 10**6
-UPLOADS = "/upload"
+UPLOADS = re.compile(r".*/upload|/studio/answers/[^/]+/file")
 # What our pages ask for. Gradio has more doors, for files, proxies, recordings and generated code, and looks up outside
 # hosts behind some of them; nothing of ours goes through those.
 DOORS = re.compile(
@@ -97,7 +97,7 @@ class Guard:
 
     def limit(self, path: str) -> int:
         """The bytes a request to this path may carry."""
-        return self.largest if path.endswith(UPLOADS) else min(self.largest, LARGEST_MESSAGE)
+        return self.largest if UPLOADS.fullmatch(path) else min(self.largest, LARGEST_MESSAGE)
 
     async def refusal(self, scope: Scope) -> Refusal | None:
         """Why a request is refused, if it is."""

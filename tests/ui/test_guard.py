@@ -167,11 +167,14 @@ def test_a_websocket_is_closed(guard: Guard, behind: Behind) -> None:
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_unread(guard: Guard, behind: Behind) -> None:
-    for path, length in (("/studio/runs/x/note", LARGEST_MESSAGE + 1), ("/studio/imports/upload", 10**9 + 1)):
+    for path, length in (("/studio/runs/x/note", LARGEST_MESSAGE + 1), ("/studio/imports/upload", 10**9 + 1),
+        ("/studio/answers/run-1/file", 10**9 + 1), ("/studio/answers/run-1/files", LARGEST_MESSAGE + 1)):  # fmt: skip
         answer = ask(guard, GOOD | {"content-length": str(length)}, path, "POST")
         assert answer.status == 413 and "path" in json.loads(answer.body)["error"]["next"]
     assert behind.calls == 0
     assert ask(guard, GOOD | {"content-length": "many"}, method="POST").status == 400
+    large = GOOD | {"content-length": str(LARGEST_MESSAGE + 1)}
+    assert ask(guard, large, "/studio/answers/run-1/file", "POST").status == 200, "a file to be answered is an upload"
 
 
 def test_a_body_in_chunks_is_counted(behind: Behind, tmp_path: Path) -> None:
