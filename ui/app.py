@@ -6,6 +6,7 @@ python3 launch.py [ui] [--host H] [--port P] [--no-browser] [--workspace W]
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import signal
 import socket
@@ -40,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--host", default="127.0.0.1", help="the address to listen on; others than loopback need a password"
     )
-    made.add_argument("--port", type=int, help=f"the port; {PORT} or the next free one when left out")
+    made.add_argument("--port", type=_port, help=f"the port; {PORT} or the next free one when left out")
     made.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     made.add_argument("--workspace", metavar="W", help="the folder that holds everything; default: workspace")
     return made
@@ -104,6 +105,13 @@ def serve(workspace: Workspace, host: str, port: int | None, browser: bool) -> N
     uvicorn.Server(config).run(sockets=[listener])
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: they go up to 65535")
+    return number
+
+
 def listen(host: str, port: int | None) -> socket.socket:
     """A listening socket; without a port asked for, the usual one or the next free.
 
@@ -121,6 +129,12 @@ def listen(host: str, port: int | None) -> socket.socket:
             listener.listen(128)
         except OSError as error:
             listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise Refused(
+                    f"The studio can't open on {host}.",
+                    f"{error.strerror or error}: it is no address of this machine.",
+                    "Name another one with --host, or 0.0.0.0 for all it has.",
+                ) from None
             if port is not None:
                 raise Refused(
                     f"Port {port} can't be used.",

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from studio.errors import Refused
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.workspace import Workspace
@@ -147,6 +148,16 @@ def test_a_named_port_that_is_taken_is_said_plainly(launch: Callable[..., Launch
         code, out, words = launch("--no-browser", "--port", port, "--workspace", str(tmp_path / "w")).result()
     assert code == 1 and not out
     assert f"Port {port} can't be used." in words and "Name another port" in words and "Traceback" not in words
+
+
+def test_what_is_no_port_and_what_is_no_address_of_this_machine_are_told_as_such(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        app.parser().parse_args(["--port", "70000"])
+    assert "70000 is no port" in capsys.readouterr().err
+    with pytest.raises(Refused, match=r"can't open on 192\.0\.2\.1"):  # kept for documents, nobody has it
+        app.listen("192.0.2.1", None)
 
 
 def test_the_next_free_port_is_taken_when_none_is_named(
