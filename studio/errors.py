@@ -30,22 +30,33 @@ class StudioError(Exception):
         why: the cause as far as it is known, one sentence.
         next: what to do now, one sentence, a command or a button where there is one.
         field: the setting or flag it belongs to, so that a form can show it beside that field.
+        settings: the part of the Settings page where it is put right.
     """
 
-    def __init__(self, what: str, why: str = "", next: str = "", *, field: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        what: str,
+        why: str = "",
+        next: str = "",  # noqa: A002
+        *,
+        field: str | None = None,
+        settings: str = "",
+    ) -> None:
         super().__init__(what, why, next)
         self.what = what
         self.why = why
         self.next = next
         self.field = field
+        self.settings = settings
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.what, self.why, self.next) if part)
 
     def as_dict(self) -> dict[str, Any]:
-        """`what`, `why`, `next`, and `field` where there is one: for JSON output and for events."""
+        """`what`, `why`, `next`, and `field` and `settings` where there are: for JSON output and for events."""
+        more = {"field": self.field, "settings": self.settings}
         words = {"what": self.what, "why": self.why, "next": self.next}
-        return words | {"field": self.field} if self.field else words
+        return words | {name: value for name, value in more.items() if value}
 
 
 class BadInput(StudioError):
@@ -117,6 +128,7 @@ def explain(error: BaseException) -> StudioError:
             "The disk is full.",
             f"Writing {error.filename or 'a file'} failed with: {error.strerror}.",
             "Free some space (empty the trash, delete old runs) and try again; nothing saved before is harmed.",
+            settings="trash",
         )
     if isinstance(error, PermissionError):
         return Refused(

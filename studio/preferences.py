@@ -42,6 +42,7 @@ def check_online(workspace: Workspace, what: str) -> None:
             what,
             "The studio is told to stay offline.",
             "Switch “Stay offline” off on the Settings page under Network, or add a model from a folder.",
+            settings="network",
         )
 
 

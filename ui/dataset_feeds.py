@@ -130,6 +130,9 @@ def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
 
     if deed == "restore":
         return {"name": workspace.restore("datasets", name).name}
+    if deed == "delete":  # one that can't be opened, too
+        names.delete(workspace, name)
+        return {"name": name}
     dataset = opened(workspace, name)
     if deed == "undo":
         number = body.get("number")
@@ -145,9 +148,6 @@ def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
         return {"job": folder.name}
     if deed == "rename":
         return {"name": names.rename(workspace, dataset.name, str(body.get("name", "")).strip()).name}
-    if deed == "delete":
-        names.delete(workspace, dataset.name)
-        return {"name": dataset.name}
     raise NotFound(f"A dataset can't be asked to “{deed}”.", "", "Use undo, freeze, rename, delete or restore.")
 
 

@@ -42,8 +42,9 @@ class Datasets extends Part {
     const { datasets, deleted } = await ask("/studio/datasets");
     this.draw(".ft-lists", datasets.length ? this.list(datasets, deleted) : this.empty(deleted));
     this.querySelector(".ft-lists").onclick = (event) => {
-      const button = event.target.closest("[data-restore]");
-      if (button) this.restore(button.dataset.restore);
+      const button = event.target.closest("[data-restore], [data-delete]");
+      if (button?.dataset.restore) this.restore(button.dataset.restore);
+      else if (button) this.remove(button.dataset.delete);
     };
   }
   list(datasets, deleted) {
@@ -58,7 +59,8 @@ class Datasets extends Part {
   line(item) {
     const name = html`<th scope="row" class="name"><a data-go="tab=data&dataset=${encodeURIComponent(item.name)}"
       href="?tab=data&dataset=${encodeURIComponent(item.name)}">${item.name}</a></th>`;
-    if (item.error) return html`<tr>${name}<td colspan="5"><span class="chip broken">Broken</span> <span class="small">${item.error.what} ${item.error.why} ${item.error.next}</span></td></tr>`;
+    if (item.error) return html`<tr>${name}<td colspan="5"><span class="chip broken">Broken</span> <span class="small">${item.error.what} ${item.error.why} ${item.error.next}</span>
+      <button type="button" class="ft-button small" data-delete="${item.name}" aria-label="Delete ${item.name}">Delete</button></td></tr>`;
     const { train, validation, test } = item.counts;
     return html`<tr>${name}<td>${item.kind_words}${item.format_words === item.kind_words ? "" : html`<div class="soft small">${item.format_words}</div>`}</td><td class="right num">${number(item.rows)}</td>
       <td>${shares(item.counts)}<div class="soft small num">${number(train)} · ${number(validation)} · ${number(test)}</div></td>
@@ -78,6 +80,15 @@ class Datasets extends Part {
         <p><a class="ft-button primary" data-go="tab=data&import=1" href="?tab=data&import=1">Import a file</a></p></div>
       <div><h3>Or use the sample data</h3>${SAMPLES.map(([key, title, about]) => html`<a class="ft-choice" data-go="tab=data&import=1&sample=${key}"
           href="?tab=data&import=1&sample=${key}"><strong>${title}</strong><span class="soft small">${about}</span></a>`)}</div></div>${this.deleted(deleted)}`;
+  }
+  async remove(name) {
+    try {
+      await tell(`/studio/datasets/${encodeURIComponent(name)}/delete`);
+      toast(`“${name}” is in the trash.`, { run: () => this.restore(name) });
+    } catch (error) {
+      toast(`${error.what} ${error.why} ${error.next}`);
+    }
+    this.loop();
   }
   async restore(name) {
     try {

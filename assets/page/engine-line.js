@@ -11,7 +11,7 @@ export function engineWords(states, loading) {
   const line = (chip, words, button) => html`<div class="spread engine-line"><span role="status">${chip}<span class="soft small">${words}</span></span>${button}</div>`;
   const two = states.length > 1 ? " Two runs need an engine each, so twice the memory." : "";
   if (loading || states.some((one) => one.phase === "loading")) {
-    return html`${line(html`<span class="chip">Loading</span>`, `Base and tuned model are read into memory: some seconds for a small model.${two}`, "")}
+    return html`${line(html`<span class="chip">Loading</span>`, `Base and tuned model are read into memory: some seconds for a small model.${two}`, html`<button type="button" class="ft-button small" data-unload>Stop</button>`)}
       <div class="bar unknown" role="progressbar" aria-label="Loading the models"><i></i></div>`;
   }
   if (states.length && states.every((one) => one.phase === "ready")) {

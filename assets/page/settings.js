@@ -46,7 +46,8 @@ class Settings extends Part {
   }
   addressChanged() {
     const here = address();
-    if (here.tab !== "settings") return;
+    if (here.tab !== "settings") { this.elsewhere = true; return; }
+    if (this.elsewhere) { this.elsewhere = false; this.support = null; this.loop(); } // runs may have ended, things been deleted since
     const part = here.part in PARTS ? here.part : null;
     for (const link of this.querySelectorAll("nav a")) {
       if (link.dataset.go.endsWith(`part=${part ?? "workspace"}`)) link.setAttribute("aria-current", "true");
@@ -212,6 +213,7 @@ ${LEAVES.map(([what, where, then, switched]) => html`<tr><td>${what}</td><td>${w
   // ---- Support ----
 
   async lookAtSupport() {
+    if (!this.chosen) this.jobs = null; // those that the studio proposes
     const query = this.jobs ? `?${jobQuery(this.jobs)}` : "";
     try {
       this.support = await ask(`/studio/settings/support${query}`);
@@ -253,6 +255,7 @@ ${LEAVES.map(([what, where, then, switched]) => html`<tr><td>${what}</td><td>${w
   changed(target) {
     if (target.name === "theme") choose(target.value);
     if (target.name === "job") {
+      this.chosen = true;
       if (target.checked) this.jobs.add(target.value);
       else this.jobs.delete(target.value);
       this.lookAtSupport().then(() => this.querySelector(`[name=job][value="${CSS.escape(target.value)}"]`)?.focus());

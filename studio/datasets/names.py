@@ -7,7 +7,7 @@ from pathlib import Path
 
 from studio import migrate
 from studio.datasets.store import INFO, Dataset
-from studio.datasets.versions.publishing import hold
+from studio.datasets.versions.publishing import alone, hold
 from studio.errors import Refused, StudioError
 from studio.files import check_name, flush, suggest_name
 from studio.workspace import Workspace
@@ -42,8 +42,13 @@ def rename(workspace: Workspace, name: str, new: str) -> Dataset:
 
 
 def delete(workspace: Workspace, name: str) -> str:
-    """Moves a dataset to the trash, when no import into it is at work; returns the key to restore it by."""
-    with hold(workspace, name):
+    """Moves a dataset to the trash, a broken one too; returns the key to restore it by.
+
+    Raises:
+        Busy: an import into it is at work.
+    """
+    check_name(name, "dataset name")  # before a lock gets its name
+    with alone(workspace, name):
         return workspace.delete("datasets", name)
 
 

@@ -74,6 +74,8 @@ def test_the_list_shows_broken_and_deleted_ones_too(page, put, workspace):
     assert [item["name"] for item in told["deleted"]] == ["gone"]
     assert page.post("/studio/datasets/gone/restore").json() == {"name": "gone"}
     assert page.get("/studio/datasets").json()["deleted"] == []
+    assert page.post("/studio/datasets/bad/delete").json() == {"name": "bad"}, "what is broken can be deleted too"
+    assert page.post("/studio/datasets/never/delete").status_code == 409
 
 
 def test_one_dataset_and_its_rows(page, put):

@@ -46,7 +46,20 @@ class Watch:
 
 @contextmanager
 def hold(workspace: Workspace, name: str) -> Iterator[Path]:
-    """An empty hidden folder for what `name` shall get, its lock held; gone at the end unless it was renamed."""
+    """An empty hidden folder for what `name` shall get, nobody else at it; gone at the end unless it was renamed."""
+    with alone(workspace, name):
+        scratch = workspace.datasets / f".{name}{SCRATCH}"
+        try:
+            _clear(workspace, name)
+            scratch.mkdir()
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def alone(workspace: Workspace, name: str) -> Iterator[None]:
+    """Nobody else changes the versions of `name` meanwhile; Busy when somebody does."""
     lock = _lock(workspace, name)
     try:
         lock.acquire(timeout=0)
@@ -57,13 +70,9 @@ def hold(workspace: Workspace, name: str) -> Iterator[Path]:
             "Wait until it has ended, or choose another name.",
             field="name",
         ) from None
-    scratch = workspace.datasets / f".{name}{SCRATCH}"
     try:
-        _clear(workspace, name)
-        scratch.mkdir()
-        yield scratch
+        yield
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
         lock.release()
 
 
