@@ -45,9 +45,9 @@ def write_all(job: Job, settings: WriteSettings, make: Callable[[Job, WriteSetti
     chosen = writing.parents(dataset, settings.rows, settings.count, settings.seed)
     target = place(job, settings, dataset)
     additions = Additions(target.folder)
-    others = () if target.name == dataset.name else target.rows()
+    others = () if target.name == dataset.name else writing.screened(target)
     job.progress(0, None, "rows", "looking at the rows that are there")
-    screen = Screen(chain(dataset.rows(), others, additions.rows().values()))
+    screen = Screen(chain(writing.screened(dataset), others, additions.rows().values()))
     why: Counter[str] = Counter()
     tasks = list(_tasks(settings, chosen, why))
     if not tasks:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock
 
@@ -27,6 +27,7 @@ PATIENCE = 10.0
 SYNTHETIC = "synthetic"
 PARENTS = "parents"
 MADE_BY = "made_by"
+T = TypeVar("T", bound=Hashable)
 
 
 class Additions:
@@ -75,9 +76,9 @@ class Additions:
                 found |= {row["row_id"]: Row(**row) for row in line["rows"]}
         return found
 
-    def written(self) -> set[str]:
-        """The ids of all rows that were ever added, whether a version has them or not."""
-        return {row["row_id"] for line in self._lines("add") for row in line["rows"]}
+    def written(self) -> dict[str, list[str]]:
+        """All rows that were ever added, whether a version has them or not: their ids, and those of their parents."""
+        return {row["row_id"]: row["extra"].get(PARENTS) or [] for line in self._lines("add") for row in line["rows"]}
 
     def frozen(self, rows: Iterable[str], version: int) -> None:
         """Says that a version has these rows."""
@@ -95,6 +96,30 @@ class Additions:
     def _lock(self) -> FileLock:
         name = f".{self.folder.name}.additions.lock"
         return FileLock(self.folder.parent / name, timeout=PATIENCE, is_singleton=False)
+
+
+def parents_of(row: Row) -> list[str]:
+    """The ids of the rows that a model wrote this one after; none of a row that no model wrote."""
+    return [str(parent) for parent in row.extra.get(PARENTS) or ()] if SYNTHETIC in row.tags else []
+
+
+def descended(parents: Mapping[T, Iterable[T]], held_out: Iterable[T]) -> set[T]:
+    """The rows that were written after held-out ones, at once or by way of other written rows.
+
+    Args:
+        parents: of each written row what it was written after.
+    """
+    children: dict[T, list[T]] = {}
+    for row, after in parents.items():
+        for parent in after:
+            children.setdefault(parent, []).append(row)
+    found: set[T] = set()
+    look = list(held_out)
+    while look:
+        new = [child for child in children.get(look.pop(), ()) if child not in found]
+        found.update(new)
+        look += new
+    return found
 
 
 def new_id(row: Row) -> str:

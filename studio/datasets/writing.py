@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -258,6 +258,16 @@ class Screen:
         """The numbers of drafts that a chain of near-duplicates links to a held-out row."""
         groups = components(self.likeness.pairs())
         return {number for group in groups if group[0] < self.first_draft for number in group}
+
+
+def screened(dataset: Dataset) -> Iterator[Row]:
+    """The rows that drafts are held against: each as the latest version has it and as its pending change makes it, so
+    that what is held out in either stays apart."""
+    changes = Reviews(dataset).pending()
+    for row in dataset.rows():
+        yield row
+        if row.row_id in changes:
+            yield changes[row.row_id].applied(row)
 
 
 def _text(row: Row) -> str:

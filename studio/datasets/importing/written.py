@@ -7,11 +7,11 @@ written after a row that the source has no more stays behind, as nobody can tell
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studio.datasets.additions import PARENTS, Additions
+from studio.datasets.additions import Additions, parents_of
 from studio.datasets.importing.belonging import CONTENTS
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset, connect
@@ -86,19 +86,15 @@ def written(older: Dataset, path: Path, kinds: Collection[str]) -> Written:
     with connect() as connection:
         there = connection.execute(_KNOWN, [str(older.path()), list(rows), str(path)]).fetchall()
         found.known = {row_id for (row_id,) in there}
-        parents = older.has(None, list({parent for row in rows.values() for parent in _parents(row)}))
+        parents = older.has(None, list({parent for row in rows.values() for parent in parents_of(row)}))
         asked = "SELECT row_id FROM read_parquet(?) WHERE row_id IN (SELECT unnest(?))"
         gone = parents - {row_id for (row_id,) in connection.execute(asked, [str(path), list(parents)]).fetchall()}
     found.again = {row_id: row for row_id, row in rows.items() if row_id not in found.known}
     while alone := {
         row_id
         for row_id, row in found.again.items()
-        if row.kind not in kinds or any(parent in gone and parent not in found.again for parent in _parents(row))
+        if row.kind not in kinds or any(parent in gone and parent not in found.again for parent in parents_of(row))
     }:
         found.alone |= alone
         found.again = {row_id: row for row_id, row in found.again.items() if row_id not in alone}
     return found
-
-
-def _parents(row: Row) -> Iterator[str]:
-    return (str(parent) for parent in row.extra.get(PARENTS) or ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from studio import migrate
-from studio.datasets.additions import PARENTS, SYNTHETIC
+from studio.datasets.additions import SYNTHETIC, Additions, descended, parents_of
 from studio.datasets.reviewing.changes import Change
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import SCHEMA, Row, batches, from_columns, to_columns
@@ -65,7 +65,8 @@ def freeze(
     """Makes the next version; returns its number. What is new in it stands in dataset.json, named as in `Frozen`.
 
     Rows that a model wrote are only ever trained on: moved elsewhere they stay on the side of training, and where a
-    row they were made after is held out they are left out, as their likeness would tell the model its answer.
+    row they were made after, at once or by way of another written row, is held out they are left out, as their
+    likeness would tell the model its answer.
 
     Args:
         progress: called now and then with rows done, rows in all, and what is being done.
@@ -125,7 +126,7 @@ def check(before: dict[str, Any], changes: dict[str, Change], added: dict[str, R
 def _write(dataset: Dataset, path: Path, changes: dict[str, Change], added: dict[str, Row], watch: Watch) -> Frozen:
     """Copies the latest version batch by batch, with its changes and the added rows behind it."""
     made, total = Frozen(), int(dataset.version_info()["rows"]) + len(added)
-    held_out = _held_out_parents(dataset, changes, added)
+    orphans = _orphans(dataset, changes, added)
     touched = pa.array(list(changes), pa.string())
     options: dict[str, Any] = {"compression": "zstd", "use_dictionary": REPEATED}
     done = 0
@@ -138,22 +139,20 @@ def _write(dataset: Dataset, path: Path, changes: dict[str, Change], added: dict
             done += batch.num_rows
             named = pc.is_in(batch["row_id"], value_set=touched)
             if pc.any(pc.or_(named, pc.match_substring(batch["tags"], MARK))).as_py():
-                changed = _changed(batch.to_pylist(), changes, held_out, made)
+                changed = _changed(batch.to_pylist(), changes, orphans, made)
                 batch = pa.RecordBatch.from_pylist([to_columns(row) for row in changed], SCHEMA)
             for side in SIDES:
                 made.counts[side] += pc.sum(pc.equal(batch["split"], side)).as_py() or 0
             writer.write_batch(batch)
         if added:
-            rows = [row for row in added.values() if _may_train(row, held_out, made)]
+            rows = [row for row in added.values() if _may_train(row, orphans, made)]
             made.added = len(rows)
             made.counts.update(row.split for row in rows)
             writer.write_batch(pa.RecordBatch.from_pylist([to_columns(row) for row in rows], SCHEMA))
     return made
 
 
-def _changed(
-    batch: list[dict[str, Any]], changes: dict[str, Change], held_out: set[str], made: Frozen
-) -> Iterator[Row]:
+def _changed(batch: list[dict[str, Any]], changes: dict[str, Change], orphans: set[str], made: Frozen) -> Iterator[Row]:
     """The rows of a batch as they shall be."""
     for values in batch:
         row, change = from_columns(values), changes.get(values["row_id"])
@@ -165,29 +164,24 @@ def _changed(
             row = change.applied(row)
             if SYNTHETIC in row.tags and row.split != "train":
                 row = Change(row.row_id, 0, split=side).applied(row)
-        if _may_train(row, held_out, made):
+        if _may_train(row, orphans, made):
             yield row
 
 
-def _may_train(row: Row, held_out: set[str], made: Frozen) -> bool:
-    orphan = SYNTHETIC in row.tags and any(parent in held_out for parent in row.extra.get(PARENTS, ()))
-    made.orphaned += orphan
-    return not orphan
+def _may_train(row: Row, orphans: set[str], made: Frozen) -> bool:
+    made.orphaned += row.row_id in orphans
+    return row.row_id not in orphans
 
 
-def _held_out_parents(dataset: Dataset, changes: dict[str, Change], added: dict[str, Row]) -> set[str]:
-    """The rows after which a model wrote others, and which are not on the side of training (any more)."""
-    parents = set(_parents(added.values()))
-    parents.update(_parents(dataset.written_by_models()))
-    if not parents:
+def _orphans(dataset: Dataset, changes: dict[str, Change], added: dict[str, Row]) -> set[str]:
+    """The rows that a model wrote, at once or by way of others, after one that is not trained on (any more)."""
+    written = {row.row_id: parents_of(row) for row in (*dataset.written_by_models(), *added.values())}
+    if not written:
         return set()
+    written = Additions(dataset.folder).written() | written  # what lies between may have been left out long ago
     held_out = set()
-    for row_id, row in dataset.find(None, list(parents)).items():
+    for row_id, row in dataset.find(None, list({parent for after in written.values() for parent in after})).items():
         change = changes.get(row_id)
-        if ((change and change.split) or row.split) != "train":
+        if SYNTHETIC not in row.tags and ((change and change.split) or row.split) != "train":
             held_out.add(row_id)
-    return held_out
-
-
-def _parents(rows: Iterable[Row]) -> Iterator[str]:
-    return (parent for row in rows for parent in row.extra.get(PARENTS, ()))
+    return descended(written, held_out)

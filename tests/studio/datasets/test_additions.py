@@ -94,6 +94,26 @@ def test_what_was_written_after_a_held_out_row_does_not_train(dataset, workspace
     assert last.has(None, [far.row_id]) == set() and last.version_info()["orphaned"] == 1
 
 
+def test_a_row_written_after_a_written_one_goes_with_the_held_out_row_it_comes_from(dataset, workspace):
+    first, second, *_ = (row.row_id for row in dataset.rows(None, "train"))
+    near = written("Is it?", first)
+    far = written("Or is it?", near.row_id)
+    gone = written("Was it?", second)
+    last = written("Or was it?", gone.row_id)
+    reviews = Reviews(dataset)
+    reviews.additions.add([near, far, gone, last], "paraphrases")
+    accept(reviews, near, far, gone, last)
+    freeze(workspace, "set")
+    Reviews(Dataset.open(workspace, "set")).exclude(gone.row_id)
+    freeze(workspace, "set")
+    new = Dataset.open(workspace, "set")
+    assert new.has(None, [near.row_id, far.row_id, last.row_id]) == {near.row_id, far.row_id, last.row_id}
+    Reviews(new).apply([{"type": "move", "row": row, "split": "test"} for row in (first, second)])
+    freeze(workspace, "set")
+    new = Dataset.open(workspace, "set")
+    assert not new.written_by_models() and new.version_info()["orphaned"] == 3
+
+
 def test_a_freeze_that_was_killed_at_its_end_adds_nothing_twice(dataset, workspace):
     row = written("Is it?", next(dataset.rows(None, "train")).row_id)
     additions = Additions(dataset.folder)

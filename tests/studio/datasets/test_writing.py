@@ -13,7 +13,7 @@ from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
-from studio.datasets.writing import Screen, Unwritten, parents, task, ways
+from studio.datasets.writing import Screen, Unwritten, parents, screened, task, ways
 from studio.errors import BadInput
 from studio.settings.importing import ImportSettings
 from studio.settings.writing import WriteSettings
@@ -162,6 +162,9 @@ def test_rows_are_written_after_as_they_are_now(workspace, tmp_path):
     assert [row.messages[0]["content"] for row in parents(dataset, None, 5, 1)] == ["Better?"]
     with pytest.raises(BadInput, match="held out"):
         parents(dataset, [moved], 1, 1)
+    drafts = [Row(f"a{words}", "chat", [{"role": "user", "content": words}]) for words in ("q0", "q1", "better", "new")]
+    kept, why = Screen(screened(dataset)).keep(drafts)
+    assert [row.row_id for row in kept] == ["anew"] and why == {"like a held-out row": 1, "there already": 2}
 
 
 def test_every_kind_of_row_has_its_ways():
