@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from studio import events
@@ -29,6 +30,7 @@ from studio.jobs import folder as job_folder
 from studio.jobs import local, queue
 from studio.libraries import do_without_bitsandbytes
 from studio.logs import Log
+from studio.machine import memory
 from studio.workspace import Workspace
 
 PROGRESS_SECONDS = 0.5
@@ -173,11 +175,22 @@ def conclude(job: Job, main: Callable[[Job], dict[str, Any]]) -> int:
         job.should_stop()
         job.event("stopped", **stop.fields)
     except BaseException as error:
-        job.event("failed", **in_words(error).as_dict())  # first: where memory is short, the rest may fail
+        words = in_words(error)  # told first: where memory is short, the rest may fail
+        job.event("failed", **words.as_dict(), **(_had(error) if isinstance(words, NoMemory) else {}))
         with contextlib.suppress(MemoryError):
             traceback.print_exception(error)
         return 1
     return 0
+
+
+def _had(error: BaseException) -> dict[str, Any]:
+    """The memory that was not enough, in GB: what this process holds and what is free; of the GPU where it was that."""
+    with contextlib.suppress(Exception):
+        if type(error).__name__ == "OutOfMemoryError":
+            cuda = sys.modules["torch"].cuda
+            return {"had": {"device": "cuda", "gb": round((cuda.mem_get_info()[0] + cuda.memory_reserved()) / 1e9, 3)}}
+        return {"had": {"device": "cpu", "gb": round((psutil.Process().memory_info().rss + memory()[1]) / 1e9, 3)}}
+    return {}
 
 
 @contextlib.contextmanager

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from studio.batches.survey import Survey
 
 LONG_HOURS = 12
+# What was not enough is taken for this much less than what is needed.
+MORE = 1.02
 # Learning rates outside of these rarely train: factors around the one that would be chosen.
 RATE_RANGE = (1 / 30, 30)
 
@@ -178,7 +180,9 @@ def _memory(
     if measured and measured.step_seconds:
         facts["seconds"] = round(measured.step_seconds * (found.steps or 1), 1)
     # One that ran out of memory would have taken more than it had reached.
-    needed = max(needed, estimated, free * 1.02) if measured and not measured.fits else needed
+    needed = max(needed, estimated, free * MORE) if measured and not measured.fits else needed
+    if found.had and found.had["device"] == device:
+        needed = max(needed, found.had["gb"] * MORE)
     found.ladder = ladder(_case(workspace, found, rows_read, shape, cost, needed, free))
     if too_big:
         gentlest = next((rung for rung in found.ladder if rung.fits), None)

@@ -76,7 +76,7 @@ class State:
             self.phase, self.ended, self.result = str(kind), when, line
             if kind == "failed":
                 self.error = {name: str(line.get(name) or "") for name in ("what", "why", "next")}
-                self.error |= {"cause": line["cause"]} if "cause" in line else {}
+                self.error |= {name: line[name] for name in ("cause", "had") if name in line}
         elif kind == "training":
             self.total_steps = line.get("total_steps")
         elif kind == "eval" and isinstance(line.get("step"), int):

@@ -27,10 +27,16 @@ FEW_ROWS = 50
 MUCH_CUT = 0.05
 
 
-def preflight(workspace: Workspace, settings: TrainSettings, here: Machine | None = None) -> Preflight:
-    """Looks at data, model, machine and settings together; changes nothing."""
+def preflight(
+    workspace: Workspace, settings: TrainSettings, here: Machine | None = None, had: dict[str, Any] | None = None
+) -> Preflight:
+    """Looks at data, model, machine and settings together; changes nothing.
+
+    Args:
+        had: the memory with which a run of these settings ran out, as in its `failed` event.
+    """
     here = here or machine(workspace.root)
-    found = Preflight(settings)
+    found = Preflight(settings, had=had)
     dataset, counts, version = _dataset(workspace, found)
     model = _model(workspace, found)
     device = _device(found, here)

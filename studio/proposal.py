@@ -113,23 +113,28 @@ def of_run(workspace: Workspace, run: str, rung: str = "") -> dict[str, Any]:
     """
     settings = runs.settings_of(runs.open_run(workspace, run))
     if rung:
-        settings = changed(settings, rung_of(workspace, settings, rung).changes)
+        settings = changed(settings, rung_of(workspace, run, rung).changes)
     plain = settings.plain()
     return {key: value for key, value in plain.items() if value is not None}
 
 
 def rungs(workspace: Workspace, run: str) -> list[Rung]:
-    """The ways in which an old run would need less memory."""
-    return preflight(workspace, runs.settings_of(runs.open_run(workspace, run))).ladder
+    """The ways in which an old run would need less memory; of one that ran out, less than it had then."""
+    folder = runs.open_run(workspace, run)
+    error, had = events.read_state(folder).error, None
+    if measurement.ran_out(error):
+        reached = events.last_metric(folder).get("memory_gb")
+        had = (error or {}).get("had") or (reached and {"device": "cpu", "gb": reached})
+    return preflight(workspace, runs.settings_of(folder), had=had).ladder
 
 
-def rung_of(workspace: Workspace, settings: TrainSettings, name: str) -> Rung:
+def rung_of(workspace: Workspace, run: str, name: str) -> Rung:
     """The rung of that name.
 
     Raises:
-        NotFound: these settings have none.
+        NotFound: the run's ladder has none.
     """
-    found = next((rung for rung in preflight(workspace, settings).ladder if rung.name == name), None)
+    found = next((rung for rung in rungs(workspace, run) if rung.name == name), None)
     if found is None:
         raise NotFound("That way to need less memory is not open.", "It has been taken already.", "Choose another.")
     return found
@@ -143,7 +148,7 @@ def go_on_with(workspace: Workspace, run: str, name: str) -> str:
     """
     folder = runs.open_run(workspace, run)
     settings = runs.settings_of(folder)
-    rung = rung_of(workspace, settings, name)
+    rung = rung_of(workspace, run, name)
     if not rung.same:
         raise Refused(
             "This run can't go on with that.",

@@ -30,7 +30,8 @@ class Preflight:
     """What was found. `settings` has no open choice any more, `reasons` says why each was made.
 
     `ladder` has the ways to need less memory; it matters where `facts["too_big"]` is true. `doubtful` says that only a
-    measurement of both ways can tell whether parts have to be computed twice.
+    measurement of both ways can tell whether parts have to be computed twice. `had` is the memory with which a run of
+    these settings ran out: the `device` and its `gb`.
     """
 
     settings: TrainSettings
@@ -40,6 +41,7 @@ class Preflight:
     steps: int | None = None
     ladder: list[Rung] = field(default_factory=list)
     doubtful: bool = False
+    had: dict[str, Any] | None = None
 
     @property
     def to_measure(self) -> TrainSettings:

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from studio import runs, wording
+from studio import proposal, runs, wording
 from studio.commands import fit, models
 from studio.commands.frame import CommandFailed, Context
 from studio.commands.run_settings import add_settings, settings_from
@@ -69,7 +69,7 @@ def refuse_too_big(context: Context, settings: TrainSettings) -> tuple[TrainSett
 
 def tell_ladder(context: Context, folder: Path) -> None:
     """The ways to need less memory, for a run that ran out of it."""
-    rungs = [rung.as_dict() for rung in preflight(context.workspace, runs.settings_of(folder)).ladder]
+    rungs = [rung.as_dict() for rung in proposal.rungs(context.workspace, folder.name)]
     if rungs:
         context.terminal.say("\n".join(["It would need less memory with:", *in_words(rungs)]))
 

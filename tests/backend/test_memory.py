@@ -87,6 +87,7 @@ def test_memory_that_another_program_takes_in_mid_run_ends_it_with_the_ladder_an
     assert worker.wait(timeout=120) == 1, (short / "output.log").read_text()
     (end,) = told(short, "failed")
     assert end.get("cause") == MEMORY and end["what"] == "The memory ran out." and end["next"], end
+    assert end["had"]["device"] == "cpu" and end["had"]["gb"] > 0, "the ladder beside it is judged from that"
     about = runs.summary(short)
     assert about.status == "failed" and about.error and about.error["cause"] == MEMORY
     assert any(rung.same for rung in proposal.rungs(world.workspace, short.name)), "it could go on with less"

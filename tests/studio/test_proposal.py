@@ -15,10 +15,11 @@ from studio.commands import train
 from studio.commands.frame import parser_for
 from studio.commands.run_settings import settings_from
 from studio.datasets.importing.steps import import_file
-from studio.errors import BadInput, NotFound, Refused, StudioError
+from studio.errors import BadInput, NoMemory, NotFound, Refused, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.logs import Log
+from studio.preflight import preflight
 from studio.settings.importing import ImportSettings
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
@@ -144,3 +145,20 @@ def test_what_is_no_settings_file_is_refused(ready, tmp_path):
         proposal.of_file(path)
     with pytest.raises(NotFound):
         proposal.of_run(ready, "nothing")
+
+
+def test_the_ladder_of_a_run_that_ran_out_is_judged_from_what_it_had(ready):
+    """Not from the estimate that has just been proved wrong."""
+    given = GIVEN | {"method": {"name": "full"}, "batch_size": 16, "tokens_per_pass": 800}
+    settings = preflight(ready, TrainSettings.model_validate(given)).settings
+    folder = runs.create(ready, settings, 4)
+    estimated = {rung.name: rung for rung in proposal.rungs(ready, folder.name)}
+    assert estimated["passes"].fits, "by the estimate anything is enough"
+    ended = NoMemory("The memory ran out.", "Too much.", "Take less.").as_dict()
+    for had in ({"device": "cpu", "gb": 4000.0}, {"device": "tpu", "gb": 4000.0}):
+        with Log(folder / events.EVENTS) as log:
+            log.append("starting", pid=1)
+            log.append("failed", **ended, had=had)
+        found = {rung.name: rung for rung in proposal.rungs(ready, folder.name)}
+        assert found["passes"].fits == (had["device"] != "cpu")
+    assert found["passes"].memory_gb == estimated["passes"].memory_gb, "what another device had says nothing"
