@@ -131,14 +131,22 @@ def test_reload_second_window_stop_and_resume(studio, page, open_page):
     expect(page).to_have_title("FlexTune Studio")
 
 
-def test_a_killed_worker_is_interrupted_and_resumes(studio, page):
+@pytest.mark.parametrize("both", [False, True], ids=["the worker", "the studio too"])
+def test_a_killed_run_is_interrupted_and_resumes(studio, page, page_faults, both):
     folder = rehearse(studio, 90, 0.05)
     studio.open(page, tab="runs", run=folder.name)
     wait_for_step(page, 12)
+    if both:
+        page_faults.allow("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "503")
+        studio.kill()
     kill_worker(folder)
+    if both:
+        studio.start()
     expect(page.get_by_text("This run was interrupted.")).to_be_visible()
     expect(page.locator(".trouble")).to_contain_text("Resume goes on from its last resume point.")
     expect(page).to_have_title(re.compile("^✕ interrupted"))
+    page.reload()
+    wait_for_step(page, 12)
     expect(page.locator(".resume-point")).to_have_text(
         re.compile(r"Last resume point: step \d+0\. The newest ones and")
     )
