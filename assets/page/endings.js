@@ -9,7 +9,7 @@ import { STATES, nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
 
 const SIGNS = { finished: "✓", stopped: "■", failed: "✕", interrupted: "✕" };
-const BUSY = 4000;
+const BUSY = 1400; // as on every page: what happens is told within a second and a half
 const IDLE = 12000;
 let title = null;
 let audio;

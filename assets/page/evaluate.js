@@ -17,7 +17,7 @@ const points = (value) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${Math.a
 const verdictChip = (one) => html`<span class="chip ${CHIPS[one.verdict.word]}">${WORDS[one.verdict.word]}</span>`;
 
 class Evaluate extends Part {
-  every = 3000;
+  every = 1400;
 
   start() {
     this.draw(null, html`<div class="stack evaluate"><div class="trouble"></div><div class="body"></div></div>`);

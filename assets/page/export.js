@@ -15,7 +15,7 @@ const FORMS = {
 const RESULTS = { equal: ["✓ the same", "good"], tie: ["≈ the same but for two tokens equally likely", "good"], different: ["✗ different", "bad"] };
 
 class Export extends Part {
-  every = 3000;
+  every = 1400;
 
   start() {
     this.draw(null, html`<div class="stack export"><div class="trouble"></div><div class="body"></div></div>`);

@@ -10,7 +10,7 @@ let hidden = "";
 try { hidden = localStorage.getItem(HIDDEN) ?? ""; } catch { /* storage is blocked: it is shown again after a reload */ }
 
 class Home extends Part {
-  every = 2000;
+  every = 1400;
 
   start() {
     this.sample = undefined;
@@ -24,7 +24,7 @@ class Home extends Part {
     }
     const { sample, runs, total } = await ask("/studio/home");
     this.sample = sample;
-    this.every = sample && ["running", "stopping"].includes(sample.status) ? 1000 : 2000;
+    this.every = sample && ["running", "stopping"].includes(sample.status) ? 1000 : 1400;
     this.drawWays();
     this.drawSample();
     this.drawRuns(runs, total);
