@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 from studio import migrate
 from studio.datasets.importing.carrying import Carried
 from studio.datasets.importing.steps import Imported
+from studio.datasets.mixing.families import Families
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset
 from studio.datasets.versions.publishing import Progress, Watch, hold, publish
-from studio.datasets.versions.writer import VersionWriter
+from studio.datasets.versions.writer import LEFT_OUT, VersionWriter
 from studio.errors import BadInput, Refused
 from studio.settings.merging import MergeSettings
+from studio.wording import count
 from studio.workspace import Workspace
 
 RECIPE = "merge.json"
@@ -32,6 +35,7 @@ def merge(
 ) -> Imported:
     """Merges the latest versions.
 
+    What a model wrote after a row that any of them holds out is left out.
     A row that several datasets have, whatever its ids there are, is taken once, from the first of them. No row stands
     on two sides: where one of them holds it out, it is held out. Another row with the same id gets a further one.
     Reviews that were not frozen yet stay behind, and a note says so.
@@ -61,21 +65,25 @@ def merge(
         total = sum(int(dataset.version_info()["rows"]) for dataset in datasets)
         writer = VersionWriter(scratch / "rows.arrow")
         try:
-            carried = Carried(writer, settings.keep_equal)
+            families = Families(datasets)
+            carried = Carried(writer, settings.keep_equal, families.written, families.watched)
             done, taken = 0, []
             for dataset in datasets:
                 taken.append(carried.take(dataset, watch, done, total))
                 done += int(dataset.version_info()["rows"])
-            sides = carried.sides()
+            sides, orphans = carried.sides(), families.orphans(carried)
+            for number in orphans:
+                sides[number] = LEFT_OUT
             writer.finish(scratch / "versions" / "0001.parquet", sides)
         finally:
             writer.close()
         first = datasets[0].version_info()
-        parts = {dataset.name: rows for dataset, rows in zip(datasets, taken, strict=True)}
+        gone = Counter(orphans.values())
+        parts = {dataset.name: rows - gone[dataset.name] for dataset, rows in zip(datasets, taken, strict=True)}
         entry = {
             "version": 1,
             "made": round(time.time(), 3),
-            "rows": sum(taken),
+            "rows": sum(parts.values()),
             "counts": {side: sides.count(place) for place, side in enumerate(SIDES)},
             "format": first["format"],
             "kind": kind,
@@ -84,7 +92,7 @@ def merge(
             "split": None,
             "seed": first.get("seed", 0),
             "source": recipe,
-            "notes": _notes(datasets, carried),
+            "notes": _notes(datasets, carried, gone.total()),
             "bad_rows": 0,
             "bad": [],
         }
@@ -116,9 +124,11 @@ def _save(datasets: list[Dataset], settings: MergeSettings, folder: Path) -> dic
     return {"file": RECIPE, "kind": "merge", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _notes(datasets: list[Dataset], carried: Carried) -> list[str]:
+def _notes(datasets: list[Dataset], carried: Carried, orphans: int) -> list[str]:
     notes = [f"{carried.known:,} equal rows were taken once"] if carried.known else []
     notes += carried.notes()
+    if orphans:
+        notes.append(f"left out, as what it was written after is held out: {count(orphans, 'row')} that a model wrote")
     for dataset in datasets:
         if waiting := len(Reviews(dataset).pending()):
             notes.append(f"{waiting:,} reviews of “{dataset.name}” are in no version yet and stayed behind")

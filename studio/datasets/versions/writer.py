@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from studio.datasets.importing.drafts import Draft
@@ -17,6 +18,7 @@ from studio.datasets.splitting.sides import SIDES
 BATCH_ROWS = 8192
 BATCH_CHARACTERS = 32 << 20
 GATHERED = pa.schema([field for field in SCHEMA if field.name != "split"])
+LEFT_OUT = -1
 REPEATED = ["kind", "split", "source_file"]
 
 
@@ -77,7 +79,7 @@ class VersionWriter:
 
         Args:
             path: the Parquet file to make; one row group a batch, zstd.
-            sides: of each row its side, as a place in SIDES.
+            sides: of each row its side, as a place in SIDES, or LEFT_OUT.
         """
         if self.columns["row_id"]:
             self._flush()
@@ -116,7 +118,11 @@ def resided(path: Path, sides: array[int]) -> None:
 
 
 def _sided(batch: pa.RecordBatch, sides: array[int]) -> pa.RecordBatch:
-    split = pa.DictionaryArray.from_arrays(pa.array(sides, pa.int8()), pa.array(SIDES)).cast(pa.string())
+    places = pa.array(sides, pa.int8())
+    if LEFT_OUT in sides:
+        kept = pc.not_equal(places, LEFT_OUT)
+        batch, places = batch.filter(kept), places.filter(kept)
+    split = pa.DictionaryArray.from_arrays(places, pa.array(SIDES)).cast(pa.string())
     return pa.record_batch([split if name == "split" else batch[name] for name in SCHEMA.names], schema=SCHEMA)
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from studio.datasets.additions import PARENTS, SYNTHETIC
 from studio.datasets.importing.steps import import_file
 from studio.datasets.mixing.merging import merge
 from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.datasets.versions.freezing import freeze
 from studio.datasets.versions.publishing import Stopped
@@ -140,6 +142,53 @@ def test_a_merge_that_makes_no_sense_is_refused_and_leaves_nothing(workspace, tm
     with pytest.raises(Stopped):
         merge(workspace, MergeSettings(datasets=["one", "two"], name="all"), None, lambda: True)
     assert sorted(workspace.names("datasets")) == ["one", "text", "two"]
+
+
+def with_written(dataset: Dataset, *after: str) -> list[str]:
+    """Freezes a row that a model wrote after each of these, and one after each of those; their ids."""
+    rows = []
+    for n, parent in enumerate(after):
+        for words in (f"Is it {n}?", f"Or is it {n}?"):
+            turns = [{"role": "user", "content": words}, {"role": "assistant", "content": "so"}]
+            row = Row(f"a{len(rows)}", "chat", turns, tags={SYNTHETIC: "paraphrase"}, extra={PARENTS: [parent]})
+            rows.append(row)
+            parent = row.row_id
+    reviews = Reviews(dataset)
+    reviews.additions.add(rows, "paraphrases")
+    reviews.apply([{"type": "judge", "row": row.row_id, "status": "accepted"} for row in rows])
+    freeze(Workspace(dataset.folder.parent.parent), dataset.name)
+    return [row.row_id for row in rows]
+
+
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+@pytest.mark.parametrize("key", [[], ["key=id"]])
+def test_what_was_written_after_a_row_that_another_part_holds_out_is_left_out(workspace, tmp_path, key, order):
+    one = bring(workspace, write(tmp_path / "a.jsonl", keyed(0, range(10), split="train")), "one", mapping=key)
+    out, stays, *_ = (row.row_id for row in one.rows())
+    written = with_written(one, out, stays)
+    bring(workspace, write(tmp_path / "b.jsonl", keyed(50, range(1), split="test")), "two", mapping=key)
+    both = merged(workspace, *order)
+    assert {row.row_id for row in both.written_by_models()} == set(written[2:])
+    about = both.version_info()
+    assert about["counts"] == both.counts() == {"train": 11, "validation": 0, "test": 1} and about["rows"] == 12
+    assert "2 rows that a model wrote" in " ".join(about["notes"])
+
+
+def test_a_held_out_row_that_equals_a_written_one_stays_and_is_held_out(workspace, tmp_path):
+    one = bring(workspace, write(tmp_path / "a.jsonl", pairs(range(10), split="train")), "one")
+    with_written(one, next(one.rows()).row_id)
+    same = [{"prompt": "Is it 0?", "completion": "so", "split": "test"}]
+    bring(workspace, write(tmp_path / "b.jsonl", same), "two")
+    both = merged(workspace, "one", "two")
+    assert [row.tags for row in both.rows(None, "test")] == [{}]
+    assert not both.written_by_models()  # the other was written after it
+
+
+def test_written_rows_that_both_parts_have_are_taken_once(workspace, tmp_path):
+    for name in ("one", "two"):
+        dataset = bring(workspace, write(tmp_path / "a.jsonl", pairs(range(10), split="train")), name)
+        with_written(dataset, next(dataset.rows()).row_id)
+    assert len(sides(merged(workspace, "one", "two"))) == 12
 
 
 def keyed(start: int, numbers, **more) -> list[dict]:
