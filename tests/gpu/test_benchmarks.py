@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.timeout(1800)
 @pytest.mark.starter
-@pytest.mark.parametrize("name", ["speed", "trl", "gradients"])
+@pytest.mark.parametrize("name", ["speed", "llama-factory", "trl", "gradients", "flat"])
 def test_a_benchmark_runs(
     name: str,
     starter: Path,
@@ -26,7 +26,7 @@ def test_a_benchmark_runs(
     outside: dict[str, str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With the network as the user has it: TRL is fetched."""
+    """With the network as the user has it: TRL and LLaMA-Factory are fetched."""
     shutil.copytree(starter, workspace.models / "starter")
     command = [sys.executable, "launch.py", "benchmark", name, "--json", "--workspace", str(workspace.root)]
     done = subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, text=True)
