@@ -1,6 +1,7 @@
 """A finding of the doctor fixed as a job: `python -m backend.fix_finding FOLDER`.
 
-FOLDER/settings.json names the visit, the finding and what stands for personal data. Small datasets need no job.
+FOLDER/settings.json names the visit, the finding, what stands for personal data and who does it (`by`). Small datasets
+need no job.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ def main(job: Job) -> dict[str, Any]:
     from studio.doctor import visits
 
     settings = job.settings
-    return visits.fix(
-        job.workspace, str(settings["visit"]), str(settings["finding"]), settings["mask"], watch=job.watch
-    )
+    visit, kind, by = (str(settings.get(name, "")) for name in ("visit", "finding", "by"))
+    return visits.fix(job.workspace, visit, kind, settings["mask"], by, job.watch)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Tags by rule as a job: `python -m backend.tag_rows FOLDER`, where FOLDER/settings.json holds TagSettings.
 
-`apply` there says whether the rows are tagged, or only looked for. Small datasets need no job.
+`apply` there says whether the rows are tagged, or only looked for; `by` who does it. Small datasets need no job.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ def main(job: Job) -> dict[str, Any]:
     from studio.settings.base import check
     from studio.settings.tagging import TagSettings
 
-    given = {key: value for key, value in job.settings.items() if key not in ("job", "apply")}
+    given = {key: value for key, value in job.settings.items() if key not in ("job", "apply", "by")}
     settings = check(TagSettings, given, "These tags can't be given.")
     dataset = Dataset.open(job.workspace, settings.dataset)
     hits = tagging.look(dataset, settings, job.watch)
     if not job.settings["apply"]:
         return {"rule": settings.model_dump(mode="json"), "found": hits.as_dict()}
     job.stop_if_asked()
-    return {"tagged": len(hits.tags), "number": tagging.apply(dataset, settings.tag, dict(hits.tags))}
+    number = tagging.apply(dataset, settings.tag, dict(hits.tags), str(job.settings.get("by", "")))
+    return {"tagged": len(hits.tags), "number": number}
 
 
 if __name__ == "__main__":

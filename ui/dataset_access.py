@@ -37,6 +37,13 @@ def listing(dataset: Dataset, version: int | None) -> Listing:
     return dataset.listing(version, Pending.of(dataset, version))
 
 
+def reviewer(body: dict[str, Any]) -> str:
+    """Takes who does something to rows out of what a page sends, "" for nobody; BadInput when the name is too long."""
+    from studio.datasets.reviewing.judgements import Eye
+
+    return Eye.of(str(body.pop("by", None) or "")).by
+
+
 def large(*datasets: Dataset) -> bool:
     """Whether work on all rows of these takes so long that it is done by a job, which shows its progress."""
     from studio.datasets.browsing.index import LARGE

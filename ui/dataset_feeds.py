@@ -4,8 +4,8 @@ GET  /studio/datasets                              all datasets, deleted ones, t
 GET  /studio/datasets/NAME?version=                one dataset: its versions, counts, labels, changes
 GET  /studio/datasets/NAME/lengths?model=          how long rows are in tokens
 GET  /studio/datasets/NAME/download?form=          the version in one of the forms of `Form`
-POST /studio/datasets/NAME/rows/ROW/edit|exclude|include    edit: {texts, seen}; `conflict` is the row as it is now,
-                                                            where it is not as it was seen
+POST /studio/datasets/NAME/rows/ROW/edit|exclude|include    {by}, edit with {texts, seen}; `conflict`: the row as it
+                                                            is now, where that is not as it was seen
 POST /studio/datasets/NAME/undo|freeze|rename|delete|restore
 
 What belongs to importing is in import_feeds.py, to rows in row_feeds.py.
@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from studio.errors import BadInput, NotFound, StudioError
 from studio.workspace import Workspace
 from ui import row_pictures
-from ui.dataset_access import KEPT, changed, listing, models, opened, reviews, tokenizer
+from ui.dataset_access import KEPT, changed, listing, models, opened, reviewer, reviews, tokenizer
 from ui.telling import words
 
 if TYPE_CHECKING:
@@ -104,13 +104,14 @@ def router(workspace: Workspace) -> APIRouter:
     @api.post("/{name}/rows/{row_id}/{deed}")
     def review(name: str, row_id: str, deed: str, body: Words = Body(default={})) -> Words:  # noqa: B008
         log = reviews(opened(workspace, name))
+        by = reviewer(body)
         if deed == "edit":
-            if there := _edited(log, row_id, body):
+            if there := _edited(log, row_id, body, by):
                 return {"conflict": there}
         elif deed == "exclude":
-            log.exclude(row_id)
+            log.exclude(row_id, by=by)
         elif deed == "include":
-            log.include(row_id)
+            log.include(row_id, by=by)
         else:
             raise NotFound(f"A row can't be asked to “{deed}”.", "", "Use edit, exclude or include.")
         return {"changes": len(log.pending()), "number": log.number_of(row_id)}
@@ -151,7 +152,7 @@ def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
     raise NotFound(f"A dataset can't be asked to “{deed}”.", "", "Use undo, freeze, rename, delete or restore.")
 
 
-def _edited(log: Reviews, row_id: str, body: Words) -> Words | None:
+def _edited(log: Reviews, row_id: str, body: Words, by: str) -> Words | None:
     """Edits a row as it was `seen`; the row as it is now where somebody else reviewed it since, and nothing is done."""
     from studio.datasets.reviewing.reviews import Conflict
 
@@ -159,7 +160,7 @@ def _edited(log: Reviews, row_id: str, body: Words) -> Words | None:
     if seen is not None and not isinstance(seen, int):
         raise BadInput("This change can't be read.", f"“{str(seen)[:40]}” is no number.", "Reload the page.")
     try:
-        log.edit(row_id, list(body.get("texts") or []), seen=seen)
+        log.edit(row_id, list(body.get("texts") or []), by=by, seen=seen)
     except Conflict as conflict:
         change = log.pending().get(row_id)
         last: Words = (log.log().by_row.get(row_id) or [{}])[-1]

@@ -4,7 +4,8 @@ GET  /studio/doctor?dataset=NAME               the newest visit to a dataset, th
 POST /studio/doctor                            {"dataset", "model", "cutoff", "goal", "benchmark"}: starts a visit
 GET  /studio/doctor/JOB                        a visit: its report as it stands now
 GET  /studio/doctor/JOB/rows?finding=&start=   the rows of a finding, each with the one it belongs with
-POST /studio/doctor/JOB/fix|undo|ignore|heed   {"finding", "mask"}; what was done, or the job that fixes a large dataset
+POST /studio/doctor/JOB/fix|undo|ignore|heed   {"finding", "mask", "by"}; what was done, or the job that fixes a
+                                               large dataset
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from fastapi import APIRouter, Body
 from studio.errors import NotFound, Refused
 from studio.workspace import Workspace
 from ui import row_pictures
-from ui.dataset_access import large, models
+from ui.dataset_access import large, models, reviewer
 from ui.telling import plainly
 
 PAGE = 20
@@ -56,7 +57,7 @@ def router(workspace: Workspace) -> APIRouter:
         kind = str(body.get("finding", ""))
         done: Words = {}
         if deed == "fix":
-            done = _fix(workspace, job, kind, body.get("mask") or "labels")
+            done = _fix(workspace, job, kind, body.get("mask") or "labels", reviewer(body))
         elif deed == "undo":
             done = _undo(workspace, job, kind)
         elif deed in ("ignore", "heed"):
@@ -77,15 +78,15 @@ def _told(workspace: Workspace, job: str) -> Words:
     return told | {"error": error and error | {"next": plainly(error["next"])}}
 
 
-def _fix(workspace: Workspace, job: str, kind: str, mask: Any) -> Words:
+def _fix(workspace: Workspace, job: str, kind: str, mask: Any, by: str) -> Words:
     """Fixes a finding; in a large dataset a job does, whose id is told."""
     from studio.datasets.store import Dataset
     from studio.doctor import visits
     from studio.doctor.reports import Report
 
     if large(Dataset.open(workspace, Report.read(visits.open_visit(workspace, job)).dataset)):
-        return {"job": visits.start_fix(workspace, job, kind, mask).name}
-    return visits.fix(workspace, job, kind, mask)
+        return {"job": visits.start_fix(workspace, job, kind, mask, by).name}
+    return visits.fix(workspace, job, kind, mask, by)
 
 
 def _rows(workspace: Workspace, job: str, kind: str, start: int) -> Words:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Body
 
 from studio.errors import BadInput
 from studio.workspace import Workspace
-from ui.dataset_access import KEPT, changed, opened, reviews, started
+from ui.dataset_access import KEPT, changed, opened, reviewer, reviews, started
 
 Words = dict[str, Any]
 SAMPLE = 500  # rows that are looked at for the columns there are
@@ -64,7 +64,7 @@ def router(workspace: Workspace) -> APIRouter:
         return plans.load(folder) | {"settings": settings.model_dump(mode="json"), "words": WORDS}
 
     @api.post("/{name}/plans/{job}")
-    def apply(name: str, job: str) -> Words:
+    def apply(name: str, job: str, body: Words = Body(default={})) -> Words:  # noqa: B008
         from studio.datasets.splitting import plans
 
         dataset = opened(workspace, name)
@@ -72,7 +72,7 @@ def router(workspace: Workspace) -> APIRouter:
         other = plans.settings_of(folder).dataset
         if other != dataset.name:
             raise BadInput("This plan is of another dataset.", f"It was made for “{other}”.", "Plan the split again.")
-        number = plans.apply(dataset, folder)
+        number = plans.apply(dataset, folder, reviewer(body))
         return {"moved": plans.load(folder)["moved"], "number": number}
 
     return api

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import APIRouter, Body
 
 from studio.workspace import Workspace
-from ui.dataset_access import large, listing, opened, started
+from ui.dataset_access import large, listing, opened, reviewer, started
 from ui.row_feeds import Chosen
 
 Words = dict[str, Any]
@@ -36,9 +36,9 @@ def router(workspace: Workspace) -> APIRouter:
         from studio.datasets.reviewing import bulk
 
         rows = listing(opened(workspace, name), None)
-        named = body.pop("rows", None)
+        named, by = body.pop("rows", None), reviewer(body)
         wanted = asked.wanted(rows) if named is None else bulk.only(named)
-        return bulk.bulk(rows, wanted, body)
+        return bulk.bulk(rows, wanted, body, by)
 
     @api.post("/{name}/look")
     def look(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
@@ -54,19 +54,20 @@ def router(workspace: Workspace) -> APIRouter:
     def apply(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
         from studio.datasets.reviewing import tagging
 
-        dataset = opened(workspace, name)
+        dataset, by = opened(workspace, name), reviewer(body)
         settings = _settings(dataset.name, body)
         if large(dataset):
-            return _job(workspace, settings, apply=True)
+            return _job(workspace, settings, apply=True, by=by)
         hits = tagging.look(dataset, settings)
-        number = tagging.apply(dataset, settings.tag, dict(hits.tags))
+        number = tagging.apply(dataset, settings.tag, dict(hits.tags), by)
         return {"tagged": len(hits.tags), "number": number}
 
     return api
 
 
-def _job(workspace: Workspace, settings: Any, apply: bool) -> Words:
-    return started(workspace, "tag_rows", settings.model_dump(mode="json") | {"apply": apply}, settings.dataset)
+def _job(workspace: Workspace, settings: Any, apply: bool, by: str = "") -> Words:
+    asked = {"apply": apply} | ({"by": by} if by else {})
+    return started(workspace, "tag_rows", settings.model_dump(mode="json") | asked, settings.dataset)
 
 
 def _settings(name: str, body: Words) -> Any:

@@ -1,6 +1,7 @@
 // Above the list of rows: one thing done to all rows that match its search and filters, taken back by one Undo.
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
+import { reviewer } from "./remember.js";
 import { toast } from "./toast.js";
 import { SIDES } from "./turns.js";
 
@@ -73,7 +74,7 @@ class Bulk extends Part {
   async deed(body, words) {
     this.draw(".bk-told", html``);
     try {
-      const { changed, kept, number: made } = await tell(this.route, body);
+      const { changed, kept, number: made } = await tell(this.route, { ...body, by: reviewer() });
       const beside = kept ? ` ${rows(kept)} that a model wrote stay in training.` : "";
       toast(words(changed) + beside, { run: () => this.undo(made) });
       this.changed();

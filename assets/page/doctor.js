@@ -8,6 +8,7 @@ import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { findingCard } from "./doctor-finding.js";
 import { options, read } from "./doctor-options.js";
 import { missing } from "./missing.js";
+import { reviewer } from "./remember.js";
 import { toast } from "./toast.js";
 import "./doctor-rows.js";
 
@@ -154,7 +155,7 @@ class Doctor extends Part {
     button.disabled = true;
     const slow = setTimeout(() => this.draw(".dr-told", html`<div class="bar unknown" role="progressbar" aria-label="At work"><i></i></div>`), 400);
     try {
-      const { done, visit } = await tell(`/studio/doctor/${encodeURIComponent(this.visit.job)}/${deed}`, { finding: kind, mask: this.mask });
+      const { done, visit } = await tell(`/studio/doctor/${encodeURIComponent(this.visit.job)}/${deed}`, { finding: kind, mask: this.mask, by: reviewer() });
       clearTimeout(slow);
       this.visit = visit;
       this.draw(".dr-told", html``);

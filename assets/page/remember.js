@@ -10,6 +10,8 @@ export function recall(key, otherwise) {
     return here.get(key) ?? otherwise;
   }
 }
+// The name of who reviews in this browser, "" for nobody; it goes with everything they do to rows.
+export const reviewer = () => recall("reviewer", null)?.by ?? "";
 export function keep(key, value) {
   here.set(key, value);
   try {

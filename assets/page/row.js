@@ -5,6 +5,7 @@ import { OUT } from "./dataset-links.js";
 import { TOKENS } from "./glossary.js";
 import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
+import { reviewer } from "./remember.js";
 import { conflictNotice } from "./review-conflicts.js";
 import { chosen } from "./row-choice.js";
 import { toast } from "./toast.js";
@@ -206,7 +207,7 @@ class Row extends Part {
   async move(side) {
     const { dataset, row } = this.at;
     try {
-      const { number: made } = await tell(`/studio/datasets-tags/${encodeURIComponent(dataset)}/bulk`, { type: "move", split: side, rows: [row] });
+      const { number: made } = await tell(`/studio/datasets-tags/${encodeURIComponent(dataset)}/bulk`, { type: "move", split: side, rows: [row], by: reviewer() });
       toast(`Moved to ${SIDES[side].toLowerCase()}; it goes into the next version.`, { run: () => this.takeBack(dataset, made) });
       await this.load();
     } catch (error) {
@@ -222,7 +223,7 @@ class Row extends Part {
     try {
       if (deed === "undo") await tell(`/studio/datasets/${encodeURIComponent(this.at.dataset)}/undo`, { row: this.at.row, number: this.found.reviewed });
       else {
-        const done = await tell(`${this.path}/${deed === "save" ? "edit" : deed}`, deed === "save" ? { texts: texts(this), seen: this.base } : {});
+        const done = await tell(`${this.path}/${deed === "save" ? "edit" : deed}`, { by: reviewer(), ...(deed === "save" ? { texts: texts(this), seen: this.base } : {}) });
         if (done.conflict) { this.asked(done.conflict); return; }
         made = done.number;
       }

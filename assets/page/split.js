@@ -7,6 +7,7 @@ import { link, shares } from "./dataset-links.js";
 import { SEED } from "./glossary.js";
 import { missing } from "./missing.js";
 import { planned, verdict } from "./split-plan.js";
+import { reviewer } from "./remember.js";
 import { toast } from "./toast.js";
 import { SIDES } from "./turns.js";
 
@@ -173,7 +174,7 @@ class Split extends Part {
     const button = this.querySelector("[data-do=apply]");
     button.disabled = true;
     try {
-      const { moved, number: made } = await tell(`/studio/datasets-split/${encodeURIComponent(this.name)}/plans/${encodeURIComponent(this.shown)}`);
+      const { moved, number: made } = await tell(`/studio/datasets-split/${encodeURIComponent(this.name)}/plans/${encodeURIComponent(this.shown)}`, { by: reviewer() });
       go({ plan: null });
       this.draw(".told", html`<div class="notice" role="status"><strong>${moved === 1 ? "1 row has" : `${number(moved)} rows have`} moved.</strong> Training sees it once a version is frozen. ${link("part=&side=changed", "See the rows that moved")}</div>`);
       await this.tick();

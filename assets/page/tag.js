@@ -5,6 +5,7 @@ import "./job.js";
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { link } from "./dataset-links.js";
+import { reviewer } from "./remember.js";
 import { toast } from "./toast.js";
 
 const rows = (count) => (count === 1 ? "1 row" : `${number(count)} rows`);
@@ -117,7 +118,7 @@ class Tag extends Part {
     const button = this.querySelector("[data-do=apply]");
     button.disabled = true;
     try {
-      const done = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/apply`, this.rule);
+      const done = await tell(`/studio/datasets-tags/${encodeURIComponent(this.name)}/apply`, { ...this.rule, by: reviewer() });
       this.draw(".found", html``);
       if (!done.job) this.tagged(done);
       else if (this.isConnected) go({ job: done.job });

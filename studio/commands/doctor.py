@@ -26,14 +26,17 @@ BEFORE, WIDE = 30, 90  # characters of an example before what was found, and in 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="the dataset to look through")
+    parser.add_argument("--by", default="", metavar="WHO", help="with --fix: who does it; default: nobody is named")
     add_flags(parser, DoctorSettings, leave_out=("dataset",))
     add_flags(parser, FixSettings)
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
+    from studio.datasets.reviewing.judgements import Eye
     from studio.datasets.store import Dataset
     from studio.doctor import reports, visits
 
+    by = Eye.of(args.by).by
     wanted = check(FixSettings, collect(args, FixSettings), "These findings can't be fixed.")
     folder = visits.create(context.workspace, {"dataset": args.dataset, **collect(args, DoctorSettings)})
     done = follow.start_and_follow(context.workspace, folder, context.terminal)
@@ -42,9 +45,8 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     for kind in [*wanted.ignore, *wanted.heed]:
         reports.ignore(dataset, kind, kind in wanted.ignore)
     ignored = reports.ignored(dataset)
-    fixes = [
-        visits.fix(context.workspace, folder.name, kind, wanted.mask) for kind in wanted.fix if kind in done["findings"]
-    ]
+    asked = [kind for kind in wanted.fix if kind in done["findings"]]
+    fixes = [visits.fix(context.workspace, folder.name, kind, wanted.mask, by) for kind in asked]
     keys = ("kind", "title", "why", "severity", "count", "words", "deed", "fix", "facts", "examples")
     return {
         "id": folder.name,

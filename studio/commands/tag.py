@@ -22,11 +22,13 @@ from studio.settings.tagging import TagSettings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="the dataset whose rows are tagged")
     parser.add_argument("--preview", action="store_true", help="show how many rows and which, and tag nothing")
+    parser.add_argument("--by", default="", metavar="WHO", help="who does it; default: nobody is named")
     add_flags(parser, TagSettings, leave_out=("dataset",))
 
 
 def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.reviewing import tagging
+    from studio.datasets.reviewing.judgements import Eye
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     hits = tagging.look(dataset, settings)
     applied = bool(hits.tags) and not args.preview
     if applied:
-        tagging.apply(dataset, settings.tag, dict(hits.tags))
+        tagging.apply(dataset, settings.tag, dict(hits.tags), Eye.of(args.by).by)
     return {"dataset": dataset.name, "tag": settings.tag, "applied": applied, **hits.as_dict()}
 
 

@@ -113,7 +113,7 @@ def told(workspace: Workspace, job: str) -> dict[str, Any]:
     }
 
 
-def start_fix(workspace: Workspace, job: str, kind: str, mask: Mask = "labels") -> Path:
+def start_fix(workspace: Workspace, job: str, kind: str, mask: Mask = "labels", by: str = "") -> Path:
     """Begins a job that fixes one finding of a visit, as large datasets need it; returns its folder.
 
     Raises:
@@ -124,7 +124,8 @@ def start_fix(workspace: Workspace, job: str, kind: str, mask: Mask = "labels") 
     report.finding(kind)
     if fixing(workspace, report):
         raise Busy("Another finding is being fixed.", "Fixes are made one after the other.", "Wait for it, or stop it.")
-    folder = job_folder.create(workspace, FIX, {"visit": job, "finding": kind, "mask": mask}, report.dataset)
+    asked = {"visit": job, "finding": kind, "mask": mask} | ({"by": by} if by else {})
+    folder = job_folder.create(workspace, FIX, asked, report.dataset)
     local.start(folder)
     report.note_job(folder.name)
     return folder

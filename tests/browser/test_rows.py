@@ -151,12 +151,16 @@ def test_two_who_edit_one_row_are_both_asked_about(studio, page, open_page, tmp_
         studio.open(window, tab="data", dataset="twice", row=row.row_id)
         window.get_by_role("button", name="Edit").click()
         window.locator("[data-of=messages]").fill(words)
+    page.evaluate(
+        """localStorage.setItem("flextune-reviewer", '{"by": "Ann", "blind": false}')"""
+    )  # as Review keeps it
     windows[0].get_by_role("button", name="Save").click()
     expect(windows[0].locator("ft-row")).to_contain_text("This row was edited")
     his = windows[1]
     his.get_by_role("button", name="Save").click()
     asked = his.get_by_role("alert")
     expect(asked).to_contain_text("This row was changed while you looked at it")
+    expect(asked.locator(".rv-both strong").first).to_have_text("Ann")
     expect(asked.locator(".rv-both > div").first).to_contain_text("Hers: <b>one</b>")
     expect(asked.locator(".rv-both > div").last).to_contain_text("His: two")
     assert said(dataset, row) == "Hers: <b>one</b>"

@@ -118,7 +118,8 @@ def test_rows_of_a_search_are_tagged_and_moved_at_once(studio, page):
     expect(page.locator(".ft-toast")).to_contain_text("20 rows moved to validation")
     changes = Reviews(dataset).pending().values()
     assert {(change.split, change.tags["task"]) for change in changes} == {("validation", "triage")}
-    page.locator(".ft-toast").get_by_role("button", name="Undo").click()
+    with page.expect_response("**/undo"):
+        page.locator(".ft-toast").get_by_role("button", name="Undo").click()
     expect(page.locator(".ft-toast")).to_be_empty()
     frozen_words(page)
     assert {change.split for change in Reviews(dataset).pending().values()} == {None}

@@ -127,6 +127,27 @@ def test_an_undo_takes_back_what_was_done_here_and_nothing_of_others(page, put, 
     assert log.last() == 3
 
 
+def test_an_edit_is_kept_with_a_name_and_written_over_nothing_unseen(page, put, workspace):
+    put(QUESTIONS)
+    one = rows(page)["rows"][0]["id"]
+    path = f"/studio/datasets/set/rows/{one}"
+    seen = page.get(path).json()["seen"]
+
+    def edit(text, **more):
+        return page.post(f"{path}/edit", json={"texts": [{"of": "messages", "at": 1, "text": text}], **more}).json()
+
+    assert edit("Ann's.", seen=seen, by="Ann") == {"changes": 1, "number": 1}
+    there = edit("Bob's.", seen=seen, by="Bob")["conflict"]
+    assert (there["by"], there["row"]["messages"][1]["content"]) == ("Ann", "Ann's.")
+    assert ended(workspace, page.post("/studio/datasets/set/freeze").json()["job"])["version"] == 2
+    assert page.get(path).json()["seen"] == there["seen"] == 1  # seen is seen, in a version or not
+    assert edit("Bob's.", seen=there["seen"], by="Bob")["number"] == 2
+    page.post(f"{path}/exclude", json={"by": "Bob"})
+    log = Reviews(Dataset.open(workspace, "set")).log()
+    assert [deed.get("by") for deed in log.by_row[one]] == ["Ann", "Bob", "Bob"]
+    assert edit("No.", seen="2")["error"]["what"] == "This change can't be read."
+
+
 def test_changes_are_shown_frozen_and_taken_back(page, put, workspace):
     put(QUESTIONS)
     one, other = (row["id"] for row in rows(page)["rows"][:2])

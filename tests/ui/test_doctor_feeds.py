@@ -75,7 +75,8 @@ def test_fix_undo_ignore_and_what_is_no_deed(page, job, mails):
     assert tell("undo").json()["visit"]["report"]["findings"][0]["fixed"] is None
     assert Reviews(mails).pending() == {}
     assert tell("undo").status_code == 409
-    tell("fix")
+    tell("fix", by="Ann")
+    assert {deed["by"] for deed in Reviews(mails).log().standing[Reviews(mails).last()]} == {"Ann"}
     Reviews(mails).exclude(next(row.row_id for row in mails.rows()))
     assert "after this fix" in tell("undo").json()["error"]["why"] + tell("undo").json()["error"]["what"]
     assert tell("ignore").json()["visit"]["report"]["findings"][0]["ignored"]
@@ -85,12 +86,13 @@ def test_fix_undo_ignore_and_what_is_no_deed(page, job, mails):
 
 def test_a_finding_of_a_large_dataset_is_fixed_by_a_job(page, job, mails, workspace, monkeypatch):
     monkeypatch.setattr(index, "LARGE", 25)
-    started = page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails"}).json()
+    started = page.post(f"/studio/doctor/{job}/fix", json={"finding": "emails", "by": "Ann"}).json()
     fixing = started["done"]["job"]
     assert follow.follow(workspace, workspace.jobs / fixing).result["rows"] == 25
     visit = page.get(f"/studio/doctor/{job}").json()["visit"]
     assert visit["report"]["findings"][0]["fixed"]["rows"] == 25 and visit["report"]["fixing"] is None
     assert len(Reviews(mails).pending()) == 25
+    assert {deed["by"] for deed in Reviews(mails).log().standing[1]} == {"Ann"}
 
 
 def test_while_a_job_fixes_one_finding_it_is_shown_and_no_other_is_started(page, job, workspace, monkeypatch):

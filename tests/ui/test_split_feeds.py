@@ -37,6 +37,21 @@ def planned(workspace, **given):
     return folder, settings
 
 
+def reviewers(workspace):
+    """Who did what was last done to rows."""
+    log = Reviews(Dataset.open(workspace, "letters")).log()
+    return {deed.get("by") for deed in log.standing[log.last]}
+
+
+def test_a_tag_by_rule_is_kept_with_the_name_of_who_gave_it(page, workspace):
+    rule = {"tag": "who", "from_column": "patient"}
+    page.post("/studio/datasets-tags/letters/apply", json=rule | {"by": " Ann "})
+    assert reviewers(workspace) == {"Ann"}
+    page.post("/studio/datasets-tags/letters/apply", json=rule | {"tag": "whose"})
+    assert reviewers(workspace) == {None}
+    assert page.post("/studio/datasets-tags/letters/apply", json=rule | {"by": "A" * 81}).status_code == 409
+
+
 def test_the_columns_to_go_by_and_a_plan_from_its_making_to_its_moves(page, workspace):
     state = page.get("/studio/datasets-split/letters").json()
     assert state["columns"] == [{"name": "patient", "values": 3, "rows": 12, "sample": 12, "some": ["P0", "P1", "P2"]}]
@@ -47,7 +62,8 @@ def test_the_columns_to_go_by_and_a_plan_from_its_making_to_its_moves(page, work
     plans.save(plans.plan(Dataset.open(workspace, "letters"), settings, lambda *_: None), folder)
     told = page.get(route).json()
     assert told["leaks"]["clean"] and told["settings"]["column"] == "patient" and told["words"]["near"]
-    assert page.post(route).json() == {"moved": told["moved"], "number": 1}
+    assert page.post(route, json={"by": "Ann"}).json() == {"moved": told["moved"], "number": 1}
+    assert reviewers(workspace) == {"Ann"}
     assert page.post(route).json()["error"]["what"] == "This plan is out of date."
     assert len(Reviews(Dataset.open(workspace, "letters")).pending()) == told["moved"]
 
@@ -61,7 +77,8 @@ def test_a_plan_of_another_dataset_is_not_applied(page, workspace):
 
 def test_bulk_takes_the_words_of_the_list_s_address(page, workspace):
     assert page.get("/studio/datasets-tags/letters/bulk?side=test").json() == {"count": 6}
-    done = page.post("/studio/datasets-tags/letters/bulk?find=q1", json={"type": "exclude"}).json()
+    done = page.post("/studio/datasets-tags/letters/bulk?find=q1", json={"type": "exclude", "by": "Ann"}).json()
+    assert reviewers(workspace) == {"Ann"}
     assert done == {"changed": 3, "kept": 0, "number": 1}  # q1, q10 and q11
     assert page.get("/studio/datasets-tags/letters/bulk?side=excluded").json() == {"count": 3}
     answer = page.post("/studio/datasets-tags/letters/bulk", json={"type": "move", "split": "test", "rows": "all"})
@@ -96,7 +113,8 @@ def test_work_on_all_rows_of_a_large_dataset_is_done_by_jobs_and_gives_the_same(
     assert Reviews(Dataset.open(workspace, "letters")).pending() == {}
     assert page.post("/studio/mixes/look", json=recipe).json() == {"large": 12}
     assert worked("/studio/mixes/look", **recipe, patient=True)["found"] == small[1]
-    done = worked("/studio/datasets-tags/letters/apply", **rule)
+    done = worked("/studio/datasets-tags/letters/apply", **rule, by="Ann")
+    assert reviewers(workspace) == {"Ann"}
     assert (done["tagged"], done["number"]) == (12, 1)
     assert {change.tags["who"] for change in Reviews(Dataset.open(workspace, "letters")).pending().values()} == {
         "P0", "P1", "P2",

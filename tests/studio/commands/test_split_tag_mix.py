@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from tests.sets import make_set
 from tests.studio.datasets.splitting.test_grouping import talk
@@ -29,8 +30,10 @@ def test_tag_split_freeze_and_mix(workspace):
         for n in range(80)
     ]
     make_set(workspace, "visits", [*rows[:60], *(row | {"split": "test"} for row in rows[60:])])
-    tagged = command(workspace, "tag", "visits", "--tag", "domain", "--value", "lung", "--find", "cough")
+    tagged = command(workspace, "tag", "visits", "--tag", "domain", "--value", "lung", "--find", "cough", "--by", "Ann")
     assert (tagged["count"], tagged["applied"]) == (40, True)
+    log = Reviews(Dataset.open(workspace, "visits")).log()
+    assert {deed["by"] for deed in log.standing[log.last]} == {"Ann"}
     ways = ["--by", "group", "--column", "patient", "--stratify", "domain", "--no-near"]
     before = command(workspace, "split", "visits", *ways, "--check")
     assert before["leaks"]["clean"] is False and before["leaks"]["examples"] and not before["applied"]
