@@ -220,6 +220,18 @@ def test_the_hub_is_not_searched_offline(train, page_faults):
     expect(train.locator(".tr-found-models")).to_contain_text("The hub can't be searched.")
 
 
+def test_a_hub_id_without_a_network_says_what_why_and_next(train, studio, page_faults):
+    page_faults.allow("409")
+    train.locator("[data-slot=model] [data-change]").click()
+    train.get_by_label("A hub id, words to search for, or a folder").fill("some-owner/some-model")
+    train.get_by_role("button", name="Add", exact=True).click()
+    told = train.locator(".notice.error", has_text="can't be fetched")
+    expect(told).to_contain_text("some-owner/some-model")
+    expect(told).to_contain_text("offline")
+    expect(told).to_contain_text("folder")
+    assert "some-model" not in studio.workspace.names("models")
+
+
 def test_something_deleted_is_said_beside_its_choice(ready, studio, page):
     studio.open(page, tab="train", dataset="gone")
     expect(page.locator("[data-slot=dataset] + .tr-beside")).to_contain_text("There is no dataset “gone”.")
