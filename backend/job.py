@@ -81,6 +81,10 @@ class Job:
         """Something a person should know, in plain words."""
         self.event("message", text=text)
 
+    def resumed(self, step: int) -> None:
+        """Says that it goes on from this step, and how much of metrics.jsonl is of the lives before."""
+        self.event("resumed", from_step=step, metrics=self.metrics.path.stat().st_size)
+
     def progress(self, done: float, total: float | None, unit: str, message: str = "", *, always: bool = False) -> None:
         """Says how far it is, at most twice a second; the last one (`done == total`) is always said."""
         now = time.monotonic()

@@ -25,7 +25,7 @@ def main(job: Job) -> dict[str, Any]:
     point = job.folder / "checkpoints" / "rehearsal.json"
     first = read_json(point)["step"] if point.exists() else 0
     if first:
-        job.event("resumed", from_step=first)
+        job.resumed(first)
     job.event("training", total_steps=steps)
     began = time.monotonic()
     for step in range(first + 1, steps + 1):

@@ -7,7 +7,7 @@ events.jsonl tells a job's life in some dozens of lines:
     starting     a worker took it up; written before any heavy import
     loading      what is being loaded
     preflight    rows, tokens, steps, warnings
-    resumed      goes on from the checkpoint of `from_step`
+    resumed      goes on from the checkpoint of `from_step`; `metrics` bytes of metrics.jsonl are of the lives before
     training     the loop begins; `total_steps`
     eval         validation loss at `step`
     sample       sample answers were written, at `step`
@@ -42,7 +42,8 @@ METRICS = "metrics.jsonl"
 class State:
     """A job's events folded; `phase` is what the log alone can tell: waiting, working or one of TERMINAL.
 
-    `worked` is the seconds of all lives of its worker that are over, pauses between them left out.
+    `worked` is the seconds of all lives of its worker that are over, pauses between them left out; `resumed` is the
+    event that tells where the present life goes on from.
     """
 
     phase: str = "waiting"
@@ -51,6 +52,7 @@ class State:
     ended: float | None = None
     worked: float = 0.0
     total_steps: int | None = None
+    resumed: Line | None = None
     result: Line = field(default_factory=dict)
     error: dict[str, Any] | None = None
     messages: list[Line] = field(default_factory=list)
@@ -69,7 +71,9 @@ class State:
             self.phase, self.ended, self.result, self.error = "waiting", None, {}, None
         elif kind == "starting":
             self.phase, self.ended, self.result, self.error = "working", None, {}, None
-            self.started = when
+            self.started, self.resumed = when, None
+        elif kind == "resumed":
+            self.resumed = line
         elif kind in TERMINAL:
             if self.phase == "working":
                 self._worked_until(when)

@@ -104,7 +104,7 @@ def summary(folder: Path) -> RunSummary:
     return RunSummary(
         id=folder.name,
         status=status,
-        step=_step(state, last),
+        step=_step(folder, state, last),
         total_steps=state.total_steps,
         name=noted.name or str(settings.get("name") or ""),
         notes=noted.text,
@@ -198,8 +198,11 @@ def write_note(folder: Path, name: str, text: str) -> Note:
     return Note(name, text)
 
 
-def _step(state: State, last: dict[str, Any]) -> int:
+def _step(folder: Path, state: State, last: dict[str, Any]) -> int:
     """The terminal event knows best: after a resume the log may hold later steps of the life before."""
+    log = folder / events.METRICS
+    if state.resumed and log.exists() and state.resumed.get("metrics") == log.stat().st_size:
+        last = {"step": state.resumed.get("from_step")}  # nothing was logged since
     for line in (state.result, last):
         for key in ("steps", "step"):
             if isinstance(line.get(key), int):

@@ -251,7 +251,7 @@ class Checkpoints:
 
 def announce(job: Job, resume: Checkpoint, identity: Identity) -> None:
     """Says where the run goes on from, and whether it will be bit for bit what it would have been."""
-    job.event("resumed", from_step=resume.step)
+    job.resumed(resume.step)
     then, now = resume.computed_with, identity.computed_with()
     other = [f"{name} {then[name]} then, {value} now" for name, value in now.items() if then.get(name, value) != value]
     if other:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from backend.job import Job
 from studio import migrate, runs
 from studio.errors import BadInput, NewerFormat, NotFound, Refused
 from studio.logs import Log
@@ -20,6 +21,25 @@ def test_a_new_run_waits_with_its_settings(tmp_path):
     assert runs.settings_of(folder) == TrainSettings(dataset="letters", epochs=2)
     with pytest.raises(Refused):
         runs.weights(folder)
+
+
+def test_a_resumed_run_is_where_it_goes_on_from_until_it_logs_a_step(tmp_path):
+    folder = runs.create(Workspace.open(tmp_path), TrainSettings(dataset="letters"), total_steps=12)
+    job = Job(folder)
+    with job.log, job.metrics:
+        job.event("starting")
+        for step in range(1, 10):
+            job.metrics.append("step", step=step, loss=1.0)
+        job.event("queued")
+        job.event("starting")
+        assert runs.summary(folder).step == 9
+        job.resumed(5)
+        job.event("training", total_steps=12)
+        assert runs.summary(folder).step == 5
+        job.metrics.append("step", step=6, loss=1.0)
+        assert runs.summary(folder).step == 6
+        job.event("starting")  # of a life after this one, which found no resume point it can use
+        assert runs.summary(folder).step == 6
 
 
 def test_a_run_is_found_by_part_of_its_id(tmp_path):
