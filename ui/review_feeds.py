@@ -215,6 +215,7 @@ def _card(card: Card) -> Words:
         },
         "judgement": card.judgement and _told(card.judgement, card.row),
         "history": [_told(deed, card.row) for deed in card.history],
+        "reasons": card.reasons,
         "suggestion": card.suggestion,
         "suggested_label": card.suggested_label,
         "before": card.before and _glimpse(card.before),

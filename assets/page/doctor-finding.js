@@ -27,9 +27,10 @@ function fix({ kind, title, deed, count, family }, report, mask) {
     aria-describedby="dr-fix-${kind}">${names[deed]} ${rows(count)}</button>${choice}`;
 }
 function done({ kind, title, fixed }) {
-  return html`<span class="chip good">Fixed: ${rows(fixed.rows)}</span>${fixed.last
+  const review = fixed.deed === "review";
+  return html`<span class="chip good">${review ? "Sent to review" : "Fixed"}: ${rows(fixed.rows)}</span>${review ? html`<button type="button" class="ft-button" data-deed="judge" data-kind="${kind}">Review what Doctor sent</button>` : ""}${fixed.last
     ? html`<button type="button" class="ft-button" data-deed="undo" data-kind="${kind}" aria-label="Undo: ${title}">Undo</button>`
-    : html`<span class="soft small">${fixed.frozen ? "It is in a version now." : "Later changes were made; undo those first to take it back."}</span>`}`;
+    : review && fixed.frozen ? "" : html`<span class="soft small">${fixed.frozen ? "It is in a version now." : "Later changes were made; undo those first to take it back."}</span>`}`;
 }
 
 function examples({ kind, examples: list }) {

@@ -2,7 +2,7 @@
 
 import { Part, address, ask, go, html, notice, number } from "./base.js";
 import { toast } from "./toast.js";
-import { STATES, key } from "./review-card.js";
+import { STATES, key, sent } from "./review-card.js";
 import { GOOD } from "./review-form.js";
 import { listen } from "./review-keys.js";
 
@@ -62,7 +62,7 @@ class ReviewList extends Part {
     const label = row.label === null ? "" : html`<span class="chip" dir="auto">${GOOD[row.label] && row.kind === "feedback" ? GOOD[row.label] : row.label}</span>`;
     const id = `rv-${card.id}`;
     return html`<li><input type="checkbox" id="${id}" data-row="${card.id}" ${this.chosen?.has(card.id) ? html`checked` : ""}><label for="${id}"><span class="rv-snippet" dir="auto">${text.slice(0, SHORT)}${text.length > SHORT ? "…" : ""}</span></label>
-      <span class="rv-marks">${label}${card.suggested_label && card.suggested_label !== row.label ? html`<span class="chip suggestion" dir="auto">${card.suggested_label}?</span>` : ""}${card.share ? html`<span class="soft small num">${Math.round(100 * card.share)} %</span>` : ""}<span class="chip ${card.status}">${STATES[card.status]}</span></span></li>`;
+      <span class="rv-marks">${card.reasons.map(sent)}${label}${card.suggested_label && card.suggested_label !== row.label ? html`<span class="chip suggestion" dir="auto">${card.suggested_label}?</span>` : ""}${card.share ? html`<span class="soft small num">${Math.round(100 * card.share)} %</span>` : ""}<span class="chip ${card.status}">${STATES[card.status]}</span></span></li>`;
   }
   get boxes() { return [...this.querySelectorAll("[data-row]")]; }
   get selected() {

@@ -3,7 +3,7 @@
 import { Part, address, ask, fresh, go, html, notice, number, tell } from "./base.js";
 import { toast } from "./toast.js";
 import { Buffer } from "./review-buffer.js";
-import { STATES, context, decisions, key, said, words } from "./review-card.js";
+import { STATES, context, decisions, key, said, sent, words } from "./review-card.js";
 import { Form } from "./review-form.js";
 import { listen } from "./review-keys.js";
 import { Live, writing } from "./review-live.js";
@@ -74,7 +74,7 @@ class ReviewQueue extends Part {
     const status = card.status === "pending" ? "" : html`<span class="chip ${card.status}">${STATES[card.status]}</span>`;
     const tools = card.row.tools?.length ? html`<span class="chip">${card.row.tools.length === 1 ? "1 tool" : `${card.row.tools.length} tools`}</span>` : "";
     const row = this.draw(".rv-row", html`<div class="spread rv-head"><div class="row tight-row"><h2>Row ${number(card.place + 1)}</h2>${status}${card.done && card.done !== card.status ? html`<span class="chip">${STATES[card.done] ?? "Skipped"}</span>` : ""}
-        ${card.row.tags?.synthetic ? html`<span class="chip suggestion">written by a model</span>` : ""}${tools}</div>
+        ${card.row.tags?.synthetic ? html`<span class="chip suggestion">written by a model</span>` : ""}${card.reasons.map(sent)}${tools}</div>
       <div class="row tight-row"><button type="button" class="ft-button small" data-do="edit" aria-pressed="${this.editing ? "true" : "false"}">${this.editing ? "Show" : "Edit"} ${key("e")}</button>
         <button type="button" class="ft-button small" data-do="alike">Find similar ${key("f")}</button></div></div>
       <div class="ft-rowcard whole rv-said">${said(form, this.editing, this.swapped)}</div>

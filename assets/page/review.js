@@ -15,7 +15,7 @@ import { editGuidelines, showGuidelines } from "./review-guidelines.js";
 import { Outbox } from "./review-outbox.js";
 
 const VIEWS = { "": "ft-review-queue", list: "ft-review-list", agreement: "ft-review-agreement" };
-const SHOWS = { ...STATES, written: "Written by a model", conflict: "In conflict", all: "All" };
+const SHOWS = { ...STATES, written: "Written by a model", doctor: "From Doctor", conflict: "In conflict", all: "All" };
 const ORDERS = [["", "As they came"], ["shortest", "Shortest first"], ["disagreement", "Disagreement first"]];
 
 class Review extends Part {
@@ -167,7 +167,7 @@ class Review extends Part {
     const now = address();
     const view = now.view ?? "";
     const shown = this.query().show;
-    const states = Object.entries(SHOWS).filter(([state]) => !["conflict", "written"].includes(state) || this.counts[state] || shown === state);
+    const states = Object.entries(SHOWS).filter(([state]) => !["conflict", "written", "doctor"].includes(state) || this.counts[state] || shown === state);
     const option = (value, words, chosen) => html`<option value="${value}" ${value === chosen ? html`selected` : ""}>${words}</option>`;
     const orders = [...ORDERS, ...this.info.runs.flatMap((run) => [[`loss:${run.id}`, `Highest loss in ${run.name}`], [`uncertain:${run.id}`, `Most uncertain in ${run.name}`]])];
     const tab = (name, words, letter) => html`<button type="button" data-view="${name}" aria-pressed="${view === name ? "true" : "false"}">${words}${letter ? html` ${key(letter)}` : ""}</button>`;

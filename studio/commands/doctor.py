@@ -73,13 +73,22 @@ def show(result: dict[str, Any]) -> str:
         lines.append(f"Ignored: {', '.join(ignored)}. Take one up again with --heed {ignored[0]}.")
     lines += result["notes"]
     for fix in result["fixes"]:
-        lines.append(f"Fixed {fix['kind']}: {wording.count(fix['rows'], 'row')} changed, as one change to undo.")
+        lines.append(_fixed(fix, result))
     if listed := [one["kind"] for one in heeded if one["count"]]:
         lines.append(f"All rows of one: launch.py rows {result['dataset']} --finding {listed[0]}")
     open_ones = [one["kind"] for one in heeded if one["deed"]]
     if open_ones and not result["fixes"]:
         lines.append(f"Fix one: launch.py doctor {result['dataset']} --fix {open_ones[0]}")
     return "\n".join(lines)
+
+
+def _fixed(fix: dict[str, Any], result: dict[str, Any]) -> str:
+    """What a fix did, in a line."""
+    rows = wording.count(fix["rows"], "row")
+    if any(one["kind"] == fix["kind"] and one["deed"] == "review" for one in result["findings"]):
+        look = f"launch.py review {result['dataset']} --next --show doctor"
+        return f"Sent {rows} to the review queue ({fix['kind']}), as one change to undo. Judge them: {look}"
+    return f"Fixed {fix['kind']}: {rows} changed, as one change to undo."
 
 
 def _example(example: dict[str, Any]) -> str:

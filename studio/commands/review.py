@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from studio.datasets.reviewing.judgements import Eye
     from studio.datasets.reviewing.queue import Queue
 
-SHOWS = ("pending", "draft", "accepted", "discarded", "conflict", "written", "all")
+SHOWS = ("pending", "draft", "accepted", "discarded", "conflict", "written", "doctor", "all")
 ORDERS = ("file", "shortest", "loss", "uncertain", "disagreement")
+STATES = {"conflict": "in conflict", "written": "written by a model", "doctor": "sent by the doctor"}
 NEXT = 10
 SHOWN = 300  # characters of a turn
 
@@ -32,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="NAME", help="the dataset")
     parser.add_argument("--by", default="", metavar="WHO", help="who judges; default: nobody is named")
     parser.add_argument("--blind", action="store_true", help="with --next: without what others judged")
-    parser.add_argument("--show", choices=SHOWS, default="pending", help="with --next: rows of this state")
+    parser.add_argument(
+        "--show",
+        choices=SHOWS,
+        default="pending",
+        help="with --next: rows of this state, or those that the doctor sent",
+    )
     parser.add_argument("--order", choices=ORDERS, default="file", help="with --next: which rows come first")
     parser.add_argument("--run", default="", metavar="ID", help="the run that --order loss or uncertain goes by")
     parser.add_argument(
@@ -162,7 +168,11 @@ def show(result: dict[str, Any]) -> str:
         return "\n".join(lines)
     counts = dict(result["counts"])
     rows = counts.pop("rows")
-    lines.append(f"{count(rows, 'row')}: " + ", ".join(f"{number:,} {state}" for state, number in counts.items()) + ".")
+    lines.append(
+        f"{count(rows, 'row')}: "
+        + ", ".join(f"{number:,} {STATES.get(state, state)}" for state, number in counts.items())
+        + "."
+    )
     if named := {by or "nobody named": number for by, number in result["reviewers"].items()}:
         lines.append("Judged by " + ", ".join(f"{by} ({number:,})" for by, number in named.items()) + ".")
     if result["sources"]:
@@ -192,6 +202,7 @@ def _row(line: dict[str, Any]) -> str:
     """A row to be judged, as a person reads it."""
     said = line["row"]
     lines = [f"{line['row_id']}  {line['stands']}"]
+    lines += [f"  sent by the doctor: {reason}" for reason in line["reasons"]]
     for name in ("messages", "chosen", "rejected"):
         for turn in said.get(name) or []:
             speaker = turn["role"] if name == "messages" else name

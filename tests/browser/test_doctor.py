@@ -93,6 +93,24 @@ def test_ignored_findings_stay_ignored_and_all_may_be_well(studio, page, tmp_pat
     expect(page.get_by_role("heading", name="Good to know")).to_be_visible()
 
 
+def test_rows_sent_to_review_are_found_there_with_the_reason(studio, page, tmp_path):
+    lost = [talk(f"Is the caf\ufffd {n} open?", "Yes.") for n in range(2)]
+    put(studio, tmp_path, "sent", [*lost, *(talk(f"Where is café {n}?", "Here.") for n in range(4))])
+    page.add_init_script("""localStorage.setItem("flextune-reviewer", '{"by": "Ann", "blind": false}')""")
+    look(studio, page, "sent")
+    found = finding(page, "lost_letters")
+    found.get_by_role("button", name="Send to review: 2 rows").click()
+    expect(found).to_contain_text("Sent to review: 2 rows")
+    told = page.locator(".ft-toast")
+    expect(told).to_contain_text("2 rows sent to the review queue.")
+    told.get_by_role("button", name="Review them").click()
+    expect(page.get_by_role("button", name="From Doctor 2")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".rv-head")).to_contain_text("Lost letters")
+    expect(page.locator(".rv-side")).not_to_contain_text("Judged before")
+    page.get_by_role("button", name="Accept Enter").click()
+    expect(page.get_by_role("button", name="From Doctor 1")).to_be_visible()
+
+
 def test_a_changed_dataset_makes_the_report_stale(studio, page, tmp_path):
     dataset = put(studio, tmp_path, "changing", [talk("Who?", EVIL), talk("Who else?", "Bob.")])
     look(studio, page, "changing")

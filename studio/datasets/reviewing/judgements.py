@@ -6,6 +6,8 @@ chosen, rejected or tie), `ratings` (name → 1 to 5, "" for the whole), `spans`
     seen    the number of the last review of the row that its maker saw
     blind   true when they did not see what others judged
     key     an id of its own, so that one that is sent twice counts once
+
+One with a `reason` is nobody's judgement: the doctor sent the row to the queue, and everybody sees why.
 """
 
 from __future__ import annotations
@@ -47,8 +49,24 @@ class Eye:
         it and has its number: a blind eye sees neither."""
         if not self.blind:
             return deeds
-        hidden = {deed["number"] for deed in deeds if deed["type"] == "judge" and deed.get("by", "") != self.by}
+        hidden = {deed["number"] for deed in deeds if judges(deed) and deed.get("by", "") != self.by}
         return [deed for deed in deeds if deed["number"] not in hidden]
+
+
+def judges(deed: Line) -> bool:
+    """Whether a deed is somebody's judgement."""
+    return deed["type"] == "judge" and "reason" not in deed
+
+
+def reasons(deeds: Iterable[Line]) -> tuple[str, ...]:
+    """Why the doctor sent a row to the queue, where nobody has judged it since."""
+    found: dict[str, None] = {}
+    for deed in deeds:
+        if judges(deed):
+            found = {}
+        elif deed["type"] == "judge":
+            found[deed["reason"]] = None
+    return tuple(found)
 
 
 def status_of(deeds: Iterable[Line]) -> str:

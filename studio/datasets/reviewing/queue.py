@@ -21,7 +21,9 @@ from studio.datasets.reviewing.judgements import (
     STATES,
     Eye,
     change_of,
+    judges,
     last_judgement,
+    reasons,
     status_of,
 )
 from studio.datasets.reviewing.orders import Order
@@ -33,8 +35,8 @@ from studio.errors import NotFound
 from studio.logs import Line
 from studio.workspace import Workspace
 
-CONFLICT, WRITTEN, ALL = "conflict", "written", "all"
-SHOWS = (*STATES, CONFLICT, WRITTEN, ALL)
+CONFLICT, WRITTEN, DOCTOR, ALL = "conflict", "written", "doctor", "all"
+SHOWS = (*STATES, CONFLICT, WRITTEN, DOCTOR, ALL)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Ask:
 
     Args:
         eye: who looks.
-        show: rows of this state, `conflict`, `written` (by a model, and pending) or `all`.
+        show: rows of this state, `conflict`, `written` (by a model, and pending), `doctor` (sent by it, and pending)
+            or `all`.
         order: one of ORDERS; `loss` and `uncertain` need the id of a `run`.
         source: of suggestions, "" for none.
         stamp: the number of the last review when the reviewer began, so that their order stays as it was.
@@ -69,6 +72,7 @@ class Card:
         seen: the number of the last review of it that is shown here, 0 for none; judgements name it.
         judgement: the last judgement that is shown here.
         history: the others, oldest first.
+        reasons: why the doctor sent it, where nobody has judged it since.
         suggestion: an answer or a label, None for none; `suggested_label` when it is one of the label set.
         before, after: the rows beside it in the file.
         parents: the rows it was written after, for a row that a model wrote.
@@ -81,6 +85,7 @@ class Card:
     seen: int
     judgement: Line | None = None
     history: tuple[Line, ...] = ()
+    reasons: tuple[str, ...] = ()
     suggestion: str | None = None
     suggested_label: str | None = None
     before: Row | None = None
@@ -134,6 +139,16 @@ class Queue:
 
         return self.reviews.log().fold((f"status {eye.key}",), status)
 
+    def sent(self, eye: Eye) -> dict[str, tuple[str, ...]]:
+        """Row id → why the doctor sent it, of the pending rows that it sent."""
+
+        def why(row_id: str, deeds: list[Line]) -> tuple[str, ...] | None:
+            seen = eye.seen(deeds)
+            return (reasons(seen) or None) if status_of(seen) == PENDING else None
+
+        found = self.reviews.log().fold((f"sent {eye.key}",), why)
+        return {row_id: reason for row_id, reason in found.items() if row_id in self.places}
+
     def conflicts(self) -> dict[str, list[Line]]:
         """Row id → the judgements that differ, of the rows on which reviewers are not at one."""
         found = self.reviews.log().fold_together(("conflicts",), self.standing.conflicts)
@@ -144,14 +159,15 @@ class Queue:
         return self.reviews.log().fold_together(("independent",), self.standing.independent)
 
     def counts(self, eye: Eye) -> dict[str, int]:
-        """How many rows are pending, draft, accepted, discarded, in conflict, written and pending, and in all."""
+        """How many rows are pending, draft, accepted, discarded, in conflict, written and pending, sent by the doctor
+        and pending, and in all."""
         statuses = self.statuses(eye)
         found = Counter(status for row_id, status in statuses.items() if row_id in self.places)
         made = {state: found.get(state, 0) for state in STATES}
         made[PENDING] = len(self.ids) - sum(made.values())
         written = sum(statuses.get(row_id, PENDING) == PENDING for row_id in self.added)
         conflicts = 0 if eye.blind else len(self.conflicts())
-        return made | {CONFLICT: conflicts, WRITTEN: written, "rows": len(self.ids)}
+        return made | {CONFLICT: conflicts, WRITTEN: written, DOCTOR: len(self.sent(eye)), "rows": len(self.ids)}
 
     def changed_since(self, number: int, eye: Eye) -> list[str]:
         """The rows with reviews after that number that the eye may see."""
@@ -176,7 +192,7 @@ class Queue:
         """Who has judged how many rows."""
         judged = self.reviews.log().fold(
             ("reviewers",),
-            lambda row_id, deeds: {deed.get("by", "") for deed in deeds if deed["type"] == "judge"} or None,
+            lambda row_id, deeds: {deed.get("by", "") for deed in deeds if judges(deed)} or None,
         )
         return dict(Counter(by for names in judged.values() for by in names).most_common())
 
@@ -200,6 +216,8 @@ class Queue:
             return lambda row_id: True
         if ask.show == CONFLICT:
             return self.conflicts().__contains__
+        if ask.show == DOCTOR:
+            return self.sent(ask.eye).__contains__
         statuses = self.statuses(ask.eye)
         if ask.show == WRITTEN:
             return lambda row_id: row_id in self.added and statuses.get(row_id, PENDING) == PENDING
@@ -285,7 +303,8 @@ class Queue:
             status_of(deeds),
             int(deeds[-1]["number"]) if deeds else 0,
             last,
-            tuple(deed for deed in deeds if deed["type"] == "judge"),
+            tuple(deed for deed in deeds if judges(deed)),
+            reasons(deeds),
         )
 
     def _beside(self, place: int) -> tuple[str, str, str]:

@@ -64,7 +64,14 @@ def _line(eye: Eye, card: Card, suggestion: str | None, labels: list[str]) -> Li
     said = {name: value for name in CONTENTS if (value := getattr(row, name)) is not None}
     about = {"row_id": row.row_id, "seen": card.seen, "key": uuid.uuid4().hex, "by": eye.by, "blind": eye.blind}
     known = (suggestion and suggestions.as_label(suggestion, labels)) or suggestion
-    now = {"spans": spans_of(row), "texts": [], "note": "", "row": said, "stands": card.status}
+    now = {
+        "spans": spans_of(row),
+        "texts": [],
+        "note": "",
+        "row": said,
+        "stands": card.status,
+        "reasons": list(card.reasons),
+    }
     return about | ROOM | now | {"suggestion": known}
 
 

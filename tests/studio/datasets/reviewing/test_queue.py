@@ -236,3 +236,23 @@ def test_who_reviews_is_told(queue):
     assert queue.changed_since(1, ANN) == [queue.ids[1]]
     assert queue.changed_since(0, Eye("Ann", blind=True)) == [queue.ids[0]]
     assert Dataset.open(queue.workspace, "mails").latest == 1
+
+
+def test_what_the_doctor_sent_is_shown_with_its_reason_until_somebody_judges_it(queue):
+    say(queue, 1)
+    say(queue, 2, "discarded", eye=Eye("Cleo"))
+    for reason, rows in (("Broken letters", (1, 2, 4)), ("Another language", (1, 5))):
+        sent = [{"type": "judge", "row": queue.ids[at], "status": "pending", "reason": reason} for at in rows]
+        queue.reviews.apply(sent, by="Bob", why="doctor")
+    assert places(queue, show="doctor") == [1, 2, 4, 5]
+    card = queue.stretch(Ask(ANN, show="doctor"), 0, 1).cards[0]
+    assert (card.status, card.reasons) == ("pending", ("Broken letters", "Another language"))
+    assert [deed["by"] for deed in card.history] == ["Ann"]
+    blind = queue.card(Ask(Eye("Dora", blind=True)), queue.ids[2])  # it is no judgement of Bob's
+    assert (blind.reasons, blind.history) == (("Broken letters",), ())
+    assert queue.reviewers() == {"Ann": 1, "Cleo": 1}
+    say(queue, 1)
+    queue.reviews.exclude(queue.ids[5])
+    counts = queue.counts(ANN)
+    assert (places(queue, show="doctor"), counts["doctor"], counts["pending"]) == ([2, 4], 2, 4)
+    assert queue.card(Ask(ANN), queue.ids[1]).reasons == ()
