@@ -243,8 +243,9 @@ def balance(groups: Groups, sides: Sequence[int], column: str) -> Found:
 
     Returns:
         `by` the column; `values` with their rows on each side, the most frequent first, `more` of them not listed;
-        `held`: whether every value on every side is within the largest group, or two rows, of its share; `worst`: the
-        one that is furthest off, with its `count` and what its share would be.
+        `held`: whether every value on every side is as near to its share as its largest group lets it, a row where
+        its rows stand alone; `worst`: the one that is furthest beyond that, with its `count` and what its share would
+        be.
     """
     values = groups.values[column]
     held: Counter[tuple[str, int]] = Counter()
@@ -259,8 +260,11 @@ def balance(groups: Groups, sides: Sequence[int], column: str) -> Found:
         for place in range(len(SIDES))
         if totals[place]
     }
-    largest = max(map(len, groups.members().values()))
-    value, place = max(off, key=lambda key: abs(off[key]))
+    largest: Counter[str] = Counter()  # of each value the rows of the largest group that has it
+    for rows in groups.members().values():
+        for name in {values[row] or NO_VALUE for row in rows}:
+            largest[name] = max(largest[name], len(rows))
+    value, place = max(off, key=lambda key: abs(off[key]) - largest[key[0]])
     worst = {
         "value": value,
         "side": SIDES[place],
@@ -275,7 +279,7 @@ def balance(groups: Groups, sides: Sequence[int], column: str) -> Found:
             for name in listed
         ],
         "more": len(sizes) - len(listed),
-        "held": abs(off[value, place]) <= max(2, largest),
+        "held": abs(off[value, place]) < largest[value] + 1e-6,
         "worst": worst,
     }
 

@@ -192,6 +192,16 @@ def test_a_balance_that_did_not_hold_is_told():
     assert plans.balance(groups, array("b", [0, 2] * 10), "label")["held"]
 
 
+def test_a_large_group_of_one_value_does_not_excuse_another_value():
+    values = ["a"] * 10 + ["b"] * 10
+    groups = Groups([str(n) for n in range(20)], bytearray(20), [0] * 10 + list(range(10, 20)), bytearray(20),
+                    values={"label": values})  # fmt: skip
+    sides = array("b", [0] * 10 + [2] * 10)  # every row of b is held out, though each could stand anywhere
+    found = plans.balance(groups, sides, "label")
+    assert not found["held"] and (found["worst"]["value"], found["worst"]["share"]) == ("b", 5.0)
+    assert plans.balance(groups, array("b", [0] * 10 + [2] + [0] * 9), "label")["held"]
+
+
 def test_what_was_checked_does_not_hold_for_older_rows_or_more_rows(make, workspace):
     dataset = make(visits())
     plans.apply(dataset, in_folder(workspace, dataset, by="group", column="patient"))
