@@ -1,7 +1,8 @@
 """What the doctor's page reads and asks for.
 
 GET  /studio/doctor?dataset=NAME               the newest visit to a dataset, the models whose tokens can be counted
-POST /studio/doctor                            {"dataset", "model", "cutoff", "goal", "benchmark"}: starts a visit
+POST /studio/doctor                            {"dataset", "model", "cutoff", "goal", "country", "benchmark"}: starts a
+                                               visit; {"dataset", "again": JOB} one with all settings of that one
 GET  /studio/doctor/JOB                        a visit: its report as it stands now
 GET  /studio/doctor/JOB/rows?finding=&start=   the rows of a finding, each with the one it belongs with
 POST /studio/doctor/JOB/fix|undo|ignore|heed   {"finding", "mask", "by"}; what was done, or the job that fixes a
@@ -41,6 +42,8 @@ def router(workspace: Workspace) -> APIRouter:
     def start(body: Words = Body(...)) -> Words:  # noqa: B008
         from studio.doctor import visits
 
+        if job := body.get("again"):
+            return {"job": visits.again(workspace, str(job), str(body.get("dataset"))).name}
         return {"job": visits.start(workspace, {name: body[name] for name in ASKED if body.get(name)}).name}
 
     @api.get("/{job}")

@@ -148,7 +148,7 @@ class Doctor extends Part {
   }
   async act(button) {
     const { deed, kind } = button.dataset;
-    if (deed === "again") { const { model, cutoff, goal, benchmark } = this.visit.settings; return this.look({ model, cutoff, goal, benchmark }); }
+    if (deed === "again") return this.look({ again: this.visit.job });
     if (deed === "newest") return go({ job: null, finding: null });
     if (deed === "judge") return this.judge();
     if (deed === "rows") return go({ job: this.visit.job, finding: kind, from: null });

@@ -145,6 +145,12 @@ ALL = (
         "mend", "review", "sent to the review queue",
     ),
     Kind(
+        "several_languages", "languages", "Several languages, none of them the main one",
+        "The model learns to answer in each of them, from so many rows as there are of it; good where that is meant. "
+        "What a language has few rows of is learned badly.",
+        "note",
+    ),
+    Kind(
         "label_variants", "labels", "Labels written in several ways",
         "“Refund” and “refund ” are two labels to the model, and each gets half of the examples.",
         "mend", "edit", "each gets the most frequent way to write it",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from studio.doctor.findings import Found, shown
+from studio.doctor.findings import Found, Piece, shown
 from studio.doctor.reading import Reading
 from studio.wording import count
 
@@ -52,6 +52,11 @@ def language(text: str) -> tuple[str, float]:
     return str(code), float(sure)
 
 
+def _kin(code: str) -> set[str]:
+    """A language, and those it is taken for."""
+    return {code}.union(*(family for family in KIN if code in family))
+
+
 def named(code: str) -> str:
     return NAMES.get(code, code)
 
@@ -87,19 +92,42 @@ class Languages:
         return self.codes[code] if most > len(self.spoken) / 2 else ""
 
     def found(self) -> Iterable[Found]:
-        main = self.main
-        if not main:
+        if self.main:
+            yield from self._others(self.main)
+        elif self.spoken:
+            yield from self._several()
+
+    def _several(self) -> Iterable[Found]:
+        """What there is where no language has most of the rows; not where one and its kin have."""
+        counts = Counter(self.codes[spoken] for spoken in self.spoken)
+        first = counts.most_common(1)[0][0]
+        if sum(counts[code] for code in _kin(first)) > len(self.spoken) / 2:
             return
-        kin = {main}.union(*(family for family in KIN if main in family))
+        found = Found("several_languages")
+        for number, spoken in zip(self.numbers, self.spoken, strict=True):
+            if (code := self.codes[spoken]) != first:
+                found.add(number, pieces=self._pieces(number, code))
+        shares = ", ".join(f"{named(code)} {n / len(self.spoken):.0%}" for code, n in counts.most_common(5))
+        found.facts = {
+            "words": f"Of {count(len(self.spoken), 'row')} whose language can be told: {shares}.",
+            "counts": [(named(code), n) for code, n in counts.most_common(12)],
+        }
+        yield found
+
+    def _pieces(self, number: int, code: str) -> list[Piece] | None:
+        text = next((text for at, text in self.sample.get(code, ()) if at == number), None)
+        return None if text is None else [shown(named(code), text)]
+
+    def _others(self, main: str) -> Iterable[Found]:
+        """The rows in another language than most, closely related ones aside."""
+        kin = _kin(main)
         found = Found("languages")
         counts: Counter[str] = Counter()
-        examples = {number: text for kept in self.sample.values() for number, text in kept}
         for number, spoken in zip(self.numbers, self.spoken, strict=True):
             code = self.codes[spoken]
             if code not in kin:
                 counts[code] += 1
-                pieces = [shown(named(code), examples[number])] if number in examples else None
-                found.add(number, pieces=pieces)
+                found.add(number, pieces=self._pieces(number, code))
         if counts:
             listed = ", ".join(f"{named(code)} {n:,}" for code, n in counts.most_common(5))
             words = f"{count(len(found), 'row')}: most of the set is {named(main)}, these are not ({listed})."

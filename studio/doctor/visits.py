@@ -51,6 +51,16 @@ def start(workspace: Workspace, given: dict[str, Any]) -> Path:
     return folder
 
 
+def again(workspace: Workspace, job: str, dataset: str) -> Path:
+    """Begins a visit to a dataset, by the name it has now, with all settings of another one; returns its folder."""
+    return start(workspace, _given(open_visit(workspace, job)) | {"dataset": dataset})
+
+
+def _given(folder: Path) -> dict[str, Any]:
+    """The settings of a visit."""
+    return {key: value for key, value in job_folder.read_settings(folder).items() if key != "job"}
+
+
 def _alive(job: Path) -> bool:
     return job_folder.status(job) in LIVE
 
@@ -148,6 +158,5 @@ def fix(
     """Fixes one finding of a visit; see `remedies.fix`."""
     folder = open_visit(workspace, job)
     report = Report.read(folder)
-    given = {key: value for key, value in job_folder.read_settings(folder).items() if key != "job"}
-    tokenizer = tokenizer_of(workspace, check(DoctorSettings, given)) if kind == "special_tokens" else None
+    tokenizer = tokenizer_of(workspace, check(DoctorSettings, _given(folder))) if kind == "special_tokens" else None
     return remedies.fix(Dataset.open(workspace, report.dataset), report, kind, mask, tokenizer, by, watch)

@@ -14,8 +14,10 @@ from studio.datasets.importing.steps import import_file
 from studio.datasets.names import rename
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
+from studio.doctor import visits
 from studio.doctor.reports import Report
 from studio.errors import StudioError
+from studio.jobs import folder as job_folder
 from studio.jobs import follow, local
 from studio.logs import Log
 from studio.settings.importing import ImportSettings
@@ -53,6 +55,15 @@ def job(page, workspace, mails):
 def test_a_dataset_that_nobody_looked_at(page, mails):
     assert page.get("/studio/doctor", params={"dataset": "mails"}).json() == {"visit": None, "models": []}
     assert page.get("/studio/doctor", params={"dataset": "nobody"}).status_code == 409
+
+
+def test_a_visit_is_made_again_with_all_its_settings(page, workspace, mails):
+    given = {"dataset": "mails", "country": "DE", "similarity": 0.7, "goal": "task", "leave_out": ["copies", "probes"]}
+    first = visits.start(workspace, given)
+    assert follow.follow(workspace, first).phase == "finished"
+    second = workspace.jobs / page.post("/studio/doctor", json={"dataset": "mails", "again": first.name}).json()["job"]
+    assert second != first and job_folder.read_settings(second) == job_folder.read_settings(first)
+    assert follow.follow(workspace, second).phase == "finished"
 
 
 def test_the_report_its_rows_and_their_pages(page, job):

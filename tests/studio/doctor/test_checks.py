@@ -7,8 +7,9 @@ import pytest
 from studio.datasets.rows import Row
 from studio.doctor.amount import Amount
 from studio.doctor.answers import Answers, echoed, without_echo
+from studio.doctor.findings import Found
 from studio.doctor.labels import Labels, misspelt, slip, variants
-from studio.doctor.languages import language
+from studio.doctor.languages import Languages, language
 from studio.doctor.letters import Letters, repaired
 from studio.doctor.marks import Marks, pattern, removed
 from studio.doctor.reading import Reading, rewritten
@@ -121,6 +122,34 @@ def test_languages():
     assert language("Yes.") == ("", 0.0)
     code, sure = language("Der alte Garten hinter dem Haus war im Frühling voller Blumen und sehr schön anzusehen.")
     assert code == "de" and sure > 0.99
+
+
+SAID = {
+    "en": "The old garden behind the house was full of flowers in spring, and it was very beautiful to look at.",
+    "de": "Der alte Garten hinter dem Haus war im Frühling voller Blumen und sehr schön anzusehen.",
+    "fr": "Le vieux jardin derrière la maison était plein de fleurs au printemps, et très beau à regarder.",
+    "no": "Den gamle hagen bak huset var full av blomster om våren, og den var veldig vakker å se på for oss.",
+    "da": "Den gamle have bag huset var fuld af blomster om foråret, og den var meget smuk at se på for os alle.",
+}
+
+
+def spoken(**shares: int) -> list[Found]:
+    check = Languages()
+    for number, code in enumerate(code for code, rows in shares.items() for _ in range(rows)):
+        check.look(Reading(number, asked("?", SAID[code] + " " + SAID[code])))
+    return list(check.found())
+
+
+def test_several_languages_of_which_none_is_the_main_one_are_told():
+    (found,) = spoken(en=45, de=40, fr=15)
+    assert (found.kind, len(found)) == ("several_languages", 55)
+    assert found.facts["words"] == "Of 100 rows whose language can be told: English 45%, German 40%, French 15%."
+    assert found.facts["counts"] == [("English", 45), ("German", 40), ("French", 15)]
+    assert found.examples[0].pieces[0].who == "German"
+    (most,) = spoken(en=60, de=25, fr=15)
+    assert (most.kind, len(most)) == ("languages", 40) and "English" in most.facts["words"]
+    assert spoken(no=40, da=40, en=20) == []  # few sentences don't tell Norwegian from Danish
+    assert spoken() == []
 
 
 def labelled(label: str, **tags: str) -> Row:
