@@ -16,16 +16,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from studio.datasets.additions import SYNTHETIC
 from studio.datasets.reviewing.guidelines import FEEDBACK
-from studio.datasets.reviewing.judgements import ACCEPTED, DRAFT, PENDING, Eye
+from studio.datasets.reviewing.judgements import ACCEPTED, DRAFT, PENDING, Eye, tags_with
 from studio.datasets.reviewing.judging import Said
 from studio.datasets.reviewing.queue import Queue
 from studio.datasets.reviewing.suggestions import answer_of
 from studio.datasets.rows import Row, compact
 from studio.errors import BadInput
 from studio.files import whole_file
-from studio.logs import Line
 from studio.settings.base import problems
 
 KEPT = ("status", "label", "choice", "ratings", "tags", "spans", "note", "content", "seen", "blind", "key")
@@ -91,17 +89,11 @@ def lines(queue: Queue) -> Iterator[dict[str, Any]]:
         for deed in deeds:
             if deed["type"] == "judge":
                 told = {"row_id": row_id, "by": deed.get("by", ""), "time": deed["time"]}
-                yield told | {name: deed[name] for name in KEPT if name in deed} | _tags_with(deed, deeds)
-
-
-def _tags_with(judgement: Line, deeds: list[Line]) -> dict[str, Any]:
-    """The tags that were given with a judgement: they have its number and its key."""
-    key = judgement.get("key")
-    tags: dict[str, str | None] = {}
-    for deed in deeds:
-        if deed["type"] == "tag" and key and (deed["number"], deed.get("key")) == (judgement["number"], key):
-            tags |= {name: text for name, text in deed["tags"].items() if name != SYNTHETIC}
-    return {"tags": tags} if tags else {}
+                yield (
+                    told
+                    | {name: deed[name] for name in KEPT if name in deed}
+                    | ({"tags": tags} if (tags := tags_with(deed, deeds)) else {})
+                )
 
 
 def take_in(queue: Queue, path: Path) -> dict[str, int]:

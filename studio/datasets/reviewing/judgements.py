@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from studio.datasets.additions import SYNTHETIC
 from studio.datasets.reviewing.changes import Change
 from studio.logs import Line
 from studio.names import fitting
@@ -97,6 +98,16 @@ def last_judgement(deeds: Iterable[Line]) -> Line | None:
         if deed["type"] == "judge":
             found = deed
     return found
+
+
+def tags_with(judgement: Line, deeds: Iterable[Line]) -> dict[str, str | None]:
+    """The tags that were given with a judgement: they have its number and its key."""
+    key = judgement.get("key")
+    tags: dict[str, str | None] = {}
+    for deed in deeds:
+        if deed["type"] == "tag" and key and (deed["number"], deed.get("key")) == (judgement["number"], key):
+            tags |= {name: text for name, text in deed["tags"].items() if name != SYNTHETIC}
+    return tags
 
 
 def judgements(deeds: Iterable[Line]) -> list[Line]:

@@ -11,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from studio.datasets.additions import SYNTHETIC
 from studio.datasets.reviewing.changes import with_texts
 from studio.datasets.reviewing.guidelines import FEEDBACK, Name
-from studio.datasets.reviewing.judgements import DECIDED, DISCARDED, DRAFT, Eye, change_of, last_judgement
+from studio.datasets.reviewing.judgements import (
+    ACCEPTED,
+    DECIDED,
+    DISCARDED,
+    DRAFT,
+    Eye,
+    change_of,
+    last_judgement,
+    tags_with,
+)
 from studio.datasets.reviewing.queue import Queue
 from studio.datasets.reviewing.reviews import Conflict
 from studio.datasets.reviewing.standing import swapped
@@ -211,8 +220,12 @@ def _deeds(queue: Queue, eye: Eye, judgement: Judgement, of: list[Of]) -> list[L
     deeds: list[Line] = []
     for one in of:
         shared = {"row": one.row, "key": judgement.key}
-        deeds.append(_judge(queue, eye, judgement, one.row, rows.get(one.row)) | shared)
-        tags = _tags(judgement, rows.get(one.row))
+        row = rows.get(one.row)
+        made, tags = _judge(queue, eye, judgement, one.row, row), _tags(judgement, row)
+        if judgement.like is not None and row is not None:
+            followed, given = _followed(queue, eye, judgement.like, row)
+            made, tags = made | followed, given | tags
+        deeds.append(made | shared)
         if tags and judgement.status != DRAFT:
             deeds.append({"type": "tag", "tags": tags} | shared)
     return deeds
@@ -222,7 +235,9 @@ def _needs_row(queue: Queue, eye: Eye, judgement: Judgement, row_id: str) -> boo
     """Whether it changes what the row says, or takes up the edits of a draft."""
     last = last_judgement(queue.deeds(row_id, eye)) or {}
     drafted = last.get("status") == DRAFT and last.get("content")
-    return bool(drafted or judgement.texts or _says_spans(judgement) or judgement.label or judgement.choice)
+    return bool(
+        judgement.like or drafted or judgement.texts or _says_spans(judgement) or judgement.label or judgement.choice
+    )
 
 
 def _says_spans(judgement: Judgement) -> bool:
@@ -240,20 +255,26 @@ def _judge(queue: Queue, eye: Eye, judgement: Judgement, row_id: str, row: Row |
             made[name] = value
     if judgement.status == DRAFT and judgement.tags:
         made["tags"] = judgement.tags
-    if judgement.like is not None:
-        return made | _followed(seen, judgement.like)
-    if row is not None:
+    if row is not None and judgement.like is None:
         made |= _content(queue, eye, judgement, row)
     return made
 
 
-def _followed(seen: list[Line], number: int) -> Line:
-    """What the judgement of that number made of the row."""
+def _followed(queue: Queue, eye: Eye, number: int, row: Row) -> tuple[Line, dict[str, str | None]]:
+    """What the judgement of that number left the row with, what stood for its maker included; and its tags."""
+    seen = queue.deeds(row.row_id, eye)
     found = next((deed for deed in seen if deed["number"] == number and deed["type"] == "judge"), None)
     if found is None:
         raise BadInput("That judgement is gone.", "Who made it has taken it back.", "Reload the page and decide again.")
-    kept = {name: found[name] for name in ("label", "choice", "spans", "ratings") if name in found}
-    return kept | {"content": found.get("content")}
+    _, (whole,) = next(queue.standing.told({row.row_id: [found]}, {row.row_id: seen}))
+    content: dict[str, Any] = whole.get("content") or {}
+    made = {name: whole[name] for name in ("label", "choice", "spans", "ratings") if name in whole}
+    same = all(getattr(row, name) == value for name, value in content.items())
+    tags = tags_with(found, seen)
+    now = change_of(row.row_id, seen, queue.known).applied(row).tags.get("label")
+    if found["status"] == ACCEPTED and row.label is None and whole.get("label") != now:
+        tags["label"] = whole.get("label")
+    return made | {"content": None if same else content}, tags
 
 
 def _content(queue: Queue, eye: Eye, judgement: Judgement, row: Row) -> Line:

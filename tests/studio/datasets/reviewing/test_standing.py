@@ -107,3 +107,28 @@ def test_the_better_answer_and_the_marks_that_stand_are_said_too(made):
     conflicts, questions = told(chats)
     assert conflicts == {b, c, d}
     assert questions["Marked spans"] == (3, pytest.approx(2 / 3))
+
+
+def test_deciding_as_another_did_brings_back_all_that_they_left_the_row_with(made):
+    chats = made("chats")
+    a, b, c, _ = chats.ids
+    Reviews(chats.dataset).edit(b, [{"of": "messages", "at": 1, "text": "In Milan."}])
+    for row in (a, b):
+        say(chats, ANN, row, label="travel", tags={"tone": "warm"})
+        say(chats, BOB, row, label="home", spans=[SPAN])
+    say(chats, ANN, c, label="travel")
+    say(chats, BOB, c)
+    assert told(chats)[0] == {a, b, c}
+
+    def decided(row: str, by: str):
+        found = Queue(chats.workspace, "chats").card(Ask(Eye("Cleo")), row)
+        number = next(each["number"] for each in found.history if each.get("by") == by)
+        say(chats, Eye("Cleo"), row, like=number)
+        return Queue(chats.workspace, "chats").card(Ask(Eye("Cleo")), row).row
+
+    for row in (a, b):
+        assert decided(row, "Ann").tags == {"label": "travel", "tone": "warm"}
+    left = decided(b, "Ann")
+    assert (left.messages[1]["content"], left.extra.get("marked")) == ("In Milan.", None)  # as she accepted it
+    assert decided(c, "Bob").tags == {}
+    assert told(chats)[0] == set()
