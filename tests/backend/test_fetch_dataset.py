@@ -103,6 +103,16 @@ def test_what_the_hub_converted_is_taken_where_there_is_no_parquet(workspace, hu
     assert end["counts"] == {"train": 10, "validation": 0, "test": 3}
 
 
+def test_of_a_revision_only_its_own_files_are_taken_and_the_converted_ones_by_their_branch(workspace, hub):
+    converted = Repo({"plain/train/0000.parquet": parquet(0, 10)})
+    hub.repos["datasets/org/data"] = Repo({"data.csv": b"a,b\n"}, branches={"refs/convert/parquet": converted})
+    end, _ = work(workspace, hub, revision="v1")
+    assert end["what"] == "org/data can't be imported from the hub at that revision."
+    assert "of its newest state only" in end["why"] and "refs/convert/parquet" in end["next"]
+    end, _ = work(workspace, hub, revision="refs/convert/parquet")
+    assert (end["type"], end["rows"]) == ("finished", 10)
+
+
 REFUSED = {
     "no such dataset": ({}, {}, "There is no dataset org/data"),
     "no such revision": ({"a.parquet": parquet(0, 3)}, {"revision": "v9"}, "no revision “v9”"),

@@ -88,19 +88,29 @@ def _names(names: list[str]) -> str:
 def look_up(repo: str, revision: str = "") -> HubDataset:
     """Asks the hub.
 
+    Args:
+        revision: a branch, tag or commit; CONVERTED for the branch of the files that the hub made; "" for the newest.
+
     Raises:
         Offline, NotFound, Refused: as for models.
-        BadInput: it has no Parquet files, and the hub made none of it; or a split has a name that leads elsewhere.
+        BadInput: it has no Parquet files, and the hub made none of it, or of another revision only; or a split has a
+            name that leads elsewhere.
     """
     try:
         info = in_time(lambda: _ask(repo, revision or None))
-        parts = _own_parts(info)
-        if not parts and not revision:
-            converted = in_time(lambda: _converted(repo))
-            if converted is not None:
-                info, parts = converted, _converted_parts(converted)
+        parts = _converted_parts(info) if revision == CONVERTED else _own_parts(info)
+        converted = None if parts else in_time(lambda: _converted(repo))
+        if converted is not None and not revision:
+            info, parts = converted, _converted_parts(converted)
     except Exception as error:
         raise in_words(error, repo, revision or None, "dataset") from error
+    if not parts and converted is not None and revision:
+        raise BadInput(
+            f"{repo} can't be imported from the hub at that revision.",
+            f"At “{revision}” it has no Parquet files; the hub made some, but of its newest state only.",
+            f"Leave the revision out, or name the branch that has them: {CONVERTED}.",
+            field="revision",
+        )
     if not parts:
         raise _without_parquet(repo, [item.rfilename for item in info.siblings or []])
     card: Any = info.card_data or {}
