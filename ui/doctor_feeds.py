@@ -1,8 +1,8 @@
 """What the doctor's page reads and asks for.
 
-GET  /studio/doctor?dataset=NAME               the newest visit to a dataset, the models whose tokens can be counted
-POST /studio/doctor                            {"dataset", "model", "cutoff", "goal", "country", "benchmark"}: starts a
-                                               visit; {"dataset", "again": JOB} one with all settings of that one
+GET  /studio/doctor?dataset=NAME               the newest visit to a dataset, and what can be chosen for the next one
+POST /studio/doctor                            {"dataset", "model", "cutoff", …}: starts a visit;
+                                               {"dataset", "again": JOB} one with all settings of that one
 GET  /studio/doctor/JOB                        a visit: its report as it stands now
 GET  /studio/doctor/JOB/rows?finding=&start=   the rows of a finding, each with the one it belongs with
 POST /studio/doctor/JOB/fix|undo|ignore|heed   {"finding", "mask", "by"}; what was done, or the job that fixes a
@@ -22,7 +22,8 @@ from ui.dataset_access import large, models, reviewer
 from ui.telling import plainly
 
 PAGE = 20
-ASKED = ("dataset", "model", "cutoff", "goal", "country", "benchmark")
+ADVANCED = ("template", "similarity", "leave_out")
+ASKED = ("dataset", "model", "cutoff", "goal", "country", "benchmark", *ADVANCED)
 Words = dict[str, Any]
 
 
@@ -36,7 +37,7 @@ def router(workspace: Workspace) -> APIRouter:
         from studio.doctor import reports
 
         jobs = reports.jobs_of(workspace, Dataset.open(workspace, dataset))
-        return {"visit": _told(workspace, jobs[0].name) if jobs else None, "models": models(workspace)}
+        return {"visit": _told(workspace, jobs[0].name) if jobs else None, **_offered(workspace)}
 
     @api.post("")
     def start(body: Words = Body(...)) -> Words:  # noqa: B008
@@ -48,7 +49,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/{job}")
     def one(job: str) -> Words:
-        return {"visit": _told(workspace, job), "models": models(workspace)}
+        return {"visit": _told(workspace, job), **_offered(workspace)}
 
     @api.get("/{job}/rows")
     def rows(job: str, finding: str, start: int = 0) -> Words:
@@ -70,6 +71,23 @@ def router(workspace: Workspace) -> APIRouter:
         return {"done": done, "visit": _told(workspace, job)}
 
     return api
+
+
+def _offered(workspace: Workspace) -> Words:
+    """What the form offers: models whose tokens can be counted, chat templates, families of findings, and what the
+    command's help says of the settings that few need."""
+    from studio.batches.tokenizer import built_in_templates
+    from studio.doctor.kinds import FAMILIES, KINDS
+    from studio.settings.doctor import DoctorSettings
+    from ui.form import fields
+
+    named = {field.path: field for field in fields(DoctorSettings) if field.path in ADVANCED}
+    return {
+        "models": models(workspace),
+        "templates": built_in_templates(),
+        "families": {name: [kind.title for kind in KINDS.values() if kind.family == name] for name in FAMILIES},
+        "advanced": {name: {"title": field.title, "help": field.help} for name, field in named.items()},
+    }
 
 
 def _told(workspace: Workspace, job: str) -> Words:

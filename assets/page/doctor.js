@@ -66,7 +66,7 @@ class Doctor extends Part {
       const found = await ask(job ? `/studio/doctor/${encodeURIComponent(job)}` : `/studio/doctor?dataset=${encodeURIComponent(this.name)}`);
       if (mine !== this.asked || !this.isConnected) return;
       this.visit = found.visit;
-      this.models = found.models;
+      this.offered = found;
       this.draw(".dr-told", html``);
       this.render();
     } catch (error) {
@@ -99,7 +99,7 @@ class Doctor extends Part {
     return html`<div class="card dr-first"><h2>Let the doctor look at the rows</h2>
       <p class="soft narrow-text">Duplicates, contradictions, training rows that are held out too, personal data, broken letters, rows that train nothing:
         the doctor lists what is there, with examples. Nothing is changed unless you say so, and every fix can be undone.</p>
-      ${options(this.models, {})}</div>`;
+      ${options(this.offered, {})}</div>`;
   }
   working(visit) {
     return html`<div class="card"><ft-job data-kind="jobs" data-id="${visit.job}" data-title="Looking at the rows" data-stopped="There is no report; nothing was changed."></ft-job></div>`;
@@ -110,11 +110,11 @@ class Doctor extends Part {
       why: visit.status === "stopped" ? "" : "It did not come to its end.",
       next: "Look again.",
     };
-    return html`${notice(told, visit.status === "stopped" ? "warning" : "error")}<div class="card dr-first"><h2>Let the doctor look again</h2>${options(this.models, visit.settings)}</div>`;
+    return html`${notice(told, visit.status === "stopped" ? "warning" : "error")}<div class="card dr-first"><h2>Let the doctor look again</h2>${options(this.offered, visit.settings)}</div>`;
   }
   head(visit) {
     return html`<div class="spread top"><div><h2>Data doctor</h2><p class="soft small">${number(visit.report.rows)} rows of version ${visit.report.version} looked at, with your changes.</p></div>
-      <details class="dr-again" ${this.opened ? html`open` : ""}><summary class="ft-button">Look again…</summary><div class="card">${options(this.models, visit.settings)}</div></details></div>`;
+      <details class="dr-again" ${this.opened ? html`open` : ""}><summary class="ft-button">Look again…</summary><div class="card">${options(this.offered, visit.settings)}</div></details></div>`;
   }
   report(report) {
     const stale = report.stale ? html`<div class="notice warning spread" role="status"><span><strong>The rows changed.</strong> ${report.stale} What is listed may be out of date.</span>

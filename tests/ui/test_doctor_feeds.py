@@ -15,11 +15,13 @@ from studio.datasets.names import rename
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.doctor import visits
+from studio.doctor.kinds import FAMILIES
 from studio.doctor.reports import Report
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, local
 from studio.logs import Log
+from studio.settings.doctor import DoctorSettings
 from studio.settings.importing import ImportSettings
 from ui import doctor_feeds
 from ui.telling import words
@@ -53,7 +55,9 @@ def job(page, workspace, mails):
 
 
 def test_a_dataset_that_nobody_looked_at(page, mails):
-    assert page.get("/studio/doctor", params={"dataset": "mails"}).json() == {"visit": None, "models": []}
+    told = page.get("/studio/doctor", params={"dataset": "mails"}).json()
+    assert told["visit"] is None and told["models"] == [] and "chatml" in told["templates"]
+    assert "Duplicates" in told["families"]["copies"] and set(told["families"]) == set(FAMILIES)
     assert page.get("/studio/doctor", params={"dataset": "nobody"}).status_code == 409
 
 
@@ -64,6 +68,15 @@ def test_a_visit_is_made_again_with_all_its_settings(page, workspace, mails):
     second = workspace.jobs / page.post("/studio/doctor", json={"dataset": "mails", "again": first.name}).json()["job"]
     assert second != first and job_folder.read_settings(second) == job_folder.read_settings(first)
     assert follow.follow(workspace, second).phase == "finished"
+
+
+def test_every_setting_of_the_command_can_be_given(page, mails, workspace, monkeypatch):
+    monkeypatch.setattr(local, "start", lambda folder: None)
+    assert set(DoctorSettings.model_fields) == set(doctor_feeds.ASKED)
+    given = {"template": "chatml", "similarity": 0.7, "leave_out": ["copies", "letters"], "country": "DE"}
+    made = page.post("/studio/doctor", json={"dataset": "mails", **given}).json()["job"]
+    settings = job_folder.read_settings(workspace.jobs / made)
+    assert {name: settings[name] for name in given} == given
 
 
 def test_the_report_its_rows_and_their_pages(page, job):
