@@ -1,7 +1,7 @@
 """What the import form reads and asks for. A source is an upload of one file or several, a path on this machine (a file
 or a folder), or a sample of the studio; what is fetched from the hub becomes an upload.
 
-GET  /studio/imports                  how many bytes an upload may have, and the datasets there are
+GET  /studio/imports                  how many bytes an upload may have, the datasets there are, what a merge offers
 POST /studio/imports/upload?name=     the file itself as the body, written as it comes; beside others with &upload=ID
 POST /studio/imports/hub              which configurations and splits a hub dataset has
 POST /studio/imports/fetch            fetches one of them, as a job that makes an upload
@@ -145,7 +145,11 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
 
     @api.get("")
     def limits() -> Words:
-        return {"largest": largest, "datasets": workspace.names("datasets")}
+        from studio.settings.merging import MergeSettings
+
+        about = MergeSettings.model_fields["keep_equal"]
+        keep_equal = {"title": about.title, "help": about.description}
+        return {"largest": largest, "datasets": workspace.names("datasets"), "keep_equal": keep_equal}
 
     return api
 

@@ -13,7 +13,7 @@ INSTEAD = (
     (re.compile(r"Leave --(?:format|encoding) out"), "Choose “Find out by itself”"),
     (re.compile(r"name its encoding, for Windows files often --encoding (\w+)"), r"choose its encoding, often \1"),
     (re.compile(r"Try again with --encoding ([\w-]+)"), r"Choose the encoding \1"),
-    (re.compile(r", or take equal rows in again with --keep-equal"), ""),
+    (re.compile(r"take equal rows in again with --keep-equal"), "tick “Keep equal rows”"),
     (re.compile(r"Name one of them with --entry"), "Choose it under “Which dataset of the file”"),
     (re.compile(r"name the one that is meant with --entry"), "choose under “Which dataset of the file”"),
     (re.compile(r"Name one of them with --config"), "Choose it under “Configuration”"),

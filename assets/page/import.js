@@ -115,10 +115,10 @@ class Import extends Part {
   named() {
     const name = this.querySelector("#ft-name")?.value.trim() ?? "";
     const there = this.exists(name);
-    const { append } = this.mapping.choices;
+    const { append, keep_equal: equal } = this.mapping.choices;
     this.mapping.exists = there;
     this.draw(".exists", there ? html`<label class="ft-check"><input id="ft-append" type="checkbox" name="append" ${append ? html`checked` : ""}> <span>Add to the rows of “${name}”</span></label>
-      <p class="soft small">${append ? "Its next version has its rows, with their ids and sides, and the new ones behind them; rows it has already are not doubled." : `There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.`}</p>` : html``);
+      <p class="soft small">${append ? `Its next version has its rows, with their ids and sides, and the new ones behind them; rows it has already are ${equal ? "taken in again" : "not doubled"}.` : `There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.`}</p>${append ? html`<label class="ft-check"><input id="ft-keep-equal" type="checkbox" name="keep_equal" ${equal ? html`checked` : ""}> <span>Keep equal rows</span></label>` : ""}` : html``);
   }
   // Spaces and the like become what a folder's name can have, as soon as the field is left.
   async tidy(field) {
@@ -177,7 +177,7 @@ class Import extends Part {
   change(field, wait) {
     const needed = this.mapping.change(field, this.found);
     keep("import", { source: this.showing, choices: this.mapping.choices });
-    if (field.name === "name" || field.name === "append") { this.draw(".name-told", html``); this.form(); return; }
+    if (["name", "append", "keep_equal"].includes(field.name)) { this.draw(".name-told", html``); this.form(); return; }
     if (field.name === "skip_bad") { this.draw(".start-told", html``); return; }
     this.refused = this.failed = null;
     if (needed === "form") this.form();

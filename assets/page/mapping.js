@@ -66,10 +66,10 @@ export class Mapping {
     return Object.fromEntries(names.map((role) => [role, this.part(role)]).filter(([, part]) => part && (part.template ?? part.column)));
   }
   more() {
-    const { split, shares, skip_bad, group_by, stratify } = this.choices;
+    const { split, shares, skip_bad, group_by, stratify, keep_equal: equal } = this.choices;
     const drawn = this.parts ? { group_by: group_by || null, stratify: stratify || null } : {};
     const own = split === "shares" || (!split && !this.guess.split && shares.join() !== "80,10,10");
-    return { ...drawn, skip_bad, append: this.appends, split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
+    return { ...drawn, skip_bad, append: this.appends, keep_equal: this.appends && Boolean(equal), split: own ? SIDES.map(([side], at) => `${side}=${(shares[at] / 100).toFixed(4)}`).join() : null };
   }
   wrong() {
     const sum = this.choices.shares.reduce((all, share) => all + share, 0);
@@ -177,7 +177,7 @@ export class Mapping {
   change(field, found) {
     const { choices } = this;
     const { name, value } = field;
-    if (name === "skip_bad" || name === "append") choices[name] = field.checked;
+    if (["skip_bad", "append", "keep_equal"].includes(name)) choices[name] = field.checked;
     else if (name === "chunk" || name === "overlap") choices[name] = Number(value) || 0;
     else if (name.startsWith("share-")) choices.shares[Number(name.slice(6))] = Number(value) || 0;
     else if (name.startsWith("template-")) choices.roles[name.slice(9)] = { template: value };

@@ -172,12 +172,13 @@ class Sources extends Part {
   // ---- Other datasets ----
 
   async others() {
-    const { datasets } = await ask("/studio/imports").catch(() => ({}));
+    const { datasets, keep_equal: equal } = await ask("/studio/imports").catch(() => ({}));
     const form = this.querySelector(".merge");
     if (!form || (datasets ?? []).length < 2) return;
     form.hidden = false;
-    this.draw(".merge", html`<h2>Merge datasets</h2><fieldset class="ft-merge"><legend class="soft small">Their rows keep their ids and sides; equal rows are taken once.</legend>${datasets.slice(0, 200).map((name) =>
+    this.draw(".merge", html`<h2>Merge datasets</h2><fieldset class="ft-merge"><legend class="soft small">Their rows keep their ids and sides.</legend>${datasets.slice(0, 200).map((name) =>
         html`<label class="ft-check"><input type="checkbox" name="datasets" value="${name}"> <span class="clip">${name}</span></label>`)}</fieldset>
+      <div><label class="ft-check"><input type="checkbox" name="keep_equal" aria-describedby="ft-merge-equal"> <span>${equal.title}</span></label><p class="soft small" id="ft-merge-equal">${equal.help}</p></div>
       <div class="field"><label for="ft-merge-name">Name of the new dataset</label><input id="ft-merge-name" name="name" data-most="64" autocomplete="off" spellcheck="false"></div>
       <div><button class="ft-button">Merge</button></div><div class="found stack"></div>`);
     this.addressChanged();
@@ -187,7 +188,7 @@ class Sources extends Part {
     const datasets = [...form.querySelectorAll("[name=datasets]:checked")].map((box) => box.value);
     if (datasets.length < 2) { this.fault({ what: "Too few datasets are chosen.", why: `It takes two to merge; ${number(datasets.length)} is chosen.`, next: "Tick those whose rows shall stand together." }); return; }
     try {
-      const { job } = await tell("/studio/imports/merge", { datasets, name: field("name") });
+      const { job } = await tell("/studio/imports/merge", { datasets, name: field("name"), keep_equal: form.elements.keep_equal.checked });
       if (this.isConnected) go({ fetch: job, fetching: "merge" });
     } catch (error) {
       this.fault(error);

@@ -117,25 +117,28 @@ def test_rows_are_added_to_a_dataset_and_datasets_are_merged(studio, page, tmp_p
     page.get_by_label("Name of the dataset").fill("one")
     expect(balance).to_have_count(0)
     expect(page.locator(".exists")).to_contain_text("are not doubled")
+    page.get_by_label("Keep equal rows").check()
+    expect(page.locator(".exists")).to_contain_text("are taken in again")
     page.get_by_role("button", name="Import", exact=True).click()
     page.wait_for_url(re.compile("dataset=one"))
     dataset = Dataset.open(studio.workspace, "one")
-    assert dataset.versions() == [1, 2] and dataset.version_info()["rows"] == 25
+    assert dataset.versions() == [1, 2] and dataset.version_info()["rows"] == 27
     told = page.locator(".ft-toast")
-    expect(told).to_contain_text("Against version 1, imported before: 5 added, 0 gone, 0 changed, 20 unchanged.")
+    expect(told).to_contain_text("Against version 1, imported before: 7 added, 0 gone, 0 changed, 20 unchanged.")
     told.get_by_role("button", name="See what is new").click()
     page.wait_for_url(re.compile("part=versions.*old=1.*new=2"))
-    expect(page.get_by_role("button", name="Added 5")).to_be_visible()
+    expect(page.get_by_role("button", name="Added 7")).to_be_visible()
 
     studio.open(page, tab="data", **{"import": "1"})
     page.get_by_role("button", name="Merge", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Too few datasets")
     page.get_by_label("one", exact=True).check()
     page.get_by_label("two", exact=True).check()
+    page.get_by_label("Keep equal rows").check()
     page.get_by_label("Name of the new dataset").fill("all")
     page.get_by_role("button", name="Merge", exact=True).click()
     page.wait_for_url(re.compile("dataset=all"))
-    assert Dataset.open(studio.workspace, "all").version_info()["rows"] == 40
+    assert Dataset.open(studio.workspace, "all").version_info()["rows"] == 52
 
 
 def test_a_recipe_with_several_datasets_asks_which_is_meant(studio, page, tmp_path: Path):
