@@ -32,8 +32,9 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> str:
+    waits = "waits" if result["added"] == 1 else "wait"
     said = [
-        f"{count(result['added'], 'new row')} of {result['tried']:,} tried wait in the review of “{result['into']}” "
+        f"{count(result['added'], 'new row')} of {result['tried']:,} tried {waits} in the review of “{result['into']}” "
         f"(seed {result['seed']}: another one draws other rows)."
     ]
     said += [f"{number:,} left out: {why}." for why, number in result["left_out"].items()]
