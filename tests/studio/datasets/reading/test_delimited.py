@@ -68,3 +68,27 @@ def test_very_long_cells_and_very_wide_tables(tmp_path):
     names = [f"c{n}" for n in range(5000)]
     (record,) = read(tmp_path, ",".join(names) + "\n" + ",".join("v" for _ in names) + "\n")
     assert len(record.values) == 5000
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("rest", [900_000, 2_000], ids=["the limit ends it", "the file ends it"])
+def test_a_stray_quote_at_row_700_000_is_refused_with_its_line(tmp_path, rest):
+    """With the limit as it is: what one row may hold ends it long before the rest of the file is read."""
+    path = tmp_path / "a.csv"
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write("question,answer\n")
+        for number in range(1, 700_000 + rest):
+            stray = '"' if number == 700_000 else ""
+            file.write(
+                f"{stray}Where is the parcel with the number {number}?,In the box behind the door of the shop.\n"
+            )
+    reader = Delimited(path, "utf-8")
+    good, refusal = 0, None
+    try:
+        for record in reader.records():
+            good += record.values is not None
+    except BadInput as error:
+        refusal = error
+    assert good == 699_999 and refusal is not None
+    assert "starts at line 700,001 is never closed" in refusal.why and "near line 700,001" in refusal.next
+    assert ("within 64 million characters" in refusal.why) == (rest > 100_000)

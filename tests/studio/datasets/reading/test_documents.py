@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -25,6 +26,10 @@ QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 WORDS = st.lists(st.text("abcdefäöü字漢.!?", min_size=1, max_size=12), min_size=1, max_size=120).map(
     lambda words: " ".join(f"{number}{word}" for number, word in enumerate(words))
 )
+
+SAID = st.text("abc xyz<>&äß字日é!", min_size=1, max_size=40).map(lambda text: " ".join(text.split())).filter(bool)
+# What Helvetica has in a PDF's own encoding; a line of figures alone is taken for a page's number.
+LINE = st.text("abcXYZ ()\\,;:?%&<>/", min_size=1, max_size=60).map(lambda text: " ".join(text.split())).filter(bool)
 
 
 def read(path: Path, **cut) -> list[dict]:
@@ -105,6 +110,51 @@ def test_slides_have_their_titles_tables_and_notes(tmp_path):
     show.save(tmp_path / "a.pptx")
     (row,) = read(tmp_path / "a.pptx")
     assert (row["text"], row["heading"], row["slide"]) == ("Doses\n\nHalf a pill\n\nSay it slowly.", "Doses", 1)
+
+
+@settings(QUICK, max_examples=20)
+@given(
+    slides=st.lists(st.tuples(SAID, st.lists(SAID, min_size=1, max_size=4), SAID | st.just("")), min_size=1, max_size=5)
+)
+def test_slides_round_trip(tmp_path, slides):
+    """Title, paragraphs and notes of every slide, in their order, and nothing else."""
+    show = pptx.Presentation()
+    for title, paragraphs, notes in slides:
+        slide = show.slides.add_slide(show.slide_layouts[1])
+        slide.shapes.title.text = title
+        slide.placeholders[1].text = "\n".join(paragraphs)
+        if notes:
+            slide.notes_slide.notes_text_frame.text = notes
+    show.save(tmp_path / "a.pptx")
+    rows = read(tmp_path / "a.pptx", size=1000, overlap=0)
+    said = [line for row in rows for line in row["text"].split("\n") if line]
+    assert said == [line for title, paragraphs, notes in slides for line in (title, *paragraphs, notes) if line]
+    titles = [title for title, _, _ in slides]
+    assert all(row["heading"] == titles[row["slide"] - 1] for row in rows if " › " not in row["heading"])
+
+
+@settings(QUICK, max_examples=30)
+@given(pages=st.lists(st.lists(LINE, max_size=12), min_size=1, max_size=6))
+def test_pages_of_a_pdf_round_trip(tmp_path, pages):
+    """Every letter of every page, in its order; each page begins and ends with lines that no other one has."""
+    written = [
+        [f"{word} begins", f"{word} goes on", *lines, f"so much of {word}", f"here ends {word}"]
+        for word, lines in zip(("one", "two", "three", "four", "five", "six"), pages, strict=False)
+    ]
+    (tmp_path / "a.pdf").write_bytes(pdf(*("\n".join(map(escaped, lines)) for lines in written)))
+    rows = read(tmp_path / "a.pdf", size=100, overlap=0)
+    assert "".join(bare(row["text"]) for row in rows) == "".join(bare(line) for lines in written for line in lines)
+    for row in rows:
+        assert bare(row["text"][:20]) in bare(" ".join(written[row["page"] - 1]))
+
+
+def escaped(line: str) -> str:
+    """A line as a PDF's string has it."""
+    return re.sub(r"([()\\])", r"\\\1", line)
+
+
+def bare(text: str) -> str:
+    return "".join(text.split())
 
 
 def test_a_pdf_loses_its_running_heads_and_its_hyphens(tmp_path):
