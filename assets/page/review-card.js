@@ -100,7 +100,7 @@ export function context(form, blind) {
   const { row } = card;
   const extra = Object.entries(card.extra).filter(([name]) => name !== "parents");
   return html`${card.history.length && !blind ? opinions(card) : ""}
-    <section><h3>Where it comes from</h3><p class="small anywhere">${row.file ? html`${row.file}, line ${number(row.line)}` : "Added here"}</p><p class="small"><a data-go="row=${card.id}" href="?tab=data&row=${card.id}">Open the row’s page</a></p></section>
+    <section><h3>Where it comes from</h3><p class="small anywhere">${row.file ? html`${row.file}, line ${number(row.line)}` : "Added here"}</p>${blind ? "" : html`<p class="small"><a data-go="row=${card.id}" href="?tab=data&row=${card.id}">Open the row’s page</a></p>`}</section>
     ${card.parents.length ? html`<section><h3>Written after</h3>${card.parents.map(glimpse)}</section>` : ""}
     ${extra.length ? html`<section><h3>Metadata</h3><dl class="rv-meta">${extra.map(([name, value]) => html`<div><dt dir="auto">${name}</dt><dd dir="auto">${value}</dd></div>`)}</dl></section>` : ""}
     ${card.before || card.after ? html`<section><h3>Beside it in the file</h3>${card.before ? html`<p class="soft small">Before</p>${glimpse(card.before)}` : ""}${card.after ? html`<p class="soft small">After</p>${glimpse(card.after)}` : ""}</section>` : ""}`;

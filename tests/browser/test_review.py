@@ -161,6 +161,7 @@ def test_a_second_reviewer_works_blind_and_agreement_is_told(studio, page, open_
     expect(other.locator(".rv-done")).to_contain_text("0 of 12 judged")
     expect(other.locator("[data-label=a]")).to_have_attribute("aria-pressed", "true")  # not Ann's
     expect(other.locator(".rv-side")).not_to_contain_text("Ann")
+    expect(other.get_by_role("link", name="Open the row’s page")).to_have_count(0)  # it shows what others changed
     for key in ("2", "2", "2", "2", "3", "2"):
         other.keyboard.press(key)
         other.keyboard.press("Enter")
