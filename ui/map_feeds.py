@@ -1,7 +1,8 @@
 """What the pictures of a dataset are drawn from.
 
 GET  /studio/datasets-map/NAME?version=            figures: turns, answers, languages, rows nearly alike
-GET  /studio/datasets-map/NAME/map?version=        the newest map: its points, or the job that makes it
+GET  /studio/datasets-map/NAME/map?version=        the newest map that was finished: its points; and
+                                                   the job that makes a newer one, or did not come to its end
 POST /studio/datasets-map/NAME/map                 makes a map, as a job
 """
 
@@ -51,19 +52,17 @@ def router(workspace: Workspace) -> APIRouter:
 
         dataset = opened(name)
         number = dataset.version_info(version)["version"]
-        folder = _newest(workspace, dataset.name, number)
+        folder, newer = _newest(workspace, dataset.name, number)
+        job = newer.name if newer else None
         if folder is None:
-            return {"points": None, "job": None}
-        status = job_folder.status(folder)
-        if status != "finished":
-            return {"points": None, "job": folder.name if status in ("queued", "running", "stopping") else None}
+            return {"points": None, "job": job}
         path = dataset.path(number)
         key = ("map", str(path), path.stat().st_mtime_ns, folder.name)
         found = KEPT.get(key, lambda: points(dataset, number, folder))
         if told := findings(workspace, dataset, number):
             found = [with_finding(point, told) for point in found]
         settings = job_folder.read_settings(folder)
-        return {"points": list(map(vars, found)), "job": None, "by": settings["by"], "model": settings["model"]}
+        return {"points": list(map(vars, found)), "job": job, "by": settings["by"], "model": settings["model"]}
 
     @api.post("/{name}/map")
     def make(name: str, body: Words = Body(default={})) -> Words:  # noqa: B008
@@ -81,14 +80,18 @@ def router(workspace: Workspace) -> APIRouter:
     return api
 
 
-def _newest(workspace: Workspace, name: str, version: int) -> Path | None:
-    """The last job that maps that version, under the name the dataset has now."""
+def _newest(workspace: Workspace, name: str, version: int) -> tuple[Path | None, Path | None]:
+    """The last finished job that maps that version, under the name the dataset has now; and the last one behind it."""
+    newer = None
     for job in reversed(workspace.names("jobs")):
         folder = workspace.jobs / job
         try:
             settings = job_folder.read_settings(folder)
+            if (settings.get("job"), settings.get("dataset"), settings.get("version")) != (JOB, name, version):
+                continue
+            if job_folder.status(folder) == "finished":
+                return folder, newer
         except (StudioError, OSError):
             continue
-        if (settings.get("job"), settings.get("dataset"), settings.get("version")) == (JOB, name, version):
-            return folder
-    return None
+        newer = newer or folder
+    return None, newer

@@ -83,7 +83,7 @@ class Map_ extends Part {
       const { points, job, by, model } = await ask(`${this.path}/map${this.query}`);
       this.points = points;
       this.by = points && (by === "model" ? `read alike by “${model}”` : "share rare words");
-      if (job) this.draw(".told", html`<ft-job data-kind="jobs" data-id="${job}" data-title="Laying out the rows" data-stopped="No map was made."></ft-job>`);
+      if (job) this.draw(".told", html`<ft-job data-kind="jobs" data-id="${job}" data-title="Laying out the rows" data-stopped="${points ? "The map below is the one before." : "No map was made."}"></ft-job>`);
       else this.draw(".told", html``);
     } catch (error) {
       this.draw(".told", notice(error));

@@ -25,11 +25,11 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.store import Dataset
 
     settings = check(MapSettings, collect(args, MapSettings), "This map can't be made.")
-    context.workspace.folder("datasets", settings.dataset)  # refused here, before a job is made
+    dataset = Dataset.open(context.workspace, settings.dataset)  # refused here, before a job is made
+    settings.version = dataset.version_info(settings.version)["version"]  # by which the page finds the map
     folder = job_folder.create(context.workspace, "map_rows", settings.model_dump(mode="json"), settings.dataset)
     result = follow.start_and_follow(context.workspace, folder, context.terminal)
     if args.output:
-        dataset = Dataset.open(context.workspace, settings.dataset)
         found = points(dataset, result["version"], folder)
         if told := findings(context.workspace, dataset, result["version"]):
             found = [with_finding(point, told) for point in found]
