@@ -88,13 +88,14 @@ def main(job: Job) -> dict[str, Any]:
     if not among.first:
         raise Concluded(0)
     chosen = result.choose(job, kept, loop.figures, settings)
+    warnings = result.warn(job, loop.figures, settings, model.parameters)
     result.write_result(job.folder, chosen, model, settings, tokenizer)
     report.merge_rows(job.folder)
     if loop.stopped:
         raise StopRequested(step=loop.figures.step)
     result.tidy(job.folder)
     where = measurement.place(machine(job.workspace.root), loaded.device, settings)
-    return loop.figures.result(chosen.step) | {"place": where}
+    return loop.figures.result(chosen.step) | {"place": where, "warnings": warnings}
 
 
 def kept(job: Job) -> dict[str, Any]:

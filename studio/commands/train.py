@@ -103,6 +103,7 @@ def show(result: dict[str, Any]) -> str:
         f"{wording.count(result['steps'], 'step')} in {wording.duration(result['train_seconds'])}, "
         f"{result['tokens_per_second']:.0f} tokens a second, at most {result['peak_memory_gb']:.1f} GB of memory.",
         f"Mean training loss {result['train_loss']:.4f}.",
+        *(f"Warning: {text}" for text in result.get("warnings", [])),
         f"Compare it with its base: launch.py evaluate {result['id']}",
     ]
     return "\n".join(lines)

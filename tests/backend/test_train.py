@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from studio import events, logs
 from studio.preflight import preflight
 from studio.settings.train import TrainSettings
-from tests.worlds import SHORT, World, small_disk, start_worker, told, train, world
+from tests.worlds import SHORT, World, places, small_disk, start_worker, told, train, world
 
 __all__ = ["small_disk", "train", "world"]
 
@@ -259,6 +259,27 @@ def test_the_starter_learns_in_three_steps(starter: Path, world: World, train: T
     assert after < before - 0.3
     assert end["peak_memory_gb"] < 4
     print(f"{end['tokens_per_second']:.0f} tokens/s, {end['peak_memory_gb']:.2f} GB, loss {before:.2f} to {after:.2f}")
+
+
+def test_a_learning_rate_at_which_the_loss_rises_is_said_and_a_usual_one_is_not(world: World, train: Train) -> None:
+    """Without validation rows nothing else tells; every loss is still a number."""
+    world.dataset("learned", places("train", 24))
+    settings: dict[str, Any] = {
+        "method": {"name": "full"},
+        "max_steps": 20,
+        "warmup": 0.2,
+        "schedule": "constant",
+        "max_grad_norm": 100.0,
+    }
+    ends = {}
+    for rate in (1.0, 1e-3):
+        folder = world.run(dataset="learned", learning_rate=rate, **settings)
+        ends[rate] = train(folder)
+        texts = [line["text"] for line in told(folder, "message")]
+        assert [text for text in texts if "learning rate" in text] == ends[rate]["warnings"]
+    assert ends[1.0]["type"] == "finished" and ends[1e-3]["warnings"] == []
+    (said,) = ends[1.0]["warnings"]
+    assert "learning rate of 1 is too high" in said and "such as 0.0001 (--learning-rate)" in said
 
 
 def test_raw_text_is_gone_on_with(world: World, train: Train) -> None:
