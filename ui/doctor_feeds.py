@@ -93,10 +93,18 @@ def _offered(workspace: Workspace) -> Words:
 def _told(workspace: Workspace, job: str) -> Words:
     """A visit, with boxes and buttons named where a command's advice names flags."""
     from studio.doctor import visits
+    from studio.settings.doctor import DoctorSettings
+    from ui.form import in_form_words
+
+    def named(text: str) -> str:
+        return in_form_words(plainly(text), DoctorSettings)
 
     told = visits.told(workspace, job)
-    error = told["error"]
-    return told | {"error": error and error | {"next": plainly(error["next"])}}
+    error, report = told["error"], told["report"]
+    return told | {
+        "error": error and error | {"next": named(error["next"])},
+        "report": report and report | {"notes": list(map(named, report["notes"]))},
+    }
 
 
 def _fix(workspace: Workspace, job: str, kind: str, mask: Any, by: str) -> Words:

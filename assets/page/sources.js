@@ -178,8 +178,8 @@ class Sources extends Part {
     form.hidden = false;
     this.draw(".merge", html`<h2>Merge datasets</h2><fieldset class="ft-merge"><legend class="soft small">Their rows keep their ids and sides.</legend>${datasets.slice(0, 200).map((name) =>
         html`<label class="ft-check"><input type="checkbox" name="datasets" value="${name}"> <span class="clip">${name}</span></label>`)}</fieldset>
-      <div><label class="ft-check"><input type="checkbox" name="keep_equal" aria-describedby="ft-merge-equal"> <span>${equal.title}</span></label><p class="soft small" id="ft-merge-equal">${equal.help}</p></div>
       <div class="field"><label for="ft-merge-name">Name of the new dataset</label><input id="ft-merge-name" name="name" data-most="64" autocomplete="off" spellcheck="false"></div>
+      <div><label class="ft-check"><input type="checkbox" name="keep_equal" aria-describedby="ft-merge-equal"> <span>${equal.title}</span></label><p class="soft small" id="ft-merge-equal">${equal.help}</p></div>
       <div><button class="ft-button">Merge</button></div><div class="found stack"></div>`);
     this.addressChanged();
   }

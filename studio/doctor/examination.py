@@ -182,7 +182,7 @@ class Round:
             for _ in tokens.look_at(self.readings("Counting tokens")):
                 continue
         except StudioError as error:
-            self.notes.append(f"Rows were not measured in tokens: {error.what} {error.why}")
+            self.notes.append(f"Rows were not measured in tokens: {error.what} {error.why} {error.next}")
             return []
         self.counts = None if self.changes else tokens.counts  # of the version as it is, not as it shall be
         return tokens.found()

@@ -23,6 +23,7 @@ from studio.jobs import follow, local
 from studio.logs import Log
 from studio.settings.doctor import DoctorSettings
 from studio.settings.importing import ImportSettings
+from tests.tiny import tiny_tokenizer
 from ui import doctor_feeds
 from ui.telling import words
 
@@ -68,6 +69,20 @@ def test_a_visit_is_made_again_with_all_its_settings(page, workspace, mails):
     second = workspace.jobs / page.post("/studio/doctor", json={"dataset": "mails", "again": first.name}).json()["job"]
     assert second != first and job_folder.read_settings(second) == job_folder.read_settings(first)
     assert follow.follow(workspace, second).phase == "finished"
+
+
+def test_rows_of_a_model_without_a_chat_template_are_measured_in_a_named_one(page, mails, workspace):
+    tiny_tokenizer(workspace.models / "bare", template=None)
+
+    def notes(**given):
+        asked = {"dataset": "mails", "leave_out": ["copies", "languages", "probes"], **given}
+        job = page.post("/studio/doctor", json=asked).json()["job"]
+        assert follow.follow(workspace, workspace.jobs / job).phase == "finished"
+        return page.get(f"/studio/doctor/{job}").json()["visit"]["report"]["notes"]
+
+    (told,) = notes()
+    assert "no chat template" in told and "“Chat template” chatml" in told and "--" not in told
+    assert notes(template="chatml") == []
 
 
 def test_every_setting_of_the_command_can_be_given(page, mails, workspace, monkeypatch):
