@@ -15,6 +15,7 @@ from studio.settings.flags import flags, merge
 from studio.settings.train import Full, Lora, Qlora, TrainSettings
 from studio.shape import Shape
 
+LADDER = "It would need less memory with:"
 SHORTEST = 64
 WORTH = 0.01  # a rung that saves less than this share of what a run adds to the libraries is left out
 SLOW_EIGHT = "on a CPU a step takes some ten times as long"
@@ -207,13 +208,20 @@ def _model(case: Case) -> Iterator[Rung]:
     yield from [next((rung for rung in rungs if rung.fits), rungs[-1])] if rungs else []
 
 
-def in_words(rungs: list[dict[str, Any]]) -> list[str]:
-    """The ladder for a terminal: one line a rung, with the flags that take it."""
+def in_words(rungs: list[dict[str, Any]], run: str = "") -> list[str]:
+    """The ladder for a terminal: one line a rung, with the flags that take it.
+
+    Args:
+        run: the one that can go on with what learns the same; without it a new run is meant.
+    """
     lines = []
     for rung in rungs:
         enough = "enough" if rung["fits"] else "not enough alone"
+        taken = rung["flags"] if not run else f"train … {rung['flags']}"
+        if run and rung["same"]:
+            taken = f"launch.py resume {run} --take {rung['name']}"
         lines.append(
-            f"  {rung['title']} ({rung['flags']}): {rung['memory_gb']:.1f} GB, {rung['saves_gb']:.1f} less, {enough}. "
+            f"  {rung['title']} ({taken}): {rung['memory_gb']:.1f} GB, {rung['saves_gb']:.1f} less, {enough}. "
             f"{rung['words']}"
         )
     return lines

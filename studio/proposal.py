@@ -134,10 +134,14 @@ def rung_of(workspace: Workspace, run: str, name: str) -> Rung:
     Raises:
         NotFound: the run's ladder has none.
     """
-    found = next((rung for rung in rungs(workspace, run) if rung.name == name), None)
-    if found is None:
-        raise NotFound("That way to need less memory is not open.", "It has been taken already.", "Choose another.")
-    return found
+    there = {rung.name: rung for rung in rungs(workspace, run)}
+    if name not in there:
+        raise NotFound(
+            f"“{name}” is no way in which this run would need less memory.",
+            "There is none of that name, or it has been taken already.",
+            f"Choose one of these: {', '.join(there)}." if there else "Close other programs, or take a smaller model.",
+        )
+    return there[name]
 
 
 def go_on_with(workspace: Workspace, run: str, name: str) -> str:
@@ -153,7 +157,7 @@ def go_on_with(workspace: Workspace, run: str, name: str) -> str:
         raise Refused(
             "This run can't go on with that.",
             f"“{rung.title}” changes what is learned.",
-            "Start a new run with it.",
+            f"Start a new run with it: launch.py train with the flags {rung.flags}.",
         )
     why = "It was chosen when the run was taken up again, to need less memory."
     queue.requeue(workspace, folder, changed(settings, rung.changes).plain(), dict.fromkeys(rung.changes, why))

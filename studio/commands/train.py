@@ -16,7 +16,7 @@ from studio.commands.run_settings import add_settings, settings_from
 from studio.errors import NoMemory, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, queue
-from studio.ladder import in_words
+from studio.ladder import LADDER, in_words
 from studio.measurement import ran_out
 from studio.preflight import preflight
 from studio.settings.base import check
@@ -71,7 +71,7 @@ def tell_ladder(context: Context, folder: Path) -> None:
     """The ways to need less memory, for a run that ran out of it."""
     rungs = [rung.as_dict() for rung in proposal.rungs(context.workspace, folder.name)]
     if rungs:
-        context.terminal.say("\n".join(["It would need less memory with:", *in_words(rungs)]))
+        context.terminal.say("\n".join([LADDER, *in_words(rungs, folder.name)]))
 
 
 def started(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from studio import events, logs, proposal, runs
+from studio import commands, events, logs, proposal, runs
 from studio.commands import train
 from studio.commands.frame import parser_for
 from studio.commands.run_settings import settings_from
@@ -147,18 +147,53 @@ def test_what_is_no_settings_file_is_refused(ready, tmp_path):
         proposal.of_run(ready, "nothing")
 
 
+def out_of_memory(workspace: Workspace, had: dict[str, Any] | None = None) -> Path:
+    """A run that has ended so, whose ladder is not empty."""
+    given = GIVEN | {"method": {"name": "full"}, "batch_size": 16, "tokens_per_pass": 800}
+    settings = preflight(workspace, TrainSettings.model_validate(given)).settings
+    folder = runs.create(workspace, settings, 4)
+    end_for_memory(folder, had)
+    return folder
+
+
+def end_for_memory(folder: Path, had: dict[str, Any] | None) -> None:
+    words = NoMemory("The memory ran out.", "Too much.", "Take less.").as_dict()
+    with Log(folder / events.EVENTS) as log:
+        log.append("starting", pid=1)
+        log.append("failed", **words | ({"had": had} if had else {}))
+
+
 def test_the_ladder_of_a_run_that_ran_out_is_judged_from_what_it_had(ready):
     """Not from the estimate that has just been proved wrong."""
-    given = GIVEN | {"method": {"name": "full"}, "batch_size": 16, "tokens_per_pass": 800}
-    settings = preflight(ready, TrainSettings.model_validate(given)).settings
-    folder = runs.create(ready, settings, 4)
+    folder = out_of_memory(ready)
     estimated = {rung.name: rung for rung in proposal.rungs(ready, folder.name)}
     assert estimated["passes"].fits, "by the estimate anything is enough"
-    ended = NoMemory("The memory ran out.", "Too much.", "Take less.").as_dict()
     for had in ({"device": "cpu", "gb": 4000.0}, {"device": "tpu", "gb": 4000.0}):
-        with Log(folder / events.EVENTS) as log:
-            log.append("starting", pid=1)
-            log.append("failed", **ended, had=had)
+        end_for_memory(folder, had)
         found = {rung.name: rung for rung in proposal.rungs(ready, folder.name)}
         assert found["passes"].fits == (had["device"] != "cpu")
     assert found["passes"].memory_gb == estimated["passes"].memory_gb, "what another device had says nothing"
+
+
+def test_the_commands_offer_the_ladder_and_take_a_rung(ready, monkeypatch, capsys):
+    monkeypatch.setattr(queue, "advance", lambda *_, **__: None)
+    folder = out_of_memory(ready)
+    at = ["--workspace", str(ready.root)]
+    assert commands.run("runs", [folder.name, *at]) == 0
+    shown = capsys.readouterr().out
+    assert "The memory ran out." in shown and f"launch.py resume {folder.name} --take passes" in shown
+    assert "train … --optimizer adamw_8bit" in shown, "what changes the result is for a new run"
+    for wrong, words in (("no-such", "Choose one of these: passes, "), ("optimizer", "--optimizer adamw_8bit")):
+        assert commands.run("resume", [folder.name, "--take", wrong, *at]) == 1
+        assert words in capsys.readouterr().err
+    assert commands.run("resume", [folder.name, "--take", "passes", *at]) == 0
+    assert runs.settings_of(folder).tokens_per_pass < 800 and job_folder.status(folder) == "queued"
+
+
+def test_resuming_a_run_that_ran_out_as_it_is_tells_the_ladder(ready, monkeypatch, capsys):
+    monkeypatch.setattr(queue, "advance", lambda *_, **__: None)
+    folder = out_of_memory(ready, {"device": "cpu", "gb": 4000.0})
+    assert commands.run("resume", [folder.name, "--workspace", str(ready.root)]) == 0
+    told = capsys.readouterr().err
+    assert "--take passes" in told and "not enough alone" in told
+    assert runs.settings_of(folder).tokens_per_pass == 800 and job_folder.status(folder) == "queued"
