@@ -63,6 +63,8 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)
+    if args.finding or args.like:
+        _check_whole(args, "--finding" if args.finding else "--like")
     if args.finding:
         return _finding(context, dataset, args)
     version = dataset.version_info(args.version)["version"]
@@ -170,6 +172,15 @@ def _check_latest(rows: Listing) -> None:
             f"Older ones never change; the latest is {rows.dataset.latest}.",
             "Leave --version out.",
             field="version",
+        )
+
+
+def _check_whole(args: argparse.Namespace, flag: str) -> None:
+    if any((args.find, args.side, args.label, args.tag, args.file, args.sorted)):
+        raise BadInput(
+            f"With {flag} rows can't be searched, filtered or ordered.",
+            "It lists rows of its own, in an order of their own.",
+            f"Leave {flag} out, or the rest.",
         )
 
 

@@ -113,6 +113,8 @@ def test_all_that_match_are_changed_as_one_change(ask: Ask, mails: Dataset) -> N
         (["--sorted", "colour"], "characters"),
         (["--tag", "domain"], "a name and its value"),
         (["--row", "nobody"], "left out"),
+        (["--like", "nobody", "--find", "mail"], "With --like rows can't be searched"),
+        (["--finding", "emails", "--side", "test"], "With --finding rows can't be searched"),
         (["--version", "7"], "1"),
         (["--find", "mail", "--leave-out", "--by", "A" * 300], "300"),
     ],
