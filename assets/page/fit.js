@@ -78,6 +78,11 @@ export class Fit {
   }
   // Whether only a measurement can tell; while the device is taken it would tell nothing of what will be free.
   get doubtful() { return Boolean(this.found && this.facts().near && !this.found.busy); }
+  // What stands beside Start then.
+  get unmeasured() {
+    return this.found?.busy && this.facts().near
+      ? "Another job has the device, so whether this run fits is not measured: when its turn comes it may end for want of memory. To know it before, press “Measure whether it fits”, which waits its turn." : "";
+  }
 
   async measure(start) {
     if (this.job) return;

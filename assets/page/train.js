@@ -253,7 +253,7 @@ class Train extends Part {
     button.textContent = !this.found ? "Checking …" : measuring ? "Starts if it fits" : this.starting ? "Starting …" : this.tooBig ? "Start anyway" : coming ? "Starts after the download" : this.missing ? "Download the model and start" : "Start training";
     this.querySelector(".pf-hint").textContent = this.errors ? "Correct what stops the run first."
       : coming || this.missing ? "The run starts by itself when the model is here, as long as this page is open. From then on you can close it."
-      : "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
+      : this.fit.unmeasured || "The run goes on when you close this page. You can stop it at any time and keep what it learned.";
   }
   beside(kind, problems) {
     const slot = this.querySelector(`[data-slot=${kind}]`);

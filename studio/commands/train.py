@@ -22,6 +22,11 @@ from studio.preflight import preflight
 from studio.settings.base import check
 from studio.settings.train import TrainSettings
 
+UNMEASURED = (
+    "Warning: Another job has the device, so whether this run fits is not measured: when its turn comes it may end for "
+    "want of memory. To know it before, give --measure, which waits its turn."
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait until it ends, and tell how it went")
@@ -43,7 +48,11 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     if args.check:
         return {"check": found.as_dict()}
     found.refuse_errors()
-    if args.measure or (args.measure is None and found.facts["near"] and queue.holder(context.workspace) is None):
+    doubtful = args.measure is None and found.facts["near"]
+    taken = doubtful and queue.holder(context.workspace) is not None
+    if taken:
+        context.terminal.say(UNMEASURED)
+    if args.measure or (doubtful and not taken):
         found.take(*refuse_too_big(context, found.to_measure))
     folder = runs.create(context.workspace, found.settings, found.steps, found.reasons)
     queue.advance(context.workspace)

@@ -97,6 +97,13 @@ def test_where_the_estimate_is_near_start_measures_first(train, studio):
     assert "recompute" in logs.read(studio.workspace.runs / run / events.EVENTS)[0][0]["reasons"]
 
 
+def test_beside_start_it_is_said_that_nothing_was_measured_while_the_device_is_taken(train):
+    answer(train, lambda found: (found["facts"].update(near=True), found.update(busy=True)), whole=True)
+    typed(train, "method.rank").fill("6")
+    expect(train.locator(".pf-hint")).to_contain_text("it may end for want of memory")
+    expect(train.get_by_role("button", name="Start training")).to_be_enabled()
+
+
 def test_the_ladder_is_taken_by_a_click_and_taken_back(train):
     answer(train, lambda facts: facts.update(too_big=True, free_gb=0.5))
     typed(train, "method.rank").fill("2")

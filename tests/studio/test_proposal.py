@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from studio import commands, events, logs, proposal, runs
+from studio import commands, events, logs, measurement, proposal, runs
 from studio.commands import train
 from studio.commands.frame import parser_for
 from studio.commands.run_settings import settings_from
@@ -197,3 +197,16 @@ def test_resuming_a_run_that_ran_out_as_it_is_tells_the_ladder(ready, monkeypatc
     told = capsys.readouterr().err
     assert "--take passes" in told and "not enough alone" in told
     assert runs.settings_of(folder).tokens_per_pass == 800 and job_folder.status(folder) == "queued"
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_doubtful_run_is_measured_or_says_that_it_is_not(taken, ready, monkeypatch, capsys):
+    """While another job has the device what is free tells nothing."""
+    measured = []
+    monkeypatch.setattr(queue, "advance", lambda *_, **__: None)
+    monkeypatch.setattr(queue, "holder", lambda _: ready.jobs / "other" if taken else None)
+    monkeypatch.setattr(measurement, "near", lambda *_: True)
+    monkeypatch.setattr(train, "refuse_too_big", lambda _, found: measured.append(found) or (found, ""))
+    given = ["--dataset", "questions", "--model", "tiny", "--workspace", str(ready.root)]
+    assert commands.run("train", given) == 0
+    assert ("it may end for want of memory" in capsys.readouterr().err, len(measured)) == (taken, 1 - taken)
