@@ -57,8 +57,8 @@ def router(workspace: Workspace) -> APIRouter:
         log = reviews(dataset)
         changes = log.pending()
         columns = _columns(workspace, dataset, entry["version"])
-        kept = ("version", "made", "rows", "counts", "format", "kind", "source", "notes", "bad_rows", "made_from",
-                "edited", "excluded", "moved", "tagged", "added", "orphaned")  # fmt: skip
+        kept = ("version", "made", "rows", "counts", "format", "kind", "source", "notes", "written", "bad_rows",
+                "made_from", "edited", "excluded", "moved", "tagged", "added", "orphaned")  # fmt: skip
         return {
             "name": dataset.name,
             "asked": name,

@@ -51,7 +51,7 @@ def router(workspace: Workspace) -> APIRouter:
             "models": [{"name": name, "size": size} for name, size in _by_size(workspace)],
             "runs": [{"id": run.id, "name": run.title} for run in finished[:20]],
             "best": _best(workspace, [run.id for run in finished if run.dataset == dataset.name]),
-            "waiting": len(Reviews(dataset).waiting()),
+            "waiting": Reviews(dataset).undecided(),
             "offline": preferences.read(workspace).offline,
             "job": _under_way(workspace, dataset.name),
         }

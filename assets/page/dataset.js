@@ -100,10 +100,11 @@ class Dataset extends Part {
     }
     const from = version.made_from && !changes ? html`<div class="notice" role="status">Version ${version.version} was made from version ${version.made_from}:
       ${made(version)}.</div>` : "";
-    const notes = version.made_from ? "" : (version.notes ?? []).map((note) => html`<p class="soft small anywhere">${note[0].toUpperCase()}${note.slice(1)}.</p>`);
-    if (!changes) return html`${from}${notes}`;
-    return html`${notes}<div class="notice warning spread" role="status"><span><strong>${changes === 1 ? "1 change" : `${number(changes)} changes`} not yet in a version.</strong>
-      Training reads versions, so it does not see ${changes === 1 ? "it" : "them"} yet.</span><span class="row"><button type="button" class="ft-button" data-do="undo">Undo the last</button>
+    // What became of rows that were written here, when the file was imported anew.
+    const written = (version.written ?? []).map((note) => html`<p class="small">${note[0].toUpperCase()}${note.slice(1)}.</p>`);
+    if (!changes) return html`${from}${written.length ? html`<div class="notice" role="status">${written}</div>` : ""}`;
+    return html`<div class="notice warning spread" role="status"><span><strong>${changes === 1 ? "1 change" : `${number(changes)} changes`} not yet in a version.</strong>
+      Training reads versions, so it does not see ${changes === 1 ? "it" : "them"} yet.${written}</span><span class="row"><button type="button" class="ft-button" data-do="undo">Undo the last</button>
       <button type="button" class="ft-button" data-do="freeze">Freeze version ${latest + 1}</button></span></div>`;
   }
 

@@ -100,6 +100,8 @@ def import_file(
             "bad_rows": made.intake.bad_count,
             "bad": [item.as_dict() for item in made.intake.bad],
         }  # fmt: skip
+        if added.notes():
+            entry["written"] = added.notes()
         checked = parting.part(scratch, entry, settings.splitting, watch) if settings.splitting else None
         if older is not None:
             about = older.version_info()

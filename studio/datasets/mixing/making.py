@@ -77,6 +77,8 @@ def mix(
             "bad": [],
             "parts": told["parts"],
         }
+        if added.notes():
+            entry["written"] = added.notes()
         added.keep(folder)
         publish(folder, scratch, entry, before)
     return entry

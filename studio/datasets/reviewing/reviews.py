@@ -104,6 +104,12 @@ class Reviews:
                 found[row_id] = change.applied(row) if change else row
         return found
 
+    def undecided(self) -> int:
+        """How many of the added rows nobody has accepted or discarded yet."""
+        by_row = self.log().by_row
+        judged = ([deed["status"] for deed in by_row.get(row, []) if deed["type"] == "judge"] for row in self.waiting())
+        return sum(not found or found[-1] not in ("accepted", "discarded") for found in judged)
+
     def unfrozen(self) -> int:
         """How many changes and added rows are in no version yet."""
         return len(self.pending()) + len(self.accepted())

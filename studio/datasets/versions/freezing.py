@@ -30,7 +30,7 @@ from studio.workspace import Workspace
 # Where of a row of an older version it is said that a model wrote it.
 MARK = f'"{SYNTHETIC}"'
 # What dataset.json says of one version only, and its successor does not inherit.
-OWN = ("title", "back", "added_to")
+OWN = ("title", "back", "added_to", "written")
 
 
 @dataclass

@@ -42,12 +42,13 @@ def test_only_accepted_rows_enter_and_they_stay(dataset, workspace):
     yes, no, later = (written(words, parent) for words in ("Is it?", "Isn't it?", "Was it?"))
     reviews = Reviews(dataset)
     assert reviews.additions.add([yes, no, later, yes], "paraphrases") == [yes.row_id, no.row_id, later.row_id]
-    assert reviews.additions.add([yes], "again") == []
+    assert reviews.additions.add([yes], "again") == [] and reviews.undecided() == 3
     assert reviews.accepted() == {} and reviews.unfrozen() == 0
     with pytest.raises(Refused, match="nothing to freeze"):
         freeze(workspace, "set")
     accept(reviews, yes)
     accept(reviews, no, status="discarded")
+    assert reviews.undecided() == 1
     reviews.edit(yes.row_id, [{"of": "messages", "at": 1, "text": "It is."}])
     assert list(reviews.accepted()) == [yes.row_id] and reviews.pending() == {}
     assert freeze(workspace, "set") == 2

@@ -55,8 +55,10 @@ def test_they_wait_again_and_are_in_the_next_version_as_they_were(workspace, tmp
     assert made.info["notes"] == [
         "waiting again, for the next version to be frozen: 4 rows written in the studio and accepted"
     ]
+    assert made.info["written"] == made.info["notes"] and not Reviews(dataset).undecided()
     freeze(workspace, "set")
     again = Dataset.open(workspace, "set")
+    assert "written" not in again.version_info()
     assert again.version_info()["rows"] == 12 and again.find(None, list(before)) == before
     assert before[written[0].row_id].messages[1]["content"] == "It is."
     assert Reviews(again).waiting() == {}
