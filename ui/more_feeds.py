@@ -3,11 +3,14 @@
 GET  /studio/datasets-more/NAME?after=     the ways for its rows, who can write, what waits for review, the job under
                                            way, and the rows that `after` names (ROW,ROW), to be written after
 POST /studio/datasets-more/NAME            starts writing, as a job
+
+Both take the words of the list's address (find, side, label, tags, file): then it is written after rows that match.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Body
 
@@ -17,6 +20,11 @@ from studio.jobs import folder as job_folder
 from studio.jobs import local, queue
 from studio.settings.models import STARTER
 from studio.workspace import Workspace
+from ui.dataset_access import listing
+from ui.row_feeds import Asked, Chosen
+
+if TYPE_CHECKING:
+    from studio.datasets.store import Dataset
 
 JOBS = ("write_rows", "write_elsewhere")
 GIVEN = ("way", "writer", "address", "rows", "count", "each", "language", "guidance", "into", "temperature", "seed")
@@ -31,7 +39,7 @@ def router(workspace: Workspace) -> APIRouter:
     api = APIRouter(prefix="/studio/datasets-more")
 
     @api.get("/{name}")
-    def about(name: str, after: str = "") -> Words:
+    def about(name: str, asked: Chosen, after: str = "") -> Words:
         from studio.datasets.reviewing.reviews import Reviews
         from studio.datasets.store import Dataset
         from studio.datasets.writing import beginning, named, ways
@@ -47,6 +55,7 @@ def router(workspace: Workspace) -> APIRouter:
                 for row in named(dataset, after.split(",")[:MOST_NAMED]).values()
             ],
             "ways": ways(kind),
+            "matching": None if asked == Asked() else len(_matching(dataset, asked)),
             "train": dataset.version_info()["counts"].get("train", 0),
             "models": [{"name": name, "size": size} for name, size in _by_size(workspace)],
             "runs": [{"id": run.id, "name": run.title} for run in finished[:20]],
@@ -57,14 +66,17 @@ def router(workspace: Workspace) -> APIRouter:
         }
 
     @api.post("/{name}")
-    def write(name: str, body: Words = Body(...)) -> Words:  # noqa: B008
+    def write(name: str, asked: Chosen, body: Words = Body(...)) -> Words:  # noqa: B008
         from studio.datasets.store import Dataset
+        from studio.datasets.writing import drawn
         from studio.settings.base import check
         from studio.settings.writing import WriteSettings
 
         given: Words = {key: body[key] for key in GIVEN if key in body}
         dataset = Dataset.open(workspace, name)
         settings = check(WriteSettings, {"dataset": dataset.name, **given}, "This can't be written.")
+        if asked != Asked() and settings.rows is None:
+            settings.rows = drawn(_matching(dataset, asked), settings.count, settings.seed)
         job = "write_elsewhere" if settings.address else "write_rows"
         folder = job_folder.create(workspace, job, settings.model_dump(mode="json"), dataset.name)
         if settings.address:
@@ -74,6 +86,19 @@ def router(workspace: Workspace) -> APIRouter:
         return {"job": folder.name}
 
     return api
+
+
+def _matching(dataset: Dataset, asked: Asked) -> list[str]:
+    """The training rows that match and that no model wrote."""
+    from studio.datasets.reviewing import bulk
+
+    rows = listing(dataset, None)
+    wanted = asked.wanted(rows)
+    if wanted.split not in (None, "train"):
+        return []
+    found = bulk.matching(rows, replace(wanted, split="train", sort=""))
+    written = bulk.written_by_models(rows, found)
+    return [row for row in found if row not in written]
 
 
 def _by_size(workspace: Workspace) -> list[tuple[str, int]]:

@@ -90,7 +90,7 @@ class Rows extends Part {
       : html`<div class="empty"><h2>This version has no rows</h2></div>`;
     this.draw(".list", page.rows.length ? html`${page.rows.map((row, place) => this.card(row, page.start + place + 1))}` : nothing);
     const about = page.exact ? "" : "about ";
-    this.draw(".count", !isChosen(now) ? html`` : html`${about}${page.total === 1 ? "1 row" : `${number(page.total)} rows`}`);
+    this.draw(".count", !isChosen(now) ? html`` : html`${about}${page.total === 1 ? "1 row" : `${number(page.total)} rows`}${this.alike(now, page)}`);
     const last = page.exact ? Math.min(page.start + page.page, page.total) : page.start + page.rows.length;
     this.draw(".pager", page.total <= page.page ? html`` : html`<button type="button" class="ft-button" data-from="${page.start - page.page}" ${page.start ? "" : html`disabled`}>Previous</button>
       <span class="num soft">${number(page.start + 1)}–${number(last)} of ${about}${number(page.total)}</span>
@@ -104,6 +104,11 @@ class Rows extends Part {
       card?.scrollIntoView({ block: "center" });
       card?.querySelector("a").focus({ preventScroll: true });
     }
+  }
+  // From rows that were sought to more rows like them; only those that are trained on are written after.
+  alike(now, page) {
+    const none = !page.total || this.info?.version.version !== this.info?.latest || !["", "train", "changed"].includes(now.side ?? "");
+    return none ? "" : html` · <a data-go="part=more&from=" href="?tab=data&dataset=${encodeURIComponent(this.name)}&part=more&${chosen(now)}">Write more like these</a>`;
   }
   // How it stands with the index of a large version.
   async index(index) {

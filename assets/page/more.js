@@ -3,6 +3,8 @@
 
 import { Part, address, ask, go, html, notice, number, size, tell } from "./base.js";
 import { keep, recall } from "./remember.js";
+import { NO_CHOICE, chosen } from "./row-choice.js";
+import { SIDES } from "./turns.js";
 
 const WAYS = {
   paraphrase: ["Say it in other words", "The question is put another way; the answer stays. Makes the model mind what is meant, not how it is said."],
@@ -19,7 +21,7 @@ class More extends Part {
 
   start() {
     this.name = address().dataset;
-    this.after = address().after ?? "";
+    this.choice = this.query();
     this.path = `/studio/datasets-more/${encodeURIComponent(this.name)}`;
     this.draw(null, html`<div class="stack"><div class="told"></div><div class="asked"></div></div>`);
     this.onsubmit = (event) => { event.preventDefault(); this.write(event.target); };
@@ -27,27 +29,33 @@ class More extends Part {
     this.addEventListener("ft-job-done", (event) => this.done(event.detail));
     this.onclick = (event) => {
       const row = event.target.closest("[data-without]")?.dataset.without;
-      if (row) go({ after: this.after.split(",").filter((id) => id !== row).join(",") || null });
+      if (row === "") go(NO_CHOICE);
+      else if (row) go({ after: (address().after ?? "").split(",").filter((id) => id !== row).join(",") || null });
     };
     this.loop();
   }
   addressChanged() {
     const now = address();
-    if (now.tab !== "data" || now.part !== "more" || (now.after ?? "") === this.after) return;
-    this.after = now.after ?? "";
+    if (now.tab !== "data" || now.part !== "more" || this.query() === this.choice) return;
+    this.choice = this.query();
     this.loop();
   }
+  // The rows that the address names, or the words by which they were sought.
+  query() {
+    const now = address();
+    return String(chosen({ ...now, version: "", sorted: "" }, { after: now.after }));
+  }
   async tick() {
-    const asked = this.after;
-    const found = await ask(`${this.path}${asked ? `?after=${encodeURIComponent(asked)}` : ""}`);
-    if (asked !== this.after) return;
+    const asked = this.choice;
+    const found = await ask(`${this.path}?${asked}`);
+    if (asked !== this.choice) return;
     this.found = found;
     if (!this.querySelector("form")) {
       this.draw(".asked", this.form());
       this.shown(this.querySelector("form"));
     }
     this.draw(".waiting", this.waiting());
-    this.draw(".mr-after", this.chosen());
+    this.draw(".mr-after", this.followed());
     const { count } = this.querySelector("form").elements;
     count.disabled = this.found.after.length > 0; // chosen rows are as many as they are
     count.closest(".sp-field").hidden = count.disabled;
@@ -61,12 +69,19 @@ class More extends Part {
       <a class="ft-button" data-go="${query}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&${query}">Review them</a></div>`;
   }
   // The rows that were chosen to write after; where there are none, they are drawn by chance.
-  chosen() {
-    const { after } = this.found;
+  followed() {
+    const { after, matching } = this.found;
+    if (!after.length && matching !== null) return this.matching(matching);
     if (!after.length) return html``;
     const out = after.some(({ side }) => side !== "train") ? html`<p class="form-help">A row that is held out can’t be written after: take it away.</p>` : "";
     return html`<div class="row tight-row"><span>After ${after.length === 1 ? "this row" : "these rows"}:</span>${after.map(({ id, text }) => html`<span class="chip mr-chip"><span class="clip" dir="auto">${text || id}</span>
       <button type="button" data-without="${id}" aria-label="Don’t write after “${text || id}”">×</button></span>`)}</div>${out}`;
+  }
+  matching(count) {
+    const { find, side, label, tags, file } = address();
+    const words = [find && `“${find}”`, side && (SIDES[side] ?? side), label, tags && new URLSearchParams(tags).toString().replaceAll("=", ": "), file].filter(Boolean).join(" · ");
+    return html`<div class="row tight-row"><span>After rows that match:</span><span class="chip mr-chip"><span class="clip" dir="auto">${words}</span>
+      <button type="button" data-without="" aria-label="After any row">×</button></span></div><p class="form-help">${count === 1 ? "1 training row matches." : `${number(count)} training rows match.`}</p>`;
   }
   form() {
     const { ways, models, runs, best, train, kind } = this.found;
@@ -104,7 +119,7 @@ class More extends Part {
     const away = writer.value === "";
     if (away) keep("more", { address: place.value, model: model.value });
     try {
-      const { job } = await tell(this.path, {
+      const { job } = await tell(`${this.path}?${this.choice}`, {
         way: way.value, seed: Math.floor(Math.random() * 2 ** 31), // other rows each time
         ...(this.found.after.length ? { rows: this.found.after.map(({ id }) => id) } : { count: Number(count.value) }), each: Number(each.value), language: language.value, guidance: guidance.value,
         ...(into ? { into: into.value } : {}), ...(away ? { address: place.value, writer: model.value } : { writer: writer.value }),

@@ -300,10 +300,15 @@ def parents(dataset: Dataset, wanted: Sequence[str] | None, count: int, seed: in
     else:
         rows = current_rows(dataset)
         train = [row.row_id for row in rows if row.split == "train" and SYNTHETIC not in row.tags]
-        found = named(dataset, random.Random(seed).sample(train, min(count, len(train))))
+        found = named(dataset, drawn(train, count, seed))
     if not found:
         raise BadInput("There is no row to write after.", "None is on the side of training.", "Import rows first.")
     return list(found.values())
+
+
+def drawn(rows: Sequence[str], count: int, seed: int) -> list[str]:
+    """At most so many of these rows, by chance, the same for the same seed."""
+    return random.Random(seed).sample(rows, min(count, len(rows)))
 
 
 def named(dataset: Dataset, wanted: Sequence[str]) -> dict[str, Row]:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from studio import events, logs
+from studio.datasets.store import Dataset
 from studio.jobs import folder as job_folder
 from tests.sets import make_set
 from ui import more_feeds
@@ -22,6 +23,27 @@ def best(workspace):
     app.include_router(more_feeds.router(workspace))
     page = TestClient(app)
     return lambda: page.get("/studio/datasets-more/letters").json()["best"]
+
+
+def test_rows_that_were_sought_are_written_after(workspace, monkeypatch):
+    talks = [(f"parcel {n}" if n < 6 else f"bill {n}", "test" if n == 0 else "train") for n in range(12)]
+    turns = [
+        ([{"role": "user", "content": asked}, {"role": "assistant", "content": "so"}], side) for asked, side in talks
+    ]
+    make_set(workspace, "letters", [{"messages": said, "split": side} for said, side in turns])
+    monkeypatch.setattr(more_feeds.queue, "advance", lambda _: None)
+    app = FastAPI()
+    app.include_router(more_feeds.router(workspace))
+    page = TestClient(app)
+    path = "/studio/datasets-more/letters"
+    assert page.get(path).json()["matching"] is None
+    assert page.get(path, params={"find": "parcel"}).json()["matching"] == 5
+    assert page.get(path, params={"find": "parcel", "side": "test"}).json()["matching"] == 0
+    job = page.post(path, params={"find": "parcel"}, json={"count": 3, "seed": 4}).json()["job"]
+    rows = job_folder.read_settings(workspace.jobs / job)["rows"]
+    found = Dataset.open(workspace, "letters").find(None, rows)
+    assert len(found) == 3 and {row.split for row in found.values()} == {"train"}
+    assert all("parcel" in row.messages[0]["content"] for row in found.values())
 
 
 def model(workspace, name: str, size: int) -> None:
