@@ -30,7 +30,7 @@ export class Fit {
     const rows = [
       ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
       ["Tokens to learn", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
-      ...(facts.cut_rows ? [["Rows cut off", `${facts.sampled ? "about " : ""}${number(facts.cut_rows)}`, `They are longer than the cut-off of ${number(this.chosen().settings.cutoff)} tokens: their ends are not learned.`]] : []),
+      ...(facts.cut_rows ? [["Rows cut off", `${facts.sampled ? "about " : ""}${number(facts.cut_rows)}`, `What is past the cut-off of ${number(this.chosen().settings.cutoff)} tokens is not learned.`]] : []),
       ["Steps", found.steps === null ? null : number(found.steps)],
       ["Time", known ? this.time(facts) : null],
       ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null],
