@@ -30,7 +30,8 @@ class Dataset extends Part {
     this.onchange = (event) => {
       if (event.target.matches(".head .versions")) go({ version: event.target.value === String(this.info.latest) ? null : event.target.value, from: null, ...this.unchanged() });
     };
-    this.addEventListener("ft-job-done", (event) => event.target.closest(".told") && this.frozen(event.detail));
+    // Its parts have jobs of their own.
+    this.addEventListener("ft-job-done", (event) => event.target.closest(".told")?.parentElement === this.firstElementChild && this.frozen(event.detail));
     this.addEventListener("ft-changed", () => this.loop()); // a part changed rows
     this.place();
     this.loop();
