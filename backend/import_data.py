@@ -43,6 +43,8 @@ def main(job: Job) -> dict[str, Any]:
 
 def _news(job: Job, made: Imported) -> dict[str, Any]:
     """What is new in a file that was imported before; the import stands also where that can't be told."""
+    if made.version == 1:
+        return {}
     import duckdb
 
     from studio.datasets.store import Dataset

@@ -21,6 +21,7 @@ export class Downloads {
     this.jobs.push(job.id);
     const shown = document.createElement("ft-job");
     Object.assign(shown.dataset, { kind: "jobs", id: job.id, title: `Adding ${job.source}`, stopped: "Nothing was added." });
+    if (job.id === this.after) shown.dataset.awake = ""; // a run waits for it
     this.place.append(shown);
   }
   // One that was just begun: its model is the chosen one from now on.
