@@ -51,11 +51,11 @@ def test_choices_are_combined_kept_and_taken_back(studio, page, tmp_path):
     field(page, "sorted").select_option("-characters")
     page.get_by_label("Search the rows").fill("late late")
     where(page, sorted="-characters", find="late late", label="b")
-    expect(page.locator(".count")).to_have_text("31 rows")
+    expect(page.locator(".count")).to_contain_text("31 rows")
     first = page.locator("[data-row]").first
     expect(first).to_contain_text("late " * 7 + "late")
     page.reload()
-    expect(page.locator(".count")).to_have_text("31 rows")
+    expect(page.locator(".count")).to_contain_text("31 rows")
     expect(field(page, "tag:tone")).to_have_value("calm")
     expect(field(page, "sorted")).to_have_value("-characters")
     first.locator("a.open").click()
@@ -63,7 +63,7 @@ def test_choices_are_combined_kept_and_taken_back(studio, page, tmp_path):
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("heading", name="Row 2 of 31")).to_be_visible()
     page.locator("ft-row .back").click()
-    expect(page.locator(".count")).to_have_text("31 rows")
+    expect(page.locator(".count")).to_contain_text("31 rows")
     field(page, "tag:tone").select_option("<b>dry</b>")
     expect(page.get_by_role("heading", name="No row matches")).to_be_visible()
     page.get_by_role("button", name="Show all rows").first.click()
@@ -140,7 +140,7 @@ def test_a_large_set_shows_its_rows_at_once_and_makes_its_index(studio, page, tm
     assert Index(dataset, 1).fulltext() is not None
     field(page, "sorted").select_option("-characters")
     expect(page.locator("[data-row]").first).to_contain_text("Parcel 19997 ")
-    expect(page.locator(".count")).to_have_text("11 rows")
+    expect(page.locator(".count")).to_contain_text("11 rows")
 
 
 def test_two_who_edit_one_row_are_both_asked_about(studio, page, open_page, tmp_path):
