@@ -64,6 +64,7 @@ def test_the_main_job_by_keyboard_alone(start_studio, tiny, page):
 
     keys.reach(button(page, "Start with my data"))
     keys.press("Enter", "the way to one's own data")
+    page.wait_for_load_state("networkidle")  # the page that was just opened is drawn, and stays as it is
     keys.reach(page.locator("#ft-file"))
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
