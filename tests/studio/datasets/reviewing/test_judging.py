@@ -23,22 +23,6 @@ from studio.settings.importing import ImportSettings
 
 ANN, BOB = Eye("Ann"), Eye("Bob")
 BLIND = Eye("Bob", blind=True)
-KINDS = {
-    "labels": [{"text": f"message {n}", "label": "ab"[n % 2]} for n in range(8)],
-    "pairs": [{"prompt": f"q{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(8)],
-    "chats": [{"prompt": f"Where is Anna {n}?", "completion": f"In Rome {n}."} for n in range(8)],
-}
-
-
-@pytest.fixture
-def made(workspace, tmp_path):
-    def make(name: str) -> Queue:
-        source = tmp_path / f"{name}.jsonl"
-        source.write_text("".join(json.dumps(row) + "\n" for row in KINDS[name]))
-        import_file(workspace, ImportSettings(source=str(source), name=name, split="train=1"))
-        return Queue(workspace, name)
-
-    return make
 
 
 count = iter(range(10**6))

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.agreement import report
 from studio.datasets.reviewing.judgements import Eye
 from studio.datasets.reviewing.judging import judge, read
 from studio.datasets.reviewing.queue import Ask, Queue
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.versions.freezing import freeze
-from studio.settings.importing import ImportSettings
 
 ANN, BOB = Eye("Ann"), Eye("Bob", blind=True)
-KINDS = {
-    "labels": [{"text": f"message {n}", "label": "ab"[n % 2]} for n in range(30)],
-    "pairs": [{"prompt": f"q{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(4)],
-    "chats": [{"prompt": f"Where is Anna {n}?", "completion": f"In Rome {n}."} for n in range(4)],
-}
 SPAN = {"of": "messages", "at": 0, "start": 9, "end": 13, "label": "Person"}
 count = iter(range(10**6))
-
-
-@pytest.fixture
-def made(workspace, tmp_path):
-    def make(name: str) -> Queue:
-        source = tmp_path / f"{name}.jsonl"
-        source.write_text("".join(json.dumps(row) + "\n" for row in KINDS[name]))
-        import_file(workspace, ImportSettings(source=str(source), name=name, split="train=1"))
-        return Queue(workspace, name)
-
-    return make
 
 
 def say(queue: Queue, eye: Eye, row: str, **more) -> None:
@@ -51,7 +31,7 @@ def told(queue: Queue) -> tuple[set[str], dict[str, tuple[int, float]]]:
 
 
 def test_who_accepts_a_label_without_pressing_it_has_said_it(made):
-    queue = made("labels")
+    queue = made("labels", 30)
     changed, pressed = queue.ids[:20:2], queue.ids[20]
     for row in changed:
         say(queue, ANN, row, label="b")
@@ -68,7 +48,7 @@ def test_who_accepts_a_label_without_pressing_it_has_said_it(made):
 
 
 def test_what_stood_is_that_of_its_own_version_and_with_what_its_maker_saw(made):
-    queue = made("labels")
+    queue = made("labels", 30)
     a, b, c = queue.ids[:3]
     say(queue, ANN, a, label="b")
     Reviews(queue.dataset).edit(b, [{"of": "label", "text": "c"}])
@@ -84,7 +64,7 @@ def test_what_stood_is_that_of_its_own_version_and_with_what_its_maker_saw(made)
 
 
 def test_the_better_answer_and_the_marks_that_stand_are_said_too(made):
-    pairs = made("pairs")
+    pairs = made("pairs", 4)
     a, b, c, _ = pairs.ids
     say(pairs, ANN, a, choice="rejected")
     say(pairs, ANN, b, choice="chosen")
@@ -94,7 +74,7 @@ def test_the_better_answer_and_the_marks_that_stand_are_said_too(made):
     conflicts, questions = told(pairs)
     assert conflicts == {a} and questions["Better answer"] == (3, pytest.approx(2 / 3))
 
-    chats = made("chats")
+    chats = made("chats", 4)
     a, b, c, d = chats.ids
     for row in (a, b):
         say(chats, ANN, row, spans=[SPAN])
@@ -110,7 +90,7 @@ def test_the_better_answer_and_the_marks_that_stand_are_said_too(made):
 
 
 def test_deciding_as_another_did_brings_back_all_that_they_left_the_row_with(made):
-    chats = made("chats")
+    chats = made("chats", 4)
     a, b, c, _ = chats.ids
     Reviews(chats.dataset).edit(b, [{"of": "messages", "at": 1, "text": "In Milan."}])
     for row in (a, b):
