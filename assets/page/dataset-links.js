@@ -2,8 +2,9 @@
 
 import { html, number } from "./base.js";
 
-// For links: what of the address belongs to a view inside the Data tab.
-export const OUT = "show=&order=&source=&item=&like=&row=&version=&find=&side=&label=&tags=&file=&sorted=&from=&view=&part=&old=&new=&what=&finding=&plan=&mix=&job=&count=&colour=&after=";
+// For links within the Data tab: what of the address belongs to a part of a dataset, and what to the dataset.
+export const VIEW = "show=&order=&source=&item=&like=&row=&find=&side=&label=&tags=&file=&sorted=&from=&view=&old=&new=&what=&finding=&plan=&mix=&job=&count=&after=";
+export const OUT = `${VIEW}&version=&part=&colour=`;
 export const link = (query, text, extra = "") => html`<a data-go="${query}" href="?${query}" ${extra}>${text}</a>`;
 export const at = (name) => `/studio/datasets/${encodeURIComponent(name)}`;
 export const badRows = (count) => `${number(count)} bad ${count === 1 ? "row" : "rows"} left out`;

@@ -4,7 +4,7 @@
 import { Part, Told, address, ask, go, html, notice, number } from "./base.js";
 import { CONFIG, colour, layout, onTheme, plotly } from "./plotly.js";
 import { TOKENS } from "./glossary.js";
-import { OUT, at, link, shares } from "./dataset-links.js";
+import { at, link, shares } from "./dataset-links.js";
 import { SIDES } from "./turns.js";
 
 class Overview extends Part {
@@ -44,7 +44,7 @@ class Overview extends Part {
   async lengths() {
     const { models, version, name } = this.info;
     if (!models.length) {
-      this.draw(".lengths .words", html`How long a row is, is counted in tokens (${TOKENS}). There is no model on this machine yet. ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}`, "Choose a model")}`);
+      this.draw(".lengths .words", html`How long a row is, is counted in tokens (${TOKENS}). There is no model on this machine yet. ${link(`tab=train&dataset=${encodeURIComponent(name)}`, "Choose a model")}`);
       return;
     }
     const model = models.includes(address().model) ? address().model : models[0];

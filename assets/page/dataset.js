@@ -4,7 +4,7 @@ import "./dataset-overview.js";
 import "./dataset-rows.js";
 
 import { Part, address, ask, go, html, notice, number, tell, when } from "./base.js";
-import { OUT, at, badRows, link } from "./dataset-links.js";
+import { OUT, VIEW, at, badRows, link } from "./dataset-links.js";
 import { menu } from "./menus.js";
 import { PARTS } from "./parts.js";
 import { toast } from "./toast.js";
@@ -46,7 +46,7 @@ class Dataset extends Part {
   // Puts the part that the address names below the head.
   place() {
     const part = PARTS.find((each) => each.key === (address().part ?? "")) ?? PARTS[0];
-    const query = (key) => `tab=data&row=&find=&side=&label=&tags=&file=&sorted=&from=&view=&show=&order=&source=&item=&like=&old=&new=&what=&finding=&plan=&mix=&job=&count=&after=&part=${key}`;
+    const query = (key) => `tab=data&${VIEW}&part=${key}`;
     this.draw(".ft-parts", PARTS.length > 1 ? html`${PARTS.map((each) => html`<a data-go="${query(each.key)}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&part=${each.key}"
       ${each === part ? html`aria-current="page"` : ""}>${each.title}</a>`)}` : html``);
     if (this.placed === part) return;
@@ -88,7 +88,7 @@ class Dataset extends Part {
         : html`<span class="chip">Version ${version.version}</span>`}
         <details class="menu ft-download"><summary class="ft-button">Download</summary><div>${[["messages", "JSONL, OpenAI messages"], ["csv", "CSV, for a spreadsheet"], ["parquet", "Parquet, as stored"]].map(
           ([form, words]) => html`<a href="${at(name)}/download?form=${form}&version=${version.version}" download>${words}</a>`)}</div></details>
-        ${link(`tab=train&dataset=${encodeURIComponent(name)}&${OUT}&take=${version.version === latest ? "newest" : version.version}`, "Train with it", html`class="ft-button ${this.placed?.leads ? "" : "primary"}"`)}
+        ${link(`tab=train&dataset=${encodeURIComponent(name)}&take=${version.version === latest ? "newest" : version.version}`, "Train with it", html`class="ft-button ${this.placed?.leads ? "" : "primary"}"`)}
         ${menu(`More for ${name}`, html`<button type="button" data-do="rename">Rename</button><button type="button" class="danger" data-do="delete">Delete</button>`)}</div></div></div>`;
   }
   told() {

@@ -32,7 +32,7 @@ class Ladder extends Part {
   async clicked(name) {
     const rung = this.ladder?.find((one) => one.name === name);
     if (!rung || this.busy) return;
-    if (!rung.same) return go({ tab: "train", from: this.dataset.run, rung: name, run: null, runs: null });
+    if (!rung.same) return go({ tab: "train", from: this.dataset.run, rung: name, run: null });
     this.busy = true;
     try {
       await tell(`${this.path}/rung`, { name });

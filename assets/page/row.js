@@ -1,7 +1,6 @@
 // One row: read as a conversation, in the tokens of a model, or as it is stored; edited, left out, taken back.
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
-import { OUT } from "./dataset-links.js";
 import { TOKENS } from "./glossary.js";
 import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
@@ -127,7 +126,7 @@ class Row extends Part {
     const { models } = this.found;
     if (!models.length) {
       this.draw(".body", html`<div class="card empty"><h2>Tokens belong to a model</h2><p>This view shows what the model is fed, in its own tokens. There is no model here yet.</p>
-        <ft-starter></ft-starter><p class="after"><a data-go="tab=train&dataset=${encodeURIComponent(this.at.dataset)}&${OUT}" href="?tab=train">Choose another model</a></p></div>`);
+        <ft-starter></ft-starter><p class="after"><a data-go="tab=train&dataset=${encodeURIComponent(this.at.dataset)}" href="?tab=train">Choose another model</a></p></div>`);
       return;
     }
     const model = models.includes(this.at.model) ? this.at.model : models[0];

@@ -80,9 +80,9 @@ export async function remove(run, undone) {
   toast(`“${nameOf(run)}” was deleted.`, { run: async () => { await restore(run.id); undone?.(); } });
 }
 export const open = (run) => go({ tab: "runs", run: run.id, runs: null, deleted: null });
-export const again = (run) => go({ tab: "train", from: run.id, run: null, runs: null });
-export const evaluate = (run) => go({ tab: "evaluate", run: run.id, runs: null });
-export const compare = (run) => go({ tab: "compare", run: run.id, runs: null });
+export const again = (run) => go({ tab: "train", from: run.id, run: null });
+export const evaluate = (run) => go({ tab: "evaluate", run: run.id });
+export const compare = (run) => go({ tab: "compare", run: run.id });
 export const isLive = (run) => LIVE.includes(run.status);
 
 // ---- Colours that stay with a run ----
