@@ -14,7 +14,6 @@ from playwright.sync_api import Page, Response, expect
 
 from studio import events, runs
 from studio.jobs import folder as job_folder
-from studio.jobs import queue
 from studio.logs import Log
 from studio.settings.train import TrainSettings
 from tests.browser.conftest import kill_worker
@@ -372,33 +371,6 @@ def test_nothing_is_cut_off_at_768_and_the_theme_is_followed(studio, open_page, 
     assert page.evaluate(line) == colours[dark]
     page.emulate_media(color_scheme="light" if dark else "dark")
     page.wait_for_function(f"{line} === {json.dumps(colours[not dark])}")
-
-
-LOUD = """
-window.told = [];
-window.Notification = class {
-  constructor(words, more) { told.push(words, more.tag); }
-  static permission = "granted";
-  static requestPermission = async () => "granted";
-};
-const real = AudioContext.prototype.createOscillator;
-AudioContext.prototype.createOscillator = function () { told.push("a note"); return real.call(this); };
-"""
-
-
-def test_the_end_of_a_run_is_heard_and_notified_where_that_is_wished(studio, page):
-    page.add_init_script(LOUD)
-    folder = rehearse(studio, 2000, 0.05, name="loud")
-    studio.open(page, tab="runs", run=folder.name)
-    wait_for_step(page, 5)
-    page.get_by_label("show a notification").check()
-    page.get_by_label("play a sound").check()
-    page.wait_for_function("told.splice(0).length === 2")  # so that one knows how it sounds
-    page.get_by_role("tab", name="Home").click()
-    queue.stop(studio.workspace, folder)
-    page.wait_for_function("told.length === 4")
-    told = page.evaluate("told")
-    assert told.count("a note") == 2 and folder.name in told and any("stopped" in words for words in told)
 
 
 def test_blocked_storage_and_choices_that_stay(studio, page, open_page):
