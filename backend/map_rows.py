@@ -21,6 +21,7 @@ from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, Refused
 from studio.files import whole_file
+from studio.jobs import queue
 from studio.libraries import heavy_imports
 from studio.models import Model
 from studio.settings.base import check
@@ -92,11 +93,15 @@ def by_model(job: Job, name: str, texts: Sequence[str]) -> Vectors:
         import torch
         from transformers import AutoModel, AutoTokenizer
 
+        from backend.gpu import do_without_cudnn_attention, usable_gpu
+
+    do_without_cudnn_attention()
     folder = Model.open(job.workspace, name).path
     job.message(f"Loading “{name}”")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    # A job that has the GPU was measured without a model beside it.
+    device = "cuda" if usable_gpu() and not queue.holder_or_locked(job.workspace) else "cpu"
     model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval().to(device)
     order = sorted(range(len(texts)), key=lambda at: len(texts[at]))  # like lengths together: little padding
     found: list[Any] = [None] * len(texts)

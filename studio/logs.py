@@ -79,19 +79,27 @@ def _end_of_lines(path: Path, size: int) -> int:
     return 0
 
 
-def read(path: Path, offset: int = 0) -> tuple[list[Line], int]:
+def read(path: Path, offset: int = 0, most: int | None = None) -> tuple[list[Line], int]:
     """The whole lines from byte `offset` on, and the offset to go on from.
 
     A missing file is an empty one. A line that is no JSON object (a disk fault, an editor) is passed over.
+
+    Args:
+        most: bytes after which what follows is left to the next call; without a line at all there is no more.
     """
+    lines: list[Line] = []
+    end = math.inf if most is None else offset + most
     try:
         with open(path, "rb") as file:
             file.seek(offset)
-            data = file.read()
+            for raw in file:
+                if not raw.endswith(b"\n") or (lines and offset >= end):  # the last one may still be written, or torn
+                    break
+                offset += len(raw)
+                lines += [line] if (line := _parse(raw)) is not None else []
     except FileNotFoundError:
         return [], offset
-    end = data.rfind(b"\n") + 1
-    return [line for raw in data[:end].splitlines() if (line := _parse(raw)) is not None], offset + end
+    return lines, offset
 
 
 class Tail:
@@ -102,8 +110,9 @@ class Tail:
         self.offset = 0
         self.inode = 0
 
-    def more(self) -> tuple[list[Line], bool]:
-        """The whole lines since the last call, and whether they are all there are: another file may stand there now."""
+    def more(self, most: int | None = None) -> tuple[list[Line], bool]:
+        """The whole lines since the last call, as `read` gives them, and whether they are the first ones there are:
+        another file may stand there now."""
         try:
             found = self.path.stat()
         except FileNotFoundError:
@@ -115,7 +124,7 @@ class Tail:
             self.offset, self.inode = 0, found.st_ino
         if found.st_size == self.offset:
             return [], anew
-        lines, self.offset = read(self.path, self.offset)
+        lines, self.offset = read(self.path, self.offset, most)
         return lines, anew
 
 

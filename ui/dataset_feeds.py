@@ -163,7 +163,7 @@ def _edited(log: Reviews, row_id: str, body: Words, by: str) -> Words | None:
         log.edit(row_id, list(body.get("texts") or []), by=by, seen=seen)
     except Conflict as conflict:
         change = log.pending().get(row_id)
-        last: Words = (log.log().by_row.get(row_id) or [{}])[-1]
+        last = (log.log().by_row.get(row_id) or [{}])[-1]
         drawn = row_pictures.picture(log.row(row_id), change)
         return {"id": row_id, "seen": conflict.number, "by": last.get("by", ""), "row": drawn}
     return None

@@ -15,6 +15,7 @@ POST /studio/datasets-review/NAME/guidelines    {guidelines, seen}
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -224,7 +225,7 @@ def _card(card: Card) -> Words:
     }
 
 
-def _told(deed: Words, row: Row) -> Words:
+def _told(deed: Mapping[str, Any], row: Row) -> Words:
     """A judgement without what the page does not show; `says` is the answer or label it would have."""
     told = {name: deed[name] for name in TOLD if name in deed}
     content = deed.get("content") or {}

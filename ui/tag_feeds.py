@@ -38,7 +38,9 @@ def router(workspace: Workspace) -> APIRouter:
         rows = listing(opened(workspace, name), None)
         named, by = body.pop("rows", None), reviewer(body)
         wanted = asked.wanted(rows) if named is None else bulk.only(named)
-        return bulk.bulk(rows, wanted, body, by)
+        done = bulk.bulk(rows, wanted, body, by)
+        listing(rows.dataset, None).changed()  # now, while the page says that it works, not by the next look at a page
+        return done
 
     @api.post("/{name}/look")
     def look(name: str, body: Words = Body(...)) -> Words:  # noqa: B008

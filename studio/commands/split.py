@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", choices=("train", "validation", "test"), default="train", help="to which side --move goes"
     )
+    parser.add_argument("--who", default="", metavar="WHO", help="who does it; default: nobody is named")
     add_flags(parser, SplitSettings, leave_out=("dataset",))
 
 
@@ -44,18 +45,21 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 def _by_hand(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     from studio.datasets.browsing.listing import Pending
     from studio.datasets.reviewing import bulk
+    from studio.datasets.reviewing.judgements import Eye
     from studio.datasets.store import Dataset
 
     dataset = Dataset.open(context.workspace, args.dataset)
     rows = dataset.listing(None, Pending.of(dataset))
-    done = bulk.bulk(rows, bulk.only(args.move), {"type": "move", "split": args.to})
+    done = bulk.bulk(rows, bulk.only(args.move), {"type": "move", "split": args.to}, Eye.of(args.who).by)
     return {"dataset": dataset.name, "moved": done["changed"], "kept": done["kept"], "to": args.to}
 
 
 def _by_rule(args: argparse.Namespace, context: Context) -> dict[str, Any]:
+    from studio.datasets.reviewing.judgements import Eye
     from studio.datasets.splitting import plans
     from studio.datasets.store import Dataset
 
+    by = Eye.of(args.who).by  # before anything is worked out
     dataset = Dataset.open(context.workspace, args.dataset)
     given = {**collect(args, SplitSettings), "dataset": dataset.name}
     settings = check(SplitSettings, given, "This split can't be made.")
@@ -64,7 +68,7 @@ def _by_rule(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     plan = plans.load(folder)
     applied = not (settings.check or args.preview or not plan["moved"])
     if applied:
-        plans.apply(Dataset.open(context.workspace, dataset.name), folder)
+        plans.apply(Dataset.open(context.workspace, dataset.name), folder, by)
     return {"id": folder.name, "checked": settings.check, "applied": applied, **plan}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -141,19 +143,32 @@ class Dataset:
 
     def numbers(self, version: int | None, row_ids: list[str]) -> dict[str, int]:
         """Of those of these ids that the version has, their rows' places in the file, from 0."""
-        if not row_ids:
-            return {}
-        sql = "SELECT row_id, file_row_number FROM {} WHERE row_id IN (SELECT unnest(?))"
-        return dict(self.query(sql, version, [row_ids]))
+        places = self.places(version, row_ids).tolist()
+        return {row_id: place for row_id, place in zip(row_ids, places, strict=True) if place >= 0}
 
-    def ids(self, version: int | None, numbers: list[int]) -> list[str]:
+    def places(self, version: int | None, row_ids: Collection[str]) -> npt.NDArray[np.int64]:
+        """The place in the file of the row with each of these ids, from 0; -1 where the version has none."""
+        places = np.full(len(row_ids), -1, np.int64)
+        if not row_ids:
+            return places
+        asked = pa.table({"row_id": pa.array(list(row_ids), pa.string()), "place": np.arange(len(row_ids))})
+        found = self._joined("file_row_number FROM {} JOIN asked USING (row_id)", version, asked)
+        places[found["place"].to_numpy()] = found["file_row_number"].to_numpy()
+        return places
+
+    def ids(self, version: int | None, numbers: Sequence[int] | npt.NDArray[np.int64]) -> list[str]:
         """The ids of the rows in these places."""
-        return [row_id for _, row_id in self._picked("row_id", version, numbers)]
+        if not len(numbers):
+            return []
+        wanted = np.asarray(numbers, np.int64)
+        asked = pa.table({"number": wanted, "place": np.arange(len(wanted))})
+        test = f"file_row_number BETWEEN {wanted.min()} AND {wanted.max()}"
+        found = self._joined(f"row_id FROM {{}} JOIN asked ON file_row_number = number WHERE {test}", version, asked)
+        return list(found.sort_by("place")["row_id"].to_pylist())
 
     def has(self, version: int | None, row_ids: list[str]) -> set[str]:
         """Those of these ids that the version has."""
-        found = self.query("SELECT row_id FROM {} WHERE row_id IN (SELECT unnest(?))", version, [row_ids])
-        return {row_id for (row_id,) in found}
+        return set(self.numbers(version, row_ids))
 
     def written_by_models(self, version: int | None = None) -> list[Row]:
         """The rows that a model wrote: those with the tag `synthetic`."""
@@ -211,6 +226,12 @@ class Dataset:
         """The same for long answers: batch by batch, in the file's order."""
         with self._asking(version) as (connection, path):
             yield from connection.sql(sql.format(TABLE), params=[str(path), *values]).to_arrow_reader(batch_rows)
+
+    def _joined(self, sql: str, version: int | None, asked: pa.Table) -> pa.Table:
+        """What stands beside the `place` of each row that is asked for: many are joined much sooner than listed."""
+        with self._asking(version) as (connection, path):
+            connection.register("asked", asked)
+            return connection.sql(f"SELECT asked.place, {sql}".format(TABLE), params=[str(path)]).to_arrow_table()
 
     @contextmanager
     def _asking(self, version: int | None) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:

@@ -16,6 +16,8 @@ from studio.batches.tokenizer import ModelTokenizer
 from studio.datasets.importing.uploads import Uploads
 from studio.datasets.likeness import SAMPLE, common_among
 from studio.datasets.reviewing.changes import Change
+from studio.datasets.reviewing.judgements import ACCEPTED, last_judgement
+from studio.datasets.reviewing.log import Deeds
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.doctor import languages, personal
@@ -212,17 +214,17 @@ class Round:
         """The rows in these places."""
         wanted = {str(ids[number]): number for number in numbers}
         read = self.dataset.find(self.version, list(wanted)) if wanted else {}
-        changed = {row_id: self.changes.get(row_id, Change(row_id, 0)).applied(row) for row_id, row in read.items()}
+        changed = {row_id: self.changes.get(row_id, Change()).applied(row) for row_id, row in read.items()}
         return {wanted[row_id]: Reading(wanted[row_id], row) for row_id, row in changed.items()}
 
 
 def accepted(reviews: Reviews) -> set[str]:
     """The rows whose last judgement says that they are good."""
-    judged = {
-        row: [deed["status"] for deed in deeds if deed["type"] == "judge"]
-        for row, deeds in reviews.log().by_row.items()
-    }
-    return {row for row, statuses in judged.items() if statuses and statuses[-1] == "accepted"}
+
+    def good(deeds: Deeds) -> bool | None:
+        return (last_judgement(deeds) or {}).get("status") == ACCEPTED or None
+
+    return set(reviews.log().fold(("accepted",), good))
 
 
 def _of(example: Example) -> set[int]:

@@ -110,7 +110,7 @@ class Untouched:
         change = self.pending.get(row)
         if change is not None and change.excluded:
             return False
-        numbers = {int(deed["number"]) for deed in self.by_row.get(row, [])}
+        numbers = {int(deed["number"]) for deed in self.by_row.get(row, ())}
         return all(number <= self.report.reviews or number in self.own for number in numbers)
 
 
@@ -192,7 +192,7 @@ def current(dataset: Dataset, reviews: Reviews, rows: Collection[str], watch: Wa
     pending = reviews.pending()
     found = dataset.find(None, list(rows)).values() if len(rows) <= FEW else _sought(dataset, set(rows), watch)
     for row in found:
-        yield pending.get(row.row_id, Change(row.row_id, 0)).applied(row)
+        yield pending.get(row.row_id, Change()).applied(row)
 
 
 def _sought(dataset: Dataset, wanted: set[str], watch: Watch) -> Iterator[Row]:

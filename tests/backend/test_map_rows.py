@@ -17,7 +17,7 @@ from studio.datasets.store import Dataset
 from studio.doctor import visits
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
-from studio.jobs import follow
+from studio.jobs import follow, queue
 from studio.jobs.follow import Terminal
 from studio.settings.importing import ImportSettings
 from studio.settings.picturing import MapSettings
@@ -77,6 +77,23 @@ def test_a_model_reads_them_too(workspace, dataset, tiny):
     shutil.copytree(tiny, workspace.models / "tiny")
     folder, result = make(workspace, by="model", model="tiny", rows=20)
     assert result["rows"] == 20 and len(points(dataset, 1, folder)) == 20
+
+
+def test_a_model_that_reads_leaves_the_gpu_to_the_job_that_has_it(workspace, dataset, tiny, monkeypatch):
+    import torch
+
+    from backend.job import Job
+    from backend.map_rows import by_model
+
+    placed = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda module, device: placed.append(device) or module)
+    shutil.copytree(tiny, workspace.models / "tiny")
+    folder = job_folder.create(workspace, "map_rows", MapSettings(dataset="set").model_dump(mode="json"))
+    job = Job(folder)
+    with job.log, job.metrics, queue.take_device(workspace, folder):
+        assert by_model(job, "tiny", ["one", "two"]).shape[0] == 2
+    assert placed == ["cpu"]
 
 
 def test_few_rows_and_rows_with_one_word_in_common(workspace, tmp_path):

@@ -69,6 +69,21 @@ def test_reading_goes_on_from_an_offset(tmp_path):
         assert logs.read(path, offset) == ([], offset)
 
 
+def test_a_long_log_is_read_in_parts_of_whole_lines(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with Log(path) as log:
+        log.append("one", words="w" * 100)
+        log.append("two")
+    with open(path, "ab") as file:
+        file.write(b"no JSON\n" * 50 + b'{"type": "three"}\n{"type": "torn')
+    found, offset = [], 0
+    while lines := (part := logs.read(path, offset, 20))[0]:
+        found.append([line["type"] for line in lines])
+        offset = part[1]
+    assert found == [["one"], ["two"], ["three"]] and logs.read(path)[1] == offset
+    assert offset == path.stat().st_size - len(b'{"type": "torn')
+
+
 def test_the_last_line_is_found_behind_a_very_long_one(tmp_path):
     path = tmp_path / "events.jsonl"
     with Log(path) as log:

@@ -7,7 +7,7 @@ from a version's Parquet; kept in its index for large versions, where the files 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ NUMBERS = ("characters", "turns")
 TEXTS = ("split", "label", "file")
 ABOUT = "columns.json"
 Array = npt.NDArray[Any]
+Changes = Sequence["tuple[Change, Array]"]  # what is to become of rows, and which: their numbers in the file, from 0
 
 
 def _spoken(column: str) -> str:
@@ -96,30 +97,26 @@ class Columns:
         found = {name.removeprefix(TAG): self.frequent(name)[:most] for name in names}
         return {name: values for name, values in found.items() if values}
 
-    def changed(self, changes: Mapping[int, Change]) -> Columns:
-        """The columns as they are once pending changes count.
-
-        Args:
-            changes: by the row's number in the file, from 0.
-        """
+    def changed(self, changes: Changes) -> Columns:
+        """The columns as they are once pending changes count."""
         if not changes:
             return self
         made = _Draft(self)
-        for number, change in changes.items():
+        for change, rows in changes:
             if change.split:
-                made.put("split", number, change.split)
+                made.put("split", rows, change.split)
             for name, value in (change.tags or {}).items():
-                made.put(TAG + name, number, value)
+                made.put(TAG + name, rows, value)
             if change.content:
-                self._edited(made, number, change.content)
+                self._edited(made, rows, change.content)
         return made.done()
 
-    def _edited(self, made: _Draft, number: int, content: dict[str, Any]) -> None:
-        made.array("characters")[number] = characters(content)
+    def _edited(self, made: _Draft, rows: Array, content: dict[str, Any]) -> None:
+        made.array("characters")[rows] = characters(content)
         turns: list[Turn] = [*(content.get("messages") or []), *(content.get("chosen") or [])]
-        made.array("turns")[number] = len(turns)
+        made.array("turns")[rows] = len(turns)
         if content.get("label") is not None:
-            made.put("label", number, content["label"])
+            made.put("label", rows, content["label"])
 
     def save(self, folder: Path) -> None:
         """Writes one file a column, and the texts."""
@@ -160,9 +157,9 @@ class _Draft:
             self.own.add(name)
         return self.arrays[name]
 
-    def put(self, name: str, number: int, value: str | None) -> None:
+    def put(self, name: str, rows: Array, value: str | None) -> None:
         places = self.places.setdefault(name, {text: at for at, text in enumerate(self.values.get(name, []))})
-        self.array(name)[number] = -1 if value is None else places.setdefault(value, len(places))
+        self.array(name)[rows] = -1 if value is None else places.setdefault(value, len(places))
 
     def done(self) -> Columns:
         self.values |= {name: list(places) for name, places in self.places.items()}

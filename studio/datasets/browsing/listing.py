@@ -7,7 +7,7 @@ further calls have looked at the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.datasets.browsing import columns
-from studio.datasets.browsing.columns import TAG, Columns
+from studio.datasets.browsing.columns import TAG, Changes, Columns
 from studio.datasets.browsing.fulltext import Numbers, asked, fold, said
 from studio.datasets.browsing.hits import Hits, hits
 from studio.datasets.browsing.index import Index, stamp
@@ -34,7 +34,8 @@ FOREVER = float("inf")
 TOKENS = "tokens:"
 MOST_INLINE = 4_000_000
 INLINE: Kept[Columns] = Kept(4)
-CHANGED: Kept[dict[int, Change]] = Kept(8)
+CHANGED: Kept[Changes] = Kept(8)
+PENDING = ("changed", "excluded")
 
 
 class Pending(NamedTuple):
@@ -65,6 +66,7 @@ class Wanted:
         label: only rows with this label.
         tags: only rows with these tags.
         file: only rows that come from this source file.
+        pending: only rows with a change that is in no version yet (`changed`), or that one leaves out (`excluded`).
         among: only rows with these ids.
         sort: "" as in the file; "characters", "turns", "tokens:MODEL", or either with "-" before it for the greatest
             first; "label", "file", "tag:NAME" by the alphabet; "changed" with the rows changed last first.
@@ -75,6 +77,7 @@ class Wanted:
     label: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     file: str | None = None
+    pending: str = ""
     among: Sequence[str] | None = None
     sort: str = ""
 
@@ -131,10 +134,8 @@ class Listing:
         sort: str = "",
     ) -> Wanted:
         """Which rows somebody means who says "" for all; as a side `changed` and `excluded` will do too."""
-        changes = self.pending.changes
-        groups = {"changed": list(changes), "excluded": [row for row, change in changes.items() if change.excluded]}
-        split = side if side and side not in groups else None
-        return Wanted(find, split, label or None, tags or {}, file or None, groups.get(side), sort)
+        split, pending = (None, side) if side in PENDING else (side or None, "")
+        return Wanted(find, split, label or None, tags or {}, file or None, pending, sort=sort)
 
     def page(self, wanted: Wanted, offset: int, limit: int, patience: float = FOREVER) -> Page:
         """Rows `offset` to `offset + limit` of those that match.
@@ -183,17 +184,23 @@ class Listing:
             INLINE.get(key, lambda: self.columns().changed(self.changed())) if self.pending.changes else self.columns()
         )
 
-    def changed(self) -> dict[int, Change]:
-        """The pending changes by the rows' numbers."""
+    def changed(self) -> Changes:
+        """The pending changes, each with the numbers of the rows that it is made to."""
+        if not self.pending.changes:
+            return ()
+        return CHANGED.get((str(self.index.folder), self.stamp, self.pending.last), self._changes)
+
+    def _changes(self) -> Changes:
         changes = self.pending.changes
-        if not changes:
-            return {}
-
-        def find() -> dict[int, Change]:
-            numbers = self.dataset.numbers(self.version, list(changes))
-            return {number: changes[row_id] for row_id, number in sorted(numbers.items(), key=lambda item: item[1])}
-
-        return CHANGED.get((str(self.index.folder), self.stamp, self.pending.last), find)
+        numbers = self.dataset.places(self.version, changes.keys())
+        # Rows to which the same was done share one change (reviewing/log.py), so they are parted by which it is.
+        which = np.fromiter(map(id, changes.values()), np.int64, len(changes))
+        order = np.argsort(which, kind="stable")
+        starts = np.flatnonzero(np.diff(which[order], prepend=-1))
+        each = {id(change): change for change in changes.values()}
+        parts = zip(starts, [*starts[1:], len(order)], strict=True)
+        found = ((each[which[order[start]]], numbers[order[start:end]]) for start, end in parts)
+        return [(change, rows[rows >= 0]) for change, rows in found]
 
     def matches(self, wanted: Wanted) -> Matches:
         """The rows that match, in order."""
@@ -212,7 +219,7 @@ class Listing:
     def _with_edits(self, found: Hits, words: str) -> tuple[Numbers, Numbers]:
         """The candidates and their places; edited rows are searched as they are now."""
         numbers, places = found.numbers, np.arange(len(found.numbers))
-        edited = {number: change.content for number, change in self.changed().items() if change.content}
+        edited = {number: change.content for change, rows in self.changed() if change.content for number in rows}
         if not edited:
             return numbers, places
         kept = ~np.isin(numbers, list(edited))
@@ -229,17 +236,20 @@ class Listing:
         for name, text in wanted.texts().items():
             found = self.now().equal(name, text)
             mask = found if mask is None else mask & found
-        if wanted.among is not None:
+        for numbers in self._named(wanted):
             named = np.zeros(self.rows, np.bool_)
-            named[self._numbers(wanted.among)] = True
+            named[numbers] = True
             mask = named if mask is None else mask & named
         return mask
 
-    def _numbers(self, row_ids: Sequence[str]) -> list[int]:
-        wanted = set(row_ids)
-        if wanted <= self.pending.changes.keys():
-            return [number for number, change in self.changed().items() if change.row_id in wanted]
-        return list(self.dataset.numbers(self.version, list(row_ids)).values())
+    def _named(self, wanted: Wanted) -> Iterator[Numbers]:
+        """The numbers of the rows that a filter names, filter by filter."""
+        if wanted.pending:
+            found = [rows for change, rows in self.changed() if change.excluded or wanted.pending == "changed"]
+            yield np.concatenate([np.empty(0, np.int64), *found])
+        if wanted.among is not None:
+            places = self.dataset.places(self.version, wanted.among)
+            yield places[places >= 0]
 
     def _order(self, numbers: Numbers, sort: str) -> Numbers:
         """How to order these numbers, which ascend; equal ones stay in the file's order."""
@@ -257,8 +267,8 @@ class Listing:
             return None
         if sort == "changed":
             keys = np.zeros(self.rows, np.int64)
-            for number, change in self.changed().items():
-                keys[number] = -change.number
+            for change, rows in self.changed():
+                keys[rows] = -change.number
             return keys[numbers]
         name = sort.removeprefix("-")
         counted = name.startswith(TOKENS)

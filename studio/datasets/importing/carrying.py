@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Container
-from functools import reduce
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 from studio.datasets.importing.belonging import CONTENTS, MARK_BYTES, Belonging, mark_of
 from studio.datasets.importing.digests import Digests
 from studio.datasets.importing.intake import CONTENT_ID, Ids
-from studio.datasets.reviewing.changes import Change
+from studio.datasets.reviewing.changes import change_of
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import batches
 from studio.datasets.splitting.sides import PLACES
@@ -149,5 +148,4 @@ class Carried:
 
 def dismissed(dataset: Dataset) -> set[str]:
     """The ids of the rows that were excluded or discarded last, whether a version has that already or not."""
-    made = (reduce(Change.with_deed, deeds, Change(row, 0)) for row, deeds in Reviews(dataset).log().by_row.items())
-    return {change.row_id for change in made if change.excluded}
+    return set(Reviews(dataset).log().fold(("dismissed",), lambda deeds: change_of(deeds).excluded or None))

@@ -15,14 +15,14 @@ from itertools import combinations
 from typing import Any, Literal
 
 from studio.datasets.reviewing.judgements import DISCARDED, WHOLE, span_key
-from studio.logs import Line
+from studio.datasets.reviewing.log import Deed
 
 Values = Mapping[str, Mapping[str, Any]]  # reviewer → row id → value
 Level = Literal["nominal", "ordinal"]
 DRAWS = (0.8, "good"), (0.667, "fair")  # Krippendorff 2004, “Content Analysis”, chapter 11
 
 
-def report(rows: Mapping[str, Mapping[str, Line]]) -> dict[str, Any]:
+def report(rows: Mapping[str, Mapping[str, Deed]]) -> dict[str, Any]:
     """The agreement on each question that at least two reviewers answered for the same rows.
 
     Args:
@@ -47,12 +47,12 @@ def report(rows: Mapping[str, Mapping[str, Line]]) -> dict[str, Any]:
     }
 
 
-def _rated(rows: Mapping[str, Mapping[str, Line]]) -> list[str]:
+def _rated(rows: Mapping[str, Mapping[str, Deed]]) -> list[str]:
     names = {name for row in rows.values() for deed in row.values() for name in deed.get("ratings") or {}}
     return sorted(names, key=lambda name: (name != WHOLE, name))
 
 
-def _values(rows: Mapping[str, Mapping[str, Line]], of: str, rating: str | None = None) -> dict[str, dict[str, Any]]:
+def _values(rows: Mapping[str, Mapping[str, Deed]], of: str, rating: str | None = None) -> dict[str, dict[str, Any]]:
     """Reviewer → row id → what they answered, rows without an answer left out."""
     found: dict[str, dict[str, Any]] = {}
     for row_id, row in rows.items():
@@ -132,7 +132,7 @@ def krippendorff_alpha(values: Values, level: Level) -> float | None:
         return float(krippendorff.alpha(reliability_data=data, level_of_measurement=level))
 
 
-def _spans(rows: Mapping[str, Mapping[str, Line]]) -> dict[str, Any] | None:
+def _spans(rows: Mapping[str, Mapping[str, Deed]]) -> dict[str, Any] | None:
     """Over the rows in which at least one of two reviewers marked something."""
     marked: dict[str, dict[str, set[Any]]] = {}
     for row_id, row in rows.items():

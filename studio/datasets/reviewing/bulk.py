@@ -45,19 +45,16 @@ def bulk(rows: Listing, wanted: Wanted, deed: dict[str, Any], by: str = "") -> d
         tags: dict[str, str | None] = dict.fromkeys(ids, value or None)
         return {"changed": len(tags), "kept": 0, "number": tagging.apply(rows.dataset, tag, tags, by)}
     kept = written_by_models(rows, ids) if kind == "move" and deed["split"] != "train" else set()
-    deeds = [_deed(deed, row) for row in ids if row not in kept]
-    if not deeds:
+    meant = [row for row in ids if row not in kept] if kept else ids
+    if not meant:
         raise Refused(
             "Nothing was changed.",
             "Rows that a model wrote are only ever trained on." if kept else "No row that matches would change.",
             "Choose other rows.",
         )
-    number = Reviews(rows.dataset).apply(deeds, by=by, why=f"{kind} in bulk")
-    return {"changed": len(deeds), "kept": len(kept), "number": number}
-
-
-def _deed(deed: dict[str, Any], row: str) -> dict[str, Any]:
-    return {"type": deed["type"], "row": row} | ({"split": deed["split"]} if deed["type"] == "move" else {})
+    alike = {"type": kind, "rows": meant} | ({"split": deed["split"]} if kind == "move" else {})
+    number = Reviews(rows.dataset).apply([alike], by=by, why=f"{kind} in bulk")
+    return {"changed": len(meant), "kept": len(kept), "number": number}
 
 
 def matching(rows: Listing, wanted: Wanted, not_on: str | None = None) -> list[str]:
@@ -65,7 +62,7 @@ def matching(rows: Listing, wanted: Wanted, not_on: str | None = None) -> list[s
     numbers, _, _ = rows.matches(wanted).window(0, rows.rows, FOREVER)
     if not_on:
         numbers = numbers[~rows.now().equal("split", not_on)[numbers]]
-    return rows.dataset.ids(rows.version, np.sort(numbers).tolist())
+    return rows.dataset.ids(rows.version, np.sort(numbers))
 
 
 def only(ids: Any) -> Wanted:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from studio.datasets.rows import Row
 from studio.datasets.spans import Span, marked
 from studio.errors import BadInput
-from studio.logs import Line
 
 CONTENTS = ("messages", "chosen", "rejected", "label", "text")
 MOST_CHARACTERS = 4 << 20
+NONE: Mapping[str, str | None] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What is to become of one row; `number` is that of its last review.
+    """What is to become of a row, or of each of many to which the same was done.
 
     Args:
+        number: that of the last review.
         content: other contents, by their names in CONTENTS.
         excluded: the row is left out.
         split: the side it moves to.
@@ -26,13 +29,16 @@ class Change:
         spans: the words that are marked in it (spans.py), None where that stays as it is.
     """
 
-    row_id: str
-    number: int
+    number: int = 0
     content: dict[str, Any] | None = None
     excluded: bool = False
     split: str | None = None
-    tags: dict[str, str | None] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=lambda: NONE)
     spans: list[Span] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything becomes of the row."""
+        return bool(self.content or self.excluded or self.split or self.tags or self.spans is not None)
 
     def applied(self, row: Row) -> Row:
         """The row as it shall be."""
@@ -40,11 +46,11 @@ class Change:
         if self.split:
             changed["split"] = self.split
         if self.tags:
-            changed["tags"] = {name: text for name, text in (row.tags | self.tags).items() if text is not None}
+            changed["tags"] = {name: text for name, text in {**row.tags, **self.tags}.items() if text is not None}
         made = replace(row, **changed) if changed else row
         return marked(made, self.spans) if self.spans is not None or self.content else made
 
-    def with_deed(self, deed: Line) -> Change:
+    def with_deed(self, deed: Mapping[str, Any]) -> Change:
         """The change after one more review."""
         change = replace(self, number=deed["number"])
         match deed["type"]:
@@ -53,12 +59,21 @@ class Change:
             case "move":
                 return replace(change, split=deed["split"])
             case "tag":
-                return replace(change, tags=self.tags | deed["tags"])
+                return replace(change, tags={**self.tags, **deed["tags"]} if self.tags else deed["tags"])
             case "judge":
                 change = replace(change, excluded=deed["status"] == "discarded")
                 held = ("content", "spans") if deed["status"] == "accepted" else ()
                 return replace(change, **{name: deed[name] for name in held if name in deed})
         return replace(change, excluded=deed["type"] == "exclude")
+
+
+def change_of(deeds: Iterable[Mapping[str, Any]], known: int = 0) -> Change:
+    """What these reviews make of a row; those up to number `known` are in the version already."""
+    change = Change()
+    for deed in deeds:
+        if deed["number"] > known:
+            change = change.with_deed(deed)
+    return change
 
 
 def with_texts(row: Row, texts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def lines(queue: Queue) -> Iterator[dict[str, Any]]:
     """The judgements in the order of the rows, and of each row in the order in which they were made."""
     by_row = queue.reviews.log().by_row
     for row_id in queue.ids:
-        deeds = by_row.get(row_id, [])
+        deeds = by_row.get(row_id, ())
         for deed in deeds:
             if deed["type"] == "judge":
                 told = {"row_id": row_id, "by": deed.get("by", ""), "time": deed["time"]}
@@ -112,7 +112,7 @@ def take_in(queue: Queue, path: Path) -> dict[str, int]:
     fresh = [
         line
         for line in here
-        if not line.get("key") or all(deed.get("key") != line["key"] for deed in by_row.get(line["row_id"], []))
+        if not line.get("key") or all(deed.get("key") != line["key"] for deed in by_row.get(line["row_id"], ()))
     ]
     for by in dict.fromkeys(line.get("by", "") for line in fresh):
         for batch in _batches(line for line in fresh if line.get("by", "") == by):

@@ -12,13 +12,12 @@ One with a `reason` is nobody's judgement: the doctor sent the row to the queue,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from studio.datasets.additions import SYNTHETIC
-from studio.datasets.reviewing.changes import Change
-from studio.logs import Line
+from studio.datasets.reviewing.log import Deed
 from studio.names import fitting
 
 PENDING, DRAFT, ACCEPTED, DISCARDED = "pending", "draft", "accepted", "discarded"
@@ -45,7 +44,7 @@ class Eye:
         """Under which what they see is kept: everybody who is not blind sees the same."""
         return f"blind:{self.by}" if self.blind else "all"
 
-    def seen(self, deeds: list[Line]) -> list[Line]:
+    def seen(self, deeds: Sequence[Deed]) -> Sequence[Deed]:
         """Those of these deeds that they see. What was written with another's judgement, such as its tags, is part of
         it and has its number: a blind eye sees neither."""
         if not self.blind:
@@ -54,12 +53,12 @@ class Eye:
         return [deed for deed in deeds if deed["number"] not in hidden]
 
 
-def judges(deed: Line) -> bool:
+def judges(deed: Deed) -> bool:
     """Whether a deed is somebody's judgement."""
     return deed["type"] == "judge" and "reason" not in deed
 
 
-def reasons(deeds: Iterable[Line]) -> tuple[str, ...]:
+def reasons(deeds: Iterable[Deed]) -> tuple[str, ...]:
     """Why the doctor sent a row to the queue, where nobody has judged it since."""
     found: dict[str, None] = {}
     for deed in deeds:
@@ -70,7 +69,7 @@ def reasons(deeds: Iterable[Line]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def status_of(deeds: Iterable[Line]) -> str:
+def status_of(deeds: Iterable[Deed]) -> str:
     """What stands on a row: its last judgement, or that it was left out elsewhere."""
     status = PENDING
     for deed in deeds:
@@ -83,16 +82,7 @@ def status_of(deeds: Iterable[Line]) -> str:
     return status
 
 
-def change_of(row_id: str, deeds: Iterable[Line], known: int) -> Change:
-    """What these deeds make of a row; those up to number `known` are in the version already."""
-    change = Change(row_id, 0)
-    for deed in deeds:
-        if deed["number"] > known:
-            change = change.with_deed(deed)
-    return change
-
-
-def last_judgement(deeds: Iterable[Line]) -> Line | None:
+def last_judgement(deeds: Iterable[Deed]) -> Deed | None:
     found = None
     for deed in deeds:
         if deed["type"] == "judge":
@@ -100,7 +90,7 @@ def last_judgement(deeds: Iterable[Line]) -> Line | None:
     return found
 
 
-def tags_with(judgement: Line, deeds: Iterable[Line]) -> dict[str, str | None]:
+def tags_with(judgement: Deed, deeds: Iterable[Deed]) -> dict[str, str | None]:
     """The tags that were given with a judgement: they have its number and its key."""
     key = judgement.get("key")
     tags: dict[str, str | None] = {}
@@ -110,20 +100,20 @@ def tags_with(judgement: Line, deeds: Iterable[Line]) -> dict[str, str | None]:
     return tags
 
 
-def judgements(deeds: Iterable[Line]) -> list[Line]:
+def judgements(deeds: Iterable[Deed]) -> list[Deed]:
     """Those that decide; drafts and rows put back do not."""
     return [deed for deed in deeds if deed["type"] == "judge" and deed["status"] in DECIDED]
 
 
-def knew(deed: Line, other: Line) -> bool:
+def knew(deed: Deed, other: Deed) -> bool:
     """Whether who judged had seen another's judgement."""
     return not deed.get("blind") and other["number"] <= int(deed.get("seen", 0))
 
 
-def independent(deeds: Iterable[Line]) -> dict[str, Line]:
+def independent(deeds: Iterable[Deed]) -> dict[str, Deed]:
     """By reviewer the last judgement made without knowing what anybody else had judged: what agreement is told from."""
-    found: dict[str, Line] = {}
-    before: list[Line] = []
+    found: dict[str, Deed] = {}
+    before: list[Deed] = []
     for deed in judgements(deeds):
         by = deed.get("by", "")
         if not any(knew(deed, other) for other in before if other.get("by", "") != by):
@@ -132,9 +122,9 @@ def independent(deeds: Iterable[Line]) -> dict[str, Line]:
     return found
 
 
-def in_conflict(deeds: Iterable[Line]) -> list[Line]:
+def in_conflict(deeds: Iterable[Deed]) -> list[Deed]:
     """The last judgement of each reviewer, when they differ and nobody who knew them all has decided since; else []."""
-    open_ones: dict[str, Line] = {}
+    open_ones: dict[str, Deed] = {}
     for deed in judgements(deeds):
         by = deed.get("by", "")
         if all(knew(deed, other) for name, other in open_ones.items() if name != by):
@@ -144,7 +134,7 @@ def in_conflict(deeds: Iterable[Line]) -> list[Line]:
     return found if any(differ(found[0], other) for other in found[1:]) else []
 
 
-DECISIONS: dict[str, Callable[[Line], Any]] = {
+DECISIONS: dict[str, Callable[[Deed], Any]] = {
     "status": lambda deed: deed["status"],
     "label": lambda deed: deed.get("label"),
     "choice": lambda deed: deed.get("choice"),
@@ -153,7 +143,7 @@ DECISIONS: dict[str, Callable[[Line], Any]] = {
 }
 
 
-def differ(one: Line, other: Line) -> bool:
+def differ(one: Deed, other: Deed) -> bool:
     """Whether two judgements would make something else of the row; ratings and notes may differ."""
     if one["status"] == other["status"] == DISCARDED:
         return False

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from studio.datasets.additions import SYNTHETIC
-from studio.datasets.reviewing.changes import with_texts
+from studio.datasets.reviewing.changes import change_of, with_texts
 from studio.datasets.reviewing.guidelines import FEEDBACK, Name
 from studio.datasets.reviewing.judgements import (
     ACCEPTED,
@@ -17,10 +17,10 @@ from studio.datasets.reviewing.judgements import (
     DISCARDED,
     DRAFT,
     Eye,
-    change_of,
     last_judgement,
     tags_with,
 )
+from studio.datasets.reviewing.log import rows_of
 from studio.datasets.reviewing.queue import Queue
 from studio.datasets.reviewing.reviews import Conflict
 from studio.datasets.reviewing.standing import swapped
@@ -172,8 +172,8 @@ def take_back(queue: Queue, eye: Eye, key: str, row_id: str) -> str:
     """
     if number := known(queue, key, row_id):
         deeds = queue.reviews.log().standing.get(number, [])
-        own = dict.fromkeys(deed["row"] for deed in deeds if deed.get("key") == key)
-        alone = all(deed["row"] in own for deed in deeds)
+        own = dict.fromkeys(row for deed in deeds if deed.get("key") == key for row in rows_of(deed))
+        alone = all(row in own for deed in deeds for row in rows_of(deed))
         for row in [None] if alone else own:
             queue.reviews.undo(row, number=number)
     return row_id
@@ -181,7 +181,7 @@ def take_back(queue: Queue, eye: Eye, key: str, row_id: str) -> str:
 
 def known(queue: Queue, key: str, row_id: str) -> int:
     """The number of the standing judgement with that key, 0 for none."""
-    deeds = queue.reviews.log().by_row.get(row_id, [])
+    deeds = queue.reviews.log().by_row.get(row_id, ())
     return next((int(deed["number"]) for deed in reversed(deeds) if deed.get("key") == key), 0)
 
 
@@ -271,7 +271,7 @@ def _followed(queue: Queue, eye: Eye, number: int, row: Row) -> tuple[Line, dict
     made = {name: whole[name] for name in ("label", "choice", "spans", "ratings") if name in whole}
     same = all(getattr(row, name) == value for name, value in content.items())
     tags = tags_with(found, seen)
-    now = change_of(row.row_id, seen, queue.known).applied(row).tags.get("label")
+    now = change_of(seen, queue.known).applied(row).tags.get("label")
     if found["status"] == ACCEPTED and row.label is None and whole.get("label") != now:
         tags["label"] = whole.get("label")
     return made | {"content": None if same else content}, tags
@@ -281,7 +281,7 @@ def _content(queue: Queue, eye: Eye, judgement: Judgement, row: Row) -> Line:
     """`content`, `choice` and `spans`, told from the row as it was shown."""
     deeds = queue.deeds(row.row_id, eye)
     last = last_judgement(deeds) or {}
-    shown = change_of(row.row_id, deeds, queue.known).applied(row)
+    shown = change_of(deeds, queue.known).applied(row)
     if last.get("status") == DRAFT and last.get("content"):
         shown = replace(shown, **last["content"])
     content = with_texts(shown, [text.model_dump() for text in judgement.texts])

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from studio.datasets.reviewing import orders, suggestions
-from studio.datasets.reviewing.changes import Change
+from studio.datasets.reviewing.changes import Change, change_of
 from studio.datasets.reviewing.guidelines import Guidelines, guidelines
 from studio.datasets.reviewing.judgements import (
     DRAFT,
     PENDING,
     STATES,
     Eye,
-    change_of,
     judges,
     last_judgement,
     reasons,
     status_of,
 )
+from studio.datasets.reviewing.log import Deed, Deeds, rows_of
 from studio.datasets.reviewing.orders import Order
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.reviewing.standing import Standing
 from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import NotFound
-from studio.logs import Line
 from studio.workspace import Workspace
 
 CONFLICT, WRITTEN, DOCTOR, ALL = "conflict", "written", "doctor", "all"
@@ -83,8 +82,8 @@ class Card:
     change: Change
     status: str
     seen: int
-    judgement: Line | None = None
-    history: tuple[Line, ...] = ()
+    judgement: Deed | None = None
+    history: tuple[Deed, ...] = ()
     reasons: tuple[str, ...] = ()
     suggestion: str | None = None
     suggested_label: str | None = None
@@ -126,14 +125,14 @@ class Queue:
 
     # ---- What stands ----
 
-    def deeds(self, row_id: str, eye: Eye) -> list[Line]:
+    def deeds(self, row_id: str, eye: Eye) -> Sequence[Deed]:
         """The standing reviews of a row that the eye may see."""
-        return eye.seen(self.reviews.log().by_row.get(row_id, []))
+        return eye.seen(self.reviews.log().by_row.get(row_id, ()))
 
     def statuses(self, eye: Eye) -> dict[str, str]:
         """Row id → what stands on it, pending rows left out. Not to be changed."""
 
-        def status(row_id: str, deeds: list[Line]) -> str | None:
+        def status(deeds: Deeds) -> str | None:
             found = status_of(eye.seen(deeds))
             return None if found == PENDING else found
 
@@ -142,19 +141,19 @@ class Queue:
     def sent(self, eye: Eye) -> dict[str, tuple[str, ...]]:
         """Row id → why the doctor sent it, of the pending rows that it sent."""
 
-        def why(row_id: str, deeds: list[Line]) -> tuple[str, ...] | None:
+        def why(deeds: Deeds) -> tuple[str, ...] | None:
             seen = eye.seen(deeds)
             return (reasons(seen) or None) if status_of(seen) == PENDING else None
 
         found = self.reviews.log().fold((f"sent {eye.key}",), why)
         return {row_id: reason for row_id, reason in found.items() if row_id in self.places}
 
-    def conflicts(self) -> dict[str, list[Line]]:
+    def conflicts(self) -> dict[str, list[Deed]]:
         """Row id → the judgements that differ, of the rows on which reviewers are not at one."""
         found = self.reviews.log().fold_together(("conflicts",), self.standing.conflicts)
         return {row_id: deeds for row_id, deeds in found.items() if row_id in self.places}
 
-    def independent(self) -> dict[str, dict[str, Line]]:
+    def independent(self) -> dict[str, dict[str, Deed]]:
         """Row id → reviewer → the judgement they made by themselves, with what stood for it where two made one."""
         return self.reviews.log().fold_together(("independent",), self.standing.independent)
 
@@ -176,23 +175,23 @@ class Queue:
         for each in reversed(list(standing)):
             if each <= number:
                 break
-            changed |= dict.fromkeys(deed["row"] for deed in eye.seen(standing[each]))
+            changed |= dict.fromkeys(row for deed in eye.seen(standing[each]) for row in rows_of(deed))
         return list(changed)
 
-    def last_of(self, by: str) -> Line | None:
+    def last_of(self, by: str) -> Deed | None:
         """The last judgement of a reviewer that stands, as for an undo after the page was left."""
         standing = self.reviews.log().standing
         for number in reversed(list(standing)):
             for deed in standing[number]:
                 if deed["type"] == "judge" and deed.get("key") and deed.get("by", "") == by:
-                    return deed
+                    return {**deed, "row": rows_of(deed)[0]}
         return None
 
     def reviewers(self) -> dict[str, int]:
         """Who has judged how many rows."""
         judged = self.reviews.log().fold(
             ("reviewers",),
-            lambda row_id, deeds: {deed.get("by", "") for deed in deeds if judges(deed)} or None,
+            lambda deeds: {deed.get("by", "") for deed in deeds if judges(deed)} or None,
         )
         return dict(Counter(by for names in judged.values() for by in names).most_common())
 
@@ -291,7 +290,7 @@ class Queue:
 
     def _bare(self, eye: Eye, place: int, row: Row) -> Card:
         deeds = self.deeds(row.row_id, eye)
-        change = change_of(row.row_id, deeds, self.known)
+        change = change_of(deeds, self.known)
         last = last_judgement(deeds)
         shown = change
         if last and last["status"] == DRAFT and last.get("content"):

@@ -9,7 +9,7 @@ reviews.jsonl, read by log.py; each line has its number, from 1, and may say who
     tag       {tags: {name: text, or null to take it away}}
     judge     {status: pending | draft | accepted | discarded, …}: a decision of the review queue; a discarded row is
               left out, the content and the marked words of an accepted one hold, those of a draft do not yet
-    batch     many of these at once: {deeds, why}
+    batch     many of these at once: {deeds, why}; a deed may have `rows`, all that it was done to, instead of `row`
     undo      the line `of` that number counts no more (with `only`: for that row)
 
 A version made from reviews says in dataset.json up to which number it has them (`reviews`); an imported one has none,
@@ -21,22 +21,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import compress
 from typing import Any
 
 from filelock import FileLock
 
-from studio import logs
 from studio.datasets.additions import SYNTHETIC, Additions
-from studio.datasets.reviewing.changes import Change, with_texts
-from studio.datasets.reviewing.log import ReviewLog, review_log
-from studio.datasets.rows import Row
+from studio.datasets.reviewing.changes import Change, change_of, with_texts
+from studio.datasets.reviewing.log import Deeds, ReviewLog, alike, names_rows, review_log, rows_of
+from studio.datasets.rows import Row, compact
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset, read_info
 from studio.errors import BadInput, Refused
+from studio.kept import Kept
 from studio.logs import Line
 
 REVIEWS = "reviews.jsonl"
 KINDS = ("edit", "exclude", "include", "move", "tag", "judge")
+FROZEN: Kept[set[str]] = Kept(8)
 STATUSES = ("pending", "draft", "accepted", "discarded")
 PATIENCE = 10.0
 
@@ -66,28 +68,32 @@ class Reviews:
         return review_log(self.path)
 
     def pending(self) -> dict[str, Change]:
-        """The changes that the latest version does not have yet, by row id; of rows that it has."""
-        changes = self._changes()
-        there = self._there(changes)
-        return {row: change for row, change in changes.items() if row in there}
+        """The changes that the latest version does not have yet, by row id; of rows that it has. Not to be changed."""
+        known, path = self._known(), self.dataset.path()
+
+        def of_rows(rows: dict[str, Deeds]) -> dict[str, Change]:
+            changes = alike(rows, lambda deeds: change_of(deeds, known) or None)
+            there = self.dataset.places(None, changes) >= 0
+            return changes if there.all() else dict(compress(changes.items(), there.tolist()))
+
+        return self.log().fold_together(("pending", path, path.stat().st_mtime_ns, known), of_rows)
 
     def to_freeze(self) -> tuple[int, dict[str, Change], dict[str, Row]]:
         """What a version made now would have: up to which review, the changes, the added rows."""
         with self._lock():
             added = self.additions.rows()
-            if there := self._there(added):  # a freeze that was killed at its very end did not come to say so
+            if there := self._frozen(added):  # a freeze that was killed at its very end did not come to say so
                 self.additions.frozen(there, self.dataset.latest)
             return self.last(), self.pending(), self.accepted()
 
     def taken_back_since(self, number: int) -> bool:
         """Whether a review up to that number was taken back by a later one."""
-        lines, _ = logs.read(self.path)
-        return any(line["type"] == "undo" and line["number"] > number >= line.get("of", 0) for line in lines)
+        return any(at > number >= taken for at, taken in self.log().undone.items())
 
     def waiting(self) -> dict[str, Row]:
         """The added rows that the latest version does not have, by row id."""
         added = self.additions.rows()
-        there = self._there(added)
+        there = self._frozen(added)
         return {row_id: row for row_id, row in added.items() if row_id not in there}
 
     def accepted(self) -> dict[str, Row]:
@@ -95,19 +101,19 @@ class Reviews:
         waiting = self.waiting()
         if not waiting:
             return {}
-        changes, by_row = self._changes(), self.log().by_row
+        by_row = self.log().by_row
         found = {}
         for row_id, row in waiting.items():
-            judged = [deed["status"] for deed in by_row.get(row_id, []) if deed["type"] == "judge"]
-            change = changes.get(row_id)
-            if judged and judged[-1] == "accepted" and not (change and change.excluded):
-                found[row_id] = change.applied(row) if change else row
+            judged = [deed["status"] for deed in by_row.get(row_id, ()) if deed["type"] == "judge"]
+            change = self._change(row_id)
+            if judged and judged[-1] == "accepted" and not change.excluded:
+                found[row_id] = change.applied(row)
         return found
 
     def undecided(self) -> int:
         """How many of the added rows nobody has accepted or discarded yet."""
         by_row = self.log().by_row
-        judged = ([deed["status"] for deed in by_row.get(row, []) if deed["type"] == "judge"] for row in self.waiting())
+        judged = ([deed["status"] for deed in by_row.get(row, ()) if deed["type"] == "judge"] for row in self.waiting())
         return sum(not found or found[-1] not in ("accepted", "discarded") for found in judged)
 
     def unfrozen(self) -> int:
@@ -152,12 +158,11 @@ class Reviews:
             content = self.edited(row, texts)
             same = all(getattr(row, name) == value for name, value in content.items())
             self._append("edit", by, row=row_id, content=None if same else content)
-            return self._changes().get(row_id)
+            return self._change(row_id) or None
 
     def edited(self, row: Row, texts: list[dict[str, Any]]) -> dict[str, Any]:
         """All contents of a row with its pending changes and these texts replaced, as `edit` and `judge` store them."""
-        before = self._changes().get(row.row_id)
-        return with_texts(before.applied(row) if before else row, texts)
+        return with_texts(self._change(row.row_id).applied(row), texts)
 
     def exclude(self, row_id: str, *, by: str = "") -> Change | None:
         """Leaves a row out of the next version."""
@@ -173,7 +178,8 @@ class Reviews:
         """Writes many reviews as one batch, which one undo takes back.
 
         Args:
-            deeds: each with its `type`, its `row` and what its type has; rows that nobody has are passed over later.
+            deeds: each with its `type`, its `row` or `rows` and what its type has; rows that nobody has are passed over
+                later.
             why: in a few words, for those who read the log.
             seen: row id → the number of the last review that was seen of it.
 
@@ -184,12 +190,12 @@ class Reviews:
             BadInput: there is no deed, or one can't be read.
             Conflict: a row in `seen` has a later review.
         """
-        checked = [_readable(deed) for deed in deeds]
+        checked = _together([_readable(deed) for deed in deeds])
         if not checked:
             raise BadInput("There is nothing to change.", "No row is meant.", "Choose rows first.")
         with self._lock():
             self._unchanged(seen or {})
-            if len(checked) == 1:
+            if len(checked) == 1 and "row" in checked[0]:
                 return self._append(checked[0].pop("type"), by, **checked[0], **({"why": why} if why else {}))
             return self._append("batch", by, why=why, deeds=checked)
 
@@ -200,7 +206,7 @@ class Reviews:
             number: the review or batch to take back, instead of the last one; with a row what it did to that row.
 
         Returns:
-            Its first deed, with `count`, how many deeds were taken back.
+            Its first deed, for its first row, with `count`, how many times a row was rid of one.
 
         Raises:
             Refused: there is none.
@@ -212,21 +218,27 @@ class Reviews:
                 number = next((number for number in reversed(log.standing) if log.standing[number]), 0)
             elif number is None:
                 number = self.number_of(row_id or "")
-            deeds = [deed for deed in log.standing.get(number, []) if row_id in (None, deed["row"])]
-            if number <= known or not deeds:
+            found = [
+                (deed, rows)
+                for deed in log.standing.get(number, [])
+                if (rows := [row for row in rows_of(deed) if row_id in (None, row)])
+            ]
+            if number <= known or not found:
                 raise Refused(
                     "There is nothing to undo.",
                     "Every change is in a version already, or was taken back.",
                     "Edit the row again to change it.",
                 )
-            self._append("undo", "", of=number, row=deeds[0]["row"], **({"only": row_id} if row_id else {}))
-            return deeds[0] | {"count": len(deeds)}
+            deed, (row, *_) = found[0]
+            self._append("undo", "", of=number, row=row, **({"only": row_id} if row_id else {}))
+            told = {name: value for name, value in deed.items() if name != "rows"}
+            return told | {"row": row, "count": sum(len(rows) for _, rows in found)}
 
     def _mark(self, kind: str, row_id: str, by: str) -> Change | None:
         with self._lock():
             self.row(row_id)
             self._append(kind, by, row=row_id)
-            return self._changes().get(row_id)
+            return self._change(row_id) or None
 
     @contextmanager
     def closed(self) -> Iterator[None]:
@@ -254,49 +266,34 @@ class Reviews:
         """Up to which number the latest version has the reviews."""
         return int(self.dataset.version_info().get("reviews", 0))
 
-    def _changes(self) -> dict[str, Change]:
-        """What the reviews that are in no version yet make of each row, there or not."""
-        known = self._known()
+    def _change(self, row_id: str) -> Change:
+        """What the reviews that are in no version yet make of a row, there or not."""
+        return change_of(self.log().by_row.get(row_id, ()), self._known())
 
-        def change(row: str, deeds: list[Line]) -> Change | None:
-            made = Change(row, 0)
-            for deed in deeds:
-                if deed["number"] > known:
-                    made = made.with_deed(deed)
-            changed = made.content or made.excluded or made.split or made.tags or made.spans is not None
-            return made if changed else None
-
-        return self.log().fold(("changes", known), change)
-
-    def _there(self, rows: Iterable[str]) -> set[str]:
-        """Those of these rows that the latest version has; each is looked up once."""
-        known: dict[str, bool] = _looked_up(self.dataset)
-        new = [row for row in rows if row not in known]
-        if new:
-            there = self.dataset.has(None, new)
-            known.update((row, row in there) for row in new)
-        return {row for row in rows if known[row]}
+    def _frozen(self, added: dict[str, Row]) -> set[str]:
+        """Those of the added rows that the latest version has."""
+        path = self.dataset.path()
+        return FROZEN.get((path, path.stat().st_mtime_ns, *added), lambda: self.dataset.has(None, list(added)))
 
 
-_lookups: dict[Any, dict[str, bool]] = {}
-
-
-def _looked_up(dataset: Dataset) -> dict[str, bool]:
-    """Row ids whose presence in the latest version is known; a version never changes, so neither does this."""
-    path = dataset.path()
-    key = (path, path.stat().st_mtime_ns)
-    if key not in _lookups:
-        for old in [known for known in _lookups if known[0].parent == path.parent]:
-            _lookups.pop(old, None)
-        _lookups[key] = {}
-    return _lookups[key]
+def _together(deeds: list[Line]) -> list[Line]:
+    """Deeds that say the same of their rows as one; as they are where a row has several, whose order counts."""
+    rows = [deed.get("rows") or [deed["row"]] for deed in deeds]
+    if len(deeds) == 1 or len({row for each in rows for row in each}) < sum(map(len, rows)):
+        return deeds
+    found: dict[tuple[str, str], tuple[Line, list[str]]] = {}
+    for deed, each in zip(deeds, rows, strict=True):
+        about = {name: value for name, value in deed.items() if name not in ("row", "rows")}
+        said = (each[0], "") if "content" in deed else ("", compact(about))  # hardly two rows have the same contents
+        found.setdefault(said, (about, []))[1].extend(each)
+    return [about | ({"rows": each} if len(each) > 1 else {"row": each[0]}) for about, each in found.values()]
 
 
 def _readable(deed: Line) -> Line:
     """A deed that the log can hold."""
-    kind, row = deed.get("type"), deed.get("row")
+    kind = deed.get("type")
     needs = {"edit": "content", "move": "split", "tag": "tags", "judge": "status"}.get(str(kind))
-    right = kind in KINDS and isinstance(row, str) and (needs is None or needs in deed)
+    right = kind in KINDS and names_rows(deed) and (needs is None or needs in deed)
     if kind == "move":
         right = right and deed["split"] in SIDES
     if kind == "judge":
@@ -305,4 +302,8 @@ def _readable(deed: Line) -> Line:
         right = right and isinstance(deed["tags"], dict) and SYNTHETIC not in deed["tags"]  # it says who wrote the row
     if not right:
         raise BadInput("This change can't be read.", f"{str(deed)[:200]} is none.", "Reload the page.")
-    return dict(deed)
+    if "rows" not in deed:
+        return dict(deed)
+    once = list(dict.fromkeys(deed["rows"]))
+    alone = {name: value for name, value in deed.items() if name not in ("row", "rows")}
+    return alone | ({"rows": once} if len(once) > 1 else {"row": once[0]})

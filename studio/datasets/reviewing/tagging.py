@@ -114,9 +114,11 @@ def apply(dataset: Dataset, tag: str, tags: dict[str, str | None], by: str = "")
         )
     if not tags:
         raise Refused("Nothing was tagged.", "No row matches that does not have the tag already.", "Look for others.")
-    return Reviews(dataset).apply(
-        [{"type": "tag", "row": row, "tags": {tag: text}} for row, text in tags.items()], by=by, why=f"tag {tag}"
-    )
+    alike: dict[str | None, list[str]] = {}
+    for row, text in tags.items():
+        alike.setdefault(text, []).append(row)
+    deeds = [{"type": "tag", "rows": rows, "tags": {tag: text}} for text, rows in alike.items()]
+    return Reviews(dataset).apply(deeds, by=by, why=f"tag {tag}")
 
 
 def _check_length(value: str, column: str) -> None:

@@ -315,10 +315,13 @@ def apply(dataset: Dataset, folder: Path, by: str = "") -> int:
             "Rows were changed since it was made.",
             "Plan the split again.",
         )
-    moves = [move for line in _lines(folder / MOVES) for move in line["rows"]]
+    moves: dict[str, list[str]] = {}
+    for line in _lines(folder / MOVES):
+        for row_id, side in line["rows"]:
+            moves.setdefault(side, []).append(row_id)
     if not moves:
         raise Refused("Nothing has to move.", "Every row stands where this plan wants it.", "Choose another seed.")
-    deeds = [{"type": "move", "row": row_id, "split": side} for row_id, side in moves]
+    deeds = [{"type": "move", "rows": rows, "split": side} for side, rows in moves.items()]
     batch = reviews.apply(deeds, by=by, why="split")
     leaks.remember(dataset, batch, about["leaks"], rules(settings_of(folder)))
     return batch

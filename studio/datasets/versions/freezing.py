@@ -163,7 +163,7 @@ def _changed(batch: list[dict[str, Any]], changes: dict[str, Change], orphans: s
             side = row.split
             row = change.applied(row)
             if SYNTHETIC in row.tags and row.split != "train":
-                row = Change(row.row_id, 0, split=side).applied(row)
+                row = Change(split=side).applied(row)
         if _may_train(row, orphans, made):
             yield row
 

@@ -84,6 +84,7 @@ class VersionWriter:
         if self.columns["row_id"]:
             self._flush()
         self.close()
+        pa.default_memory_pool().release_unused()  # what the rows took while they were gathered
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             pa.OSFile(str(self.path), "rb") as file,
@@ -92,9 +93,7 @@ class VersionWriter:
         ):
             start = 0
             for number in range(gathered.num_record_batches):
-                batch = gathered.get_batch(number)
-                writer.write_batch(_sided(batch, sides[start : start + batch.num_rows]))
-                start += batch.num_rows
+                start = _write(writer, gathered.get_batch(number), sides, start)
         os.unlink(self.path)
 
     def close(self) -> None:
@@ -112,9 +111,18 @@ def resided(path: Path, sides: array[int]) -> None:
     ):
         start = 0
         for batch in batches(file, BATCH_ROWS):
-            writer.write_batch(_sided(batch, sides[start : start + batch.num_rows]))
-            start += batch.num_rows
+            start = _write(writer, batch, sides, start)
+            del batch  # before the next is read
     os.replace(anew, path)
+
+
+def _write(writer: pq.ParquetWriter, batch: pa.RecordBatch, sides: array[int], start: int) -> int:
+    """Writes rows from `start` on with their sides; where the next ones start. Callers keep no batch beyond the call:
+    two at once would be twice the memory.
+    """
+    end = start + batch.num_rows
+    writer.write_batch(_sided(batch, sides[start:end]))
+    return end
 
 
 def _sided(batch: pa.RecordBatch, sides: array[int]) -> pa.RecordBatch:

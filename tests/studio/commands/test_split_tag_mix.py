@@ -33,17 +33,23 @@ def test_tag_split_freeze_and_mix(workspace):
     tagged = command(workspace, "tag", "visits", "--tag", "domain", "--value", "lung", "--find", "cough", "--by", "Ann")
     assert (tagged["count"], tagged["applied"]) == (40, True)
     log = Reviews(Dataset.open(workspace, "visits")).log()
-    assert {deed["by"] for deed in log.standing[log.last]} == {"Ann"}
+
+    def whose() -> list[str | None]:
+        return [deed.get("by") for deed in log.read().standing[log.last]]
+
+    assert whose() == ["Ann"]
     ways = ["--by", "group", "--column", "patient", "--stratify", "domain", "--no-near"]
     before = command(workspace, "split", "visits", *ways, "--check")
     assert before["leaks"]["clean"] is False and before["leaks"]["examples"] and not before["applied"]
-    after = command(workspace, "split", "visits", *ways)
+    after = command(workspace, "split", "visits", *ways, "--who", "Bob")
+    assert set(whose()) == {"Bob"}
     assert after["leaks"]["clean"] and after["balance"]["held"] and after["applied"] and after["moved"]
     assert command(workspace, "freeze", "visits")["version"] == 2
     frozen = Dataset.open(workspace, "visits")
     assert frozen.counts() == after["planned"] and sum("domain" in row.tags for row in frozen.rows()) == 40
     row = next(frozen.rows(split="train")).row_id
-    assert command(workspace, "split", "visits", "--move", row, "--to", "test")["moved"] == 1
+    assert command(workspace, "split", "visits", "--move", row, "--to", "test", "--who", "Cem")["moved"] == 1
+    assert whose() == ["Cem"]
 
     told = command(
         workspace, "mix", "--name", "both", "--part", "visits[domain=lung]=2", "--by", "weights", "--preview"

@@ -124,6 +124,14 @@ def test_rows_by_their_ids_in_the_files_order(dataset):
     assert dataset.page(None, 1, 9, among=wanted).rows == [rows[2999]]
 
 
+def test_places_and_ids_answer_each_other(dataset):
+    ids = [row.row_id for row in dataset.rows()]
+    asked = [ids[3], "not there", ids[0], ids[3]]
+    assert dataset.places(None, asked).tolist() == [3, -1, 0, 3] and dataset.places(None, []).tolist() == []
+    assert dataset.numbers(None, asked) == {ids[3]: 3, ids[0]: 0} and dataset.has(None, asked) == {ids[0], ids[3]}
+    assert dataset.ids(None, [3, 0, len(ids), 3]) == [ids[3], ids[0], ids[3]] and dataset.ids(None, []) == []
+
+
 def test_the_place_of_a_row_among_those_that_match(dataset):
     rows = list(dataset.rows())
     here = dataset.place(None, rows[0].row_id)

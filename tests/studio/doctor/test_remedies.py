@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.batches.tokenizer import load_tokenizer
+from studio.datasets.reviewing.log import rows_of
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.versions.freezing import freeze
 from studio.doctor import remedies, reports
@@ -76,7 +77,7 @@ def test_what_needs_judgement_goes_to_the_review_queue(visited):
     before = answers(dataset)
     done = remedies.fix(dataset, report, "contradictions", by="Ada")
     deeds = Reviews(dataset).log().standing[done["number"]]
-    assert [deed["status"] for deed in deeds] == ["pending", "pending"]
+    assert [(deed["status"], len(rows_of(deed))) for deed in deeds] == [("pending", 2)]
     assert all(deed["reason"] == KINDS["contradictions"].title and deed["by"] == "Ada" for deed in deeds)
     assert answers(dataset) == before
 

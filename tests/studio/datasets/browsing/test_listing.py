@@ -169,6 +169,21 @@ def test_pending_changes_are_seen_through(listing, dataset):
     assert listing().page(Wanted(split="test"), 0, 9).total == ROWS // 3
 
 
+def test_what_was_done_to_many_rows_alike_is_one_change_of_them_all(listing, dataset):
+    ids, reviews = [row.row_id for row in dataset.rows(1)], Reviews(dataset)
+    reviews.apply([{"type": "tag", "rows": [*ids, "not there"], "tags": {"domain": "all"}}])
+    reviews.apply([{"type": "exclude", "row": ids[4]}, {"type": "exclude", "row": ids[2]}])
+    reviews.edit(ids[2], [{"of": "messages", "at": 1, "text": "A wombat."}])
+    now = listing()
+    assert sorted(len(rows) for _, rows in now.changed()) == [1, 1, ROWS - 2]
+    assert now.page(now.wanted(side="changed"), 0, 1).total == ROWS == len(now.pending.changes)
+    assert lines(now.page(now.wanted(side="excluded"), 0, 9)) == [3, 5]
+    assert lines(now.page(now.wanted(find="wombat", side="excluded", tags={"domain": "all"}), 0, 9)) == [3]
+    assert now.page(now.wanted(side="excluded", tags={"domain": "law"}), 0, 9).total == 0
+    assert lines(now.page(Wanted(sort="changed"), 0, 4)) == [3, 5, 1, 2]
+    assert lines(now.page(Wanted(among=[ids[8], "not there", ids[6]]), 0, 9)) == [7, 9]
+
+
 def test_an_edited_row_is_as_long_as_it_is_now(listing, dataset):
     first = next(dataset.rows(1))
     Reviews(dataset).edit(first.row_id, [{"of": "messages", "at": 1, "text": "long " * 500}])

@@ -16,7 +16,7 @@ from studio.datasets.browsing.similar import similar
 from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing import files, guidelines, suggestions
 from studio.datasets.reviewing.judgements import Eye
-from studio.datasets.reviewing.judging import judge, read
+from studio.datasets.reviewing.judging import judge, read, take_back
 from studio.datasets.reviewing.queue import Ask, Queue
 from studio.datasets.store import Dataset
 from studio.errors import BadInput, NotFound, Refused
@@ -235,6 +235,11 @@ def test_who_reviews_is_told(queue):
     assert (queue.last_of("Ann")["row"], queue.last_of("Nobody")) == (queue.ids[0], None)
     assert queue.changed_since(1, ANN) == [queue.ids[1]]
     assert queue.changed_since(0, Eye("Ann", blind=True)) == [queue.ids[0]]
+    both = [{"row": row, "seen": 0} for row in queue.ids[2:4]]
+    judge(queue, Eye("Cem"), read({"key": "both-rows", "of": both, "status": "accepted"}))
+    last = queue.last_of("Cem")
+    assert last["row"] == queue.ids[2] and set(queue.changed_since(2, ANN)) == set(queue.ids[2:4])
+    assert take_back(queue, Eye("Cem"), last["key"], last["row"]) == queue.ids[2] and queue.last_of("Cem") is None
     assert Dataset.open(queue.workspace, "mails").latest == 1
 
 

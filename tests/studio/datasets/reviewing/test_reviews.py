@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from studio import logs
 from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import REVIEWS, Conflict, Reviews
 from studio.datasets.store import Dataset
@@ -181,6 +182,33 @@ def test_many_at_once_are_one_line_and_one_undo(dataset, workspace):
     assert reviews.undo()["type"] == "exclude" and reviews.pending() == {}
 
 
+def test_many_alike_are_one_deed(dataset):
+    one, other, third = ids(dataset)[:3]
+    reviews = Reviews(dataset)
+    number = reviews.apply([{"type": "move", "rows": [one, other], "split": "test"}, {"type": "exclude", "row": third}])
+    assert {row: (change.split, change.excluded) for row, change in reviews.pending().items()} == {
+        one: ("test", False), other: ("test", False), third: (None, True)
+    }  # fmt: skip
+    assert [len(line["deeds"]) for line in logs.read(reviews.path)[0]] == [2]
+    assert reviews.undo(other, number=number)["count"] == 1 and set(reviews.pending()) == {one, third}
+    assert reviews.undo()["count"] == 2 and not reviews.pending()
+    reviews.apply([{"type": "exclude", "rows": [one]}])
+    assert logs.read(reviews.path)[0][-1]["type"] == "exclude"
+
+
+def test_deeds_that_say_the_same_are_written_once_where_no_row_has_two(dataset):
+    reviews, rows = Reviews(dataset), ids(dataset)
+    reviews.apply(
+        [{"type": "exclude", "row": row} for row in rows[:3]] + [{"type": "move", "row": rows[3], "split": "test"}]
+    )
+    line = logs.last(reviews.path)
+    assert line["deeds"] == [{"type": "exclude", "rows": rows[:3]}, {"type": "move", "row": rows[3], "split": "test"}]
+    reviews.apply([{"type": kind, "row": row} for row in rows[:2] for kind in ("include", "exclude")])
+    assert [deed["type"] for deed in logs.last(reviews.path)["deeds"]] == ["include", "exclude"] * 2
+    assert {row for row, change in reviews.pending().items() if change.excluded} == set(rows[:3])
+    assert [reviews.undo()["count"] for _ in range(2)] == [4, 4] and not reviews.pending()
+
+
 def test_one_row_of_a_number_is_taken_back_whatever_came_after(dataset):
     reviews, (one, other, third, *_) = Reviews(dataset), ids(dataset)
     number = reviews.apply([{"type": "exclude", "row": row} for row in (one, other)])
@@ -216,6 +244,9 @@ def test_a_version_has_moves_and_tags(dataset, workspace):
         {"type": "exclude"},
         {"type": "tag", "row": "a", "tags": {"synthetic": None}},
         {"type": "tag", "row": "a", "tags": "warm"},
+        {"type": "exclude", "rows": []},
+        {"type": "exclude", "rows": ["a", 1]},
+        {"type": "exclude", "rows": "ab"},
     ],
 )
 def test_a_deed_that_is_none_is_refused_with_all_of_its_batch(dataset, deed):
@@ -225,6 +256,13 @@ def test_a_deed_that_is_none_is_refused_with_all_of_its_batch(dataset, deed):
     with pytest.raises(BadInput, match="nothing to change"):
         reviews.apply([])
     assert reviews.last() == 0
+
+
+def test_a_row_that_no_file_can_name_is_refused_before_it_is_written(dataset):
+    reviews = Reviews(dataset)
+    with pytest.raises(BadInput, match="can't be read"):
+        reviews.apply([{"type": "exclude", "rows": ["a", "\ud800"]}])
+    assert not reviews.path.exists() and reviews.pending() == {}
 
 
 def test_nobody_overwrites_what_they_have_not_seen(dataset):
