@@ -20,6 +20,8 @@ LOOKS = 12
 LONGEST = "-characters"
 SORTS = (LONGEST, "characters", "tag:domain", "turns")
 CHOSEN = {"side": "train", "tags": f"domain={cases.TOPICS[0]}"}
+DEEDS = {"tagging": {"type": "tag", "tag": "seen", "value": "yes"}, "leaving out": {"type": "exclude"}}
+AFTER = {"all": {}, "changed": {"side": "changed"}, "longest": {"sorted": LONGEST}, "tagged": {"tags": "seen=yes"}}
 Waits = dict[str, dict[str, float]]  # milliseconds by what was asked, of every kind
 
 
@@ -33,12 +35,15 @@ def first_rows(bench: Bench, source: Path, dataset: Dataset) -> dict[str, float]
     return {"first_rows_of_the_file_seconds": file / 1000, "first_rows_of_the_dataset_seconds": rows / 1000}
 
 
-def at_the_page(bench: Bench, dataset: Dataset) -> tuple[Waits, int]:
-    """Pages, rows and thirty searches of a dataset whose index is made; and the most memory of the page's process."""
+def at_the_page(bench: Bench, dataset: Dataset) -> tuple[Waits, Waits, int]:
+    """Pages, rows and thirty searches of a dataset whose index is made, and pages after deeds on all its rows; those
+    deeds; and the most memory of the page's process."""
     with StudioProcess(bench.scratch) as studio:
         studio.wait_until_ready()
         reader = Reader(studio, dataset)
-        return _pages(reader) | _searches(reader), studio.peak()
+        looks = _pages(reader) | _searches(reader)
+        deeds, after = _deeds(reader)
+        return looks | after, deeds, studio.peak()
 
 
 def figures(waits: Waits) -> dict[str, float]:
@@ -66,6 +71,10 @@ class Reader:
 
     def page(self, start: int, asked: Mapping[str, str]) -> float:
         return _took(lambda: self.studio.get(f"{self.address}?{urlencode({'start': start, **asked})}"))
+
+    def do(self, deed: Mapping[str, str]) -> float:
+        """One deed on all rows."""
+        return _took(lambda: self.studio.post(f"/studio/datasets-tags/{self.dataset.name}/bulk", dict(deed)))
 
     def row(self, row_id: str) -> float:
         """One row whole, with what stands before and after it in the order by length."""
@@ -115,3 +124,13 @@ def _searches(reader: Reader) -> Waits:
         "filtered_and_sorted_search": {"sorted": LONGEST, **CHOSEN},
     }
     return {kind: {find: reader.page(0, {"find": find, **order}) for find in words} for kind, order in orders.items()}
+
+
+def _deeds(reader: Reader) -> tuple[Waits, Waits]:
+    """What is done to all rows at once, and the pages after each deed."""
+    deeds: dict[str, float] = {}
+    pages: dict[str, float] = {}
+    for name, deed in DEEDS.items():
+        deeds[name] = reader.do(deed)
+        pages |= {f"{look} after {name}": reader.page(0, asked) for look, asked in AFTER.items()}
+    return {"deed_on_all_rows": deeds}, {"page_after_a_deed": pages}

@@ -30,7 +30,7 @@ def test_it_measures_every_size_and_says_whether_the_bars_are_reached(workspace,
     small, large = found["sides"]
     assert (small["side"], large["side"]) == ("200 rows", "400 rows") and large["import_seconds"] > 0
     assert "index_seconds" not in small and large["index_peak_megabytes"] > 20 and large["index_megabytes"] > 0.1
-    kinds = [*importing.LOOKS, "row_and_its_neighbours"]
+    kinds = [*importing.LOOKS, "row_and_its_neighbours", "deed_on_all_rows"]
     for side in (small, large):
         assert side["first_rows_of_the_file_seconds"] > 0 < side["first_rows_of_the_dataset_seconds"]
         assert 50 < side["page_peak_megabytes"] < 1000
