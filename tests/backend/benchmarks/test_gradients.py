@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,17 @@ def test_in_full_no_digit_is_lost_where_a_model_asks_for_float32(tmp_path: Path)
                 weight.flatten()[3] += way
             losses.append(exact.mean_loss(model, rows))
         assert slope == pytest.approx((losses[0] - losses[1]) / (2 * step), rel=1e-6)
+
+
+@pytest.mark.parametrize(("one", "of_allowed"), [([8e-6, 2 + 1.5e-5], 0.8), ([1.1e-5, 2], 1.1), ([0, 2 - 3.6e-5], 1.2)])
+def test_an_entry_is_near_as_pytorch_says(one: list[float], of_allowed: float) -> None:
+    """Up to 1 where its own comparison, with both tolerances at 1e-5, finds no difference."""
+    found, mine, theirs = Apart(), torch.tensor(one, dtype=torch.float64), torch.tensor([0, 2], dtype=torch.float64)
+    found.add((1.0, {"weight": mine}), (1.0, {"weight": theirs}))
+    assert found.figures()["gradient_of_allowed"] == pytest.approx(of_allowed)
+    assert found.figures()["gradient_apart"] == float((mine - theirs).abs().max())
+    with nullcontext() if of_allowed <= 1 else pytest.raises(AssertionError):
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("odd", [float("nan"), float("inf")])
