@@ -1,7 +1,9 @@
 """Matrix products of frozen weights, and LoRA's three products as one operation.
 
 PEFT's own layer turns its input into float32 and back, scales and adds in copies, and keeps them for the backward
-pass. Here a layer's sum is made in place and only its input and the few numbers between A and B are kept:
+pass. Here a layer's sum is made in place, and only its input, the few numbers between A and B, and these two in the
+format of the products are kept. With few rows in an update a GPU waits for Python, so nothing is an operation of its
+own that another does along with its own: the scale s is a factor of products.
 
     y = x Wᵀ + s (x Aᵀ) Bᵀ        dx = g W + s (g B) A        dA = s (g B)ᵀ x        dB = s gᵀ (x Aᵀ)
 """
@@ -75,30 +77,36 @@ class LoraProduct(torch.autograd.Function):
         onednn: bool,
     ) -> torch.Tensor:
         flat = x.reshape(-1, x.shape[-1]).to(weight.dtype)
-        low = product(flat, a.to(weight.dtype), onednn=onednn)
+        down, up = a.to(weight.dtype), _rows_first(b.t(), weight.dtype)
+        low = product(flat, down, onednn=onednn)
         out = product(flat, weight, bias, onednn=onednn)
-        out.addmm_(low, _upwards(b, scale, weight.dtype))
-        ctx.save_for_backward(flat, low, weight, a, b)
-        ctx.scale, ctx.shape, ctx.onednn = scale, x.shape, onednn
+        out.addmm_(low, up, alpha=scale)
+        ctx.save_for_backward(flat, low, weight, down, up)
+        ctx.scale, ctx.shape, ctx.onednn, ctx.dtype = scale, x.shape, onednn, a.dtype
         return out.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        flat, low, weight, a, b = ctx.saved_tensors
+        flat, low, weight, down, up = ctx.saved_tensors
         slope = slope.reshape(-1, slope.shape[-1])
-        low_slope = product(slope, _upwards(b, ctx.scale, weight.dtype), onednn=ctx.onednn)
-        da = (low_slope.t() @ flat).to(a.dtype)
-        db = (low.t() @ slope).t().to(b.dtype) * ctx.scale
+        low_slope = product(slope, up, onednn=ctx.onednn)
+        da = _scaled_product(low_slope.t(), flat, ctx.scale).to(ctx.dtype)
+        db = _rows_first(_scaled_product(low.t(), slope, ctx.scale).t(), ctx.dtype)
         dx = None
         if ctx.needs_input_grad[0]:
             dx = product(slope, weight.t(), onednn=ctx.onednn)
-            dx = dx.addmm_(low_slope, a.to(weight.dtype)).view(ctx.shape)
+            dx = dx.addmm_(low_slope, down, alpha=ctx.scale).view(ctx.shape)
         return dx, None, None, da, db, None, None
 
 
-def _upwards(b: torch.Tensor, scale: float, dtype: torch.dtype) -> torch.Tensor:
-    """[rank, outputs]: B with its scale, transposed in memory too, as thin products are faster along it."""
-    return (b.t() * scale).to(dtype).contiguous()
+def _rows_first(transposed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A transposed matrix in that dtype, transposed in memory too: thin products are faster along it."""
+    return transposed.to(dtype, memory_format=torch.contiguous_format).contiguous()
+
+
+def _scaled_product(x: torch.Tensor, y: torch.Tensor, scale: float) -> torch.Tensor:
+    """`scale` times `x` `y`, in the one operation of the product; what it is told to add nothing of may be anything."""
+    return torch.addmm(x.new_empty(1), x, y, beta=0, alpha=scale)
 
 
 def use_products(model: Any, onednn: bool) -> int:
