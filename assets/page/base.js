@@ -51,8 +51,8 @@ function heard(error) {
   }
 }
 
-export async function ask(path, options = {}) {
-  const done = working();
+// The answer to a request as it begins; throws what the studio says of it, or its silence.
+export async function reach(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, { cache: "no-store", ...options, headers: { ...options.headers, ...EDITION } });
@@ -65,19 +65,22 @@ export async function ask(path, options = {}) {
     });
     if (!options.signal?.aborted) heard(error);
     throw error;
-  } finally {
-    done();
   }
-  const data = await answer.json().catch(() => ({}));
-  if (answer.status === 503 && !data.error) { // the splash: its pages are not loaded yet
+  const refusal = answer.ok ? {} : await answer.json().catch(() => ({}));
+  if (answer.status === 503 && !refusal.error) { // the splash: its pages are not loaded yet
     const error = new Told({ what: "The studio is starting.", why: "It takes some seconds.", next: "This page goes on by itself then.", unanswered: true });
     heard(error);
     throw error;
   }
   heard(null);
   heed(answer.status);
-  if (!answer.ok) throw new Told(data.error ?? { what: `The studio refused this (${answer.status}).`, why: "", next: "Reload the page." });
-  return data;
+  if (!answer.ok) throw new Told({ ...(refusal.error ?? { what: `The studio refused this (${answer.status}).`, why: "", next: "Reload the page." }), outdated: answer.status === 412 });
+  return answer;
+}
+export async function ask(path, options = {}) {
+  const done = working();
+  const answer = await reach(path, options).finally(done);
+  return answer.json().catch(() => ({}));
 }
 export const tell = (path, body, options = {}) =>
   ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}), ...options });

@@ -1,6 +1,6 @@
 // A conversation with two sides: what each is asked, and its answer as it is written. Kept in this window's storage.
 
-import { EDITION, Told, ask, heed, tell } from "./base.js";
+import { Told, ask, reach, tell } from "./base.js";
 
 const POLL_MS = 400;
 const path = (run) => `/studio/answers/${encodeURIComponent(run)}`;
@@ -23,16 +23,19 @@ export async function* lines(body) {
   if (rest.trim()) yield JSON.parse(rest);
 }
 
-// What a side is asked at a turn: its instructions, what was given, its own answers so far, the question.
+const answered = ({ text, finish }) => text || !["error", "stopped"].includes(finish);
+
+// What a side is asked at a turn: its instructions, what was given, its own answers so far, the question. A question
+// that got no answer is left out: an empty one would be taken for how to answer.
 export function messages(talk, turn, side) {
   const until = talk.turns.indexOf(turn);
   const given = talk.turns[0]?.given ?? [];
   const system = talk.system && given[0]?.role !== "system" ? [{ role: "system", content: talk.system }] : [];
-  const asked = talk.turns.slice(0, until + 1).flatMap((one, at) => [
+  const before = talk.turns.slice(0, until).filter((one) => answered(one.answers[side])).flatMap((one) => [
     { role: "user", content: one.prompt },
-    ...(at < until ? [{ role: "assistant", content: one.answers[side].text }] : []),
+    { role: "assistant", content: one.answers[side].text },
   ]);
-  return [...system, ...given, ...asked];
+  return [...system, ...given, ...before, { role: "user", content: turn.prompt }];
 }
 
 // The engines of these runs are ready, or it says why not. `told` is called while they load.
@@ -50,25 +53,15 @@ export async function ready(runs, signal, told) {
   }));
 }
 
-// Asks; calls `said(key, text, ended)` for every piece and when a side has ended, where key is base or tuned; returns the
-// whole answers by key.
+// Asks; calls `said(key, text)` for every piece, where key is base or tuned, and `said(key, "", weights)` when a side has
+// ended, with the stamp of what made it; returns the whole answers by key.
 export async function answer(run, body, signal, said) {
-  const response = await fetch(path(run), {
-    method: "POST", headers: { "Content-Type": "application/json", ...EDITION }, body: JSON.stringify(body), signal,
-  }).catch((error) => {
-    if (signal.aborted) throw error;
-    throw new Told({ what: "The studio does not answer.", why: "It was closed, or is being restarted.", next: "Start it again, then ask again." });
-  });
-  heed(response.status);
-  if (!response.ok) {
-    const { error } = await response.json().catch(() => ({}));
-    throw new Told(error ?? { what: `The studio refused this (${response.status}).`, why: "", next: "Reload the page." });
-  }
+  const response = await reach(path(run), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
   try {
     for await (const line of lines(response.body)) {
       if (line.error) throw new Told(line.error);
       if (line.answers) return line.answers;
-      said(line.side, line.text, line.ended);
+      said(line.side, line.text, line.ended && line.weights);
     }
   } catch (error) {
     if (signal.aborted || error instanceof Told) throw error;

@@ -15,6 +15,11 @@ import { toast } from "./toast.js";
 
 const BETWEEN = 16; // pixels between what is written and the field below it
 const empty = () => ({ text: "", state: "waiting" });
+const WAITS_MS = 5 * 60_000; // whoever asked longer ago has gone on to something else: no models are loaded for it
+// Why there is no answer; `waits`: when it was asked, where the studio did not hear it and it is asked again by itself.
+const reason = ({ what, why, next, message, unanswered, outdated }, asked) => unanswered || outdated
+  ? { what, why, next: `The question is asked again by itself when ${outdated ? "the page is loaded again" : "it answers"}.`, waits: asked }
+  : { what: what ?? "The answer failed.", why: why ?? String(message ?? ""), next: next ?? "Try again." };
 
 class Conversation extends Part {
   start() {
@@ -28,11 +33,16 @@ class Conversation extends Part {
     this.addEventListener("submit", (event) => { event.preventDefault(); this.sendTyped(); });
     this.onHide = () => this.busy && this.keepAll("stopped");
     window.addEventListener("pagehide", this.onHide);
+    this.onHeard = ({ detail }) => !detail && this.askWaiting();
+    window.addEventListener("ft-heard", this.onHeard);
     this.drawTalk();
     this.drawChanged();
+    this.askWaiting(); // a page that was loaded anew does not hear of a silence before it
   }
   disconnectedCallback() {
     window.removeEventListener("pagehide", this.onHide);
+    window.removeEventListener("ft-heard", this.onHeard);
+    clearTimeout(this.lapse);
     this.abort?.abort();
     super.disconnectedCallback();
   }
@@ -57,12 +67,14 @@ class Conversation extends Part {
   sendTyped() {
     const field = this.querySelector("[name=prompt]");
     const prompt = field.value.trim();
-    if (!prompt || (this.busy && !this.half)) return field.focus();
+    if (!prompt || this.taken) return field.focus();
     field.value = "";
     this.leave().then(() => this.send({ prompt }));
   }
   // One side is done and the other one still written: asking anew stops that one.
   get half() { return Boolean(this.busy) && !this.abort.signal.aborted && this.busy.answers.some((one) => ["written", "done"].includes(one.state)); }
+  // Nothing else can be asked: what follows a question goes on from its answer.
+  get taken() { return Boolean(this.busy ?? this.waiting) && !this.half; }
   async leave() {
     if (!this.busy) return;
     this.abort.abort();
@@ -70,7 +82,7 @@ class Conversation extends Part {
   }
   // A held-out row begins a conversation of its own.
   async askRow({ messages: asked, expected, row, tools }) {
-    if (this.busy && !this.half) return;
+    if (this.taken) return;
     await this.leave();
     const before = this.talk;
     const typed = before.turns.length > 1 || before.turns.some((turn) => !turn.row);
@@ -84,7 +96,7 @@ class Conversation extends Part {
     this.drawTalk();
     this.answered = this.answerTurn(turn);
   }
-  async answerTurn(turn) {
+  async answerTurn(turn, asked = Date.now()) {
     const abort = this.abort = new AbortController(), talk = this.talk, began = performance.now();
     this.busy = turn;
     delete turn.error;
@@ -98,13 +110,15 @@ class Conversation extends Part {
       await Promise.all(this.questions(talk, turn).map((one) => this.stream(one, turn, abort.signal)));
       this.say(turn.answers.some((one) => one.finish === "stopped") ? "Stopped." : "Both have answered.");
     } catch (error) {
-      if (!abort.signal.aborted) { turn.error = { what: error.what ?? "The answer failed.", why: error.why ?? String(error.message ?? ""), next: error.next ?? "Try again." }; abort.abort(); }
+      if (!abort.signal.aborted) { turn.error = reason(error, asked); abort.abort(); }
       this.say(turn.error ? turn.error.what : "Stopped.");
     }
     this.close(turn, (performance.now() - began) / 1000);
-    keepTalk(this.key, talk);
     this.busy = null;
-    if (this.talk !== talk) return this.buttons();
+    if (this.talk !== talk) { this.buttons(); return this.askWaiting(); } // it was cleared, or an older one taken back
+    this.keepAll();
+    clearTimeout(this.lapse);
+    if (turn.error?.waits) this.lapse = setTimeout(() => this.askWaiting(), asked + WAITS_MS - Date.now());
     this.drawTalk();
     this.follow(turn);
     this.engines.look().catch(() => {});
@@ -130,31 +144,51 @@ class Conversation extends Part {
   }
   async stream({ run, body, at }, turn, signal) {
     const began = performance.now();
-    const answers = await answer(run, body, signal, (side, text, ended) => {
-      const one = turn.answers[at[side]];
-      if (!ended) one.first ??= (performance.now() - began) / 1000;
-      one.state = ended ? "written" : "writing";
+    const answers = await answer(run, body, signal, (side, text, weights) => {
+      const one = turn.answers[at[side]], seconds = (performance.now() - began) / 1000;
+      if (weights) Object.assign(one, { state: "written", weights, seconds });
+      else Object.assign(one, { state: "writing", first: one.first ?? seconds });
       one.text += text;
-      if (ended) one.seconds = (performance.now() - began) / 1000;
       this.drawText(turn, at[side]);
-      if (ended) this.buttons();
+      if (weights) this.buttons();
     });
     for (const [side, whole] of Object.entries(answers)) {
       const { text, seconds, weights, finish, cut } = whole;
       Object.assign(turn.answers[at[side]], { text, seconds, weights, finish, cut, tokens: whole.tokens.length, state: "done" });
     }
   }
-  regenerate() {
-    const turn = this.talk.turns.at(-1);
+  regenerate(turn) {
     if (!turn || this.busy) return;
+    if (this.waiting) this.letGo();
     if (Number(this.options.value("temperature")) > 0) {
       this.options.put("seed", (Number(this.options.value("seed")) || 0) + 1);
       this.querySelector("[name=seed]").value = this.options.value("seed");
       this.drawChanged();
     }
+    this.askAnew(turn);
+  }
+  askAnew(turn, asked) {
     turn.answers = this.sides.map(empty);
     this.drawTalk();
-    this.answered = this.answerTurn(turn);
+    this.answered = this.answerTurn(turn, asked);
+  }
+  // The question that the studio did not hear, and that is asked again once it may.
+  get waiting() { return this.talk.turns.find((turn) => turn.error?.waits); }
+  askWaiting() {
+    const turn = this.waiting;
+    if (!turn || this.busy) return;
+    if (Date.now() - turn.error.waits < WAITS_MS) this.askAnew(turn, turn.error.waits);
+    else this.letGo();
+  }
+  // Only a person asks it again.
+  letGo() {
+    for (const turn of this.talk.turns) if (turn.error?.waits) Object.assign(turn.error, { waits: 0, next: "Try again." });
+    this.keepAll();
+    this.drawTalk();
+  }
+  stop() {
+    if (this.busy) this.abort.abort();
+    else { this.letGo(); this.say("Stopped."); }
   }
   clear() {
     const before = this.talk;
@@ -168,6 +202,7 @@ class Conversation extends Part {
     this.talk = talk;
     this.keepAll();
     this.drawTalk();
+    this.askWaiting();
   }
   keepAll(finish) {
     if (finish) for (const one of this.busy?.answers ?? []) if (one.state !== "done") Object.assign(one, { state: "done", finish: one.state === "written" ? "stop" : finish });
@@ -199,13 +234,13 @@ class Conversation extends Part {
     this.querySelector("[data-changed]").textContent = said.length ? `· ${said.join(", ")}` : "";
   }
   buttons() {
-    const talk = this.talk.turns.length > 0, busy = Boolean(this.busy), waits = busy && !this.half;
-    this.querySelector("[data-send]").hidden = waits;
+    const talk = this.talk.turns.length > 0, busy = Boolean(this.busy ?? this.waiting), taken = this.taken;
+    this.querySelector("[data-send]").hidden = taken;
     this.querySelector("[data-stop]").hidden = !busy;
     this.querySelector("form [data-again]").disabled = !talk || busy;
     this.querySelector("[data-clear]").disabled = !talk;
     this.querySelector("[data-goes-on]").textContent = talk ? "Goes on from what is above. Clear begins anew." : "Ask something of your own, or press one of the rows.";
-    this.dispatchEvent(new CustomEvent("ft-busy", { bubbles: true, detail: { busy: waits, row: this.talk.turns[0]?.row ?? "" } }));
+    this.dispatchEvent(new CustomEvent("ft-busy", { bubbles: true, detail: { busy: taken, row: this.talk.turns[0]?.row ?? "" } }));
   }
   say(text) { this.querySelector("[data-said]").textContent = text; }
   place(turn) { return this.querySelector(`[data-turn="${this.talk.turns.indexOf(turn)}"]`); }
@@ -223,10 +258,11 @@ class Conversation extends Part {
   clicked(event) {
     const button = event.target.closest("button");
     if (!button) return;
-    if ("stop" in button.dataset) this.abort?.abort();
-    else if ("again" in button.dataset) this.regenerate();
+    const turn = this.talk.turns.at(button.closest("[data-turn]")?.dataset.turn ?? -1);
+    if ("stop" in button.dataset) this.stop();
+    else if ("again" in button.dataset) this.regenerate(turn);
     else if ("clear" in button.dataset) this.clear();
-    else if ("copy" in button.dataset) copy(this.talk.turns[Number(button.closest("[data-turn]").dataset.turn)].answers[Number(button.dataset.copy)].text, button);
+    else if ("copy" in button.dataset) copy(turn.answers[Number(button.dataset.copy)].text, button);
   }
   mark(on) {
     this.marks = on;
@@ -249,7 +285,7 @@ class Conversation extends Part {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.name === "prompt") {
       event.preventDefault();
       this.sendTyped();
-    } else if (event.key === "Escape" && this.busy) this.abort.abort();
+    } else if (event.key === "Escape" && (this.busy ?? this.waiting)) this.stop();
   }
 }
 customElements.define("ft-conversation", Conversation);
