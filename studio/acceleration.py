@@ -7,15 +7,14 @@ from importlib.util import find_spec
 from typing import Any
 
 from studio.errors import Refused
-from studio.machine import Machine
+from studio.machine import AMPERE, Machine
 from studio.packages import release
 from studio.settings.train import TrainSettings, Zero2, Zero3
 
 SETUP = "python3 launch.py setup --extra"
-AMPERE = (8, 0)
-# The first PyTorch whose FlashAttention for rows of several lengths was read through.
-FLASH_TORCH = (2, 13)
-FLASH_HEAD = 256  # the widest head that FlashAttention has a kernel for
+# The first PyTorch whose FlashAttention for rows of several lengths was tried, on an H100.
+FLASH_TORCH = (2, 11)
+FLASH_HEAD, FLASH_STEP = 256, 8  # the widest head that FlashAttention has a kernel for, and what widths it takes
 
 
 def problems(
@@ -27,12 +26,13 @@ def problems(
         settings: with their cut-off chosen.
         device: `cuda` or `cpu`, where the run will train.
         dtype: the number format it will take.
+        here: with the GPUs that the run takes.
         config: the model's config.json.
     """
     if settings.kernels == "liger":
         yield from _liger(device)
     if settings.attention == "flash":
-        yield from _flash(settings, device, dtype, here, config)
+        yield from _flash(device, dtype, here, config, settings.cutoff or 0)
     if isinstance(settings.spread, Zero2 | Zero3) and device == "cuda" and find_spec("deepspeed") is None:
         yield Refused(
             f"{settings.spread.name} needs the package deepspeed.",
@@ -59,9 +59,28 @@ def _liger(device: str) -> Iterator[Refused]:
         )
 
 
-def _flash(
-    settings: TrainSettings, device: str, dtype: str, here: Machine, config: dict[str, Any]
-) -> Iterator[Refused]:
+def expects_flash(settings: TrainSettings, device: str, dtype: str, here: Machine, config: dict[str, Any]) -> bool:
+    """Whether a run will take FlashAttention, as far as it can be told without PyTorch.
+
+    Args:
+        settings, device, dtype, here, config: as for `problems`.
+    """
+    if settings.attention == "auto":
+        return takes_flash(device, dtype, here, config, settings.cutoff or 0)
+    return settings.attention == "flash"
+
+
+def takes_flash(device: str, dtype: str, here: Machine, config: dict[str, Any], longest: int) -> bool:
+    """Whether FlashAttention can be had; what `--attention auto` takes then.
+
+    Args:
+        device, dtype, here, config: as for `problems`.
+        longest: tokens of the longest row.
+    """
+    return next(_flash(device, dtype, here, config, longest), None) is None
+
+
+def _flash(device: str, dtype: str, here: Machine, config: dict[str, Any], longest: int) -> Iterator[Refused]:
     if device != "cuda":
         yield no_flash("This run trains on the CPU.", "FlashAttention needs an NVIDIA GPU.")
         return
@@ -78,9 +97,9 @@ def _flash(
             "This PyTorch is too old for FlashAttention.",
             ", or update: python3 launch.py setup",
         )
-    if dtype == "float32":
+    if dtype == "float32" and not old:  # which is why it is
         yield no_flash("This run takes float32.", "FlashAttention computes in bfloat16.", ", or `--dtype bfloat16`")
-    if why := unfit_for_flash(config, settings.cutoff or 0):
+    if why := unfit_for_flash(config, longest):
         yield no_flash(why)
 
 
@@ -104,7 +123,9 @@ def unfit_for_flash(config: dict[str, Any], longest: int) -> str:
     hidden = config.get("hidden_size") or config.get("n_embd") or 0
     heads = config.get("num_attention_heads") or config.get("n_head")  # named otherwise, nothing is known of their size
     size = config.get("head_dim") or (hidden // heads if heads else 0)
-    return f"Its heads are {size} wide, and FlashAttention takes {FLASH_HEAD} at most." if size > FLASH_HEAD else ""
+    if size > FLASH_HEAD or size % FLASH_STEP:
+        return f"Its heads are {size} wide; FlashAttention takes multiples of {FLASH_STEP} up to {FLASH_HEAD}."
+    return ""
 
 
 def plain_attention(config: dict[str, Any], longest: int) -> bool:

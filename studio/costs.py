@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from studio import acceleration, measurement, runs, wording
@@ -16,7 +17,7 @@ from studio.machine import Machine
 from studio.models import Model, list_models
 from studio.prospect import Preflight
 from studio.settings import defaults
-from studio.settings.train import Ddp, Sharded, Single, Spread, TrainSettings
+from studio.settings.train import Sharded, Single, Spread, TrainSettings, processes
 from studio.shape import Shape
 from studio.workspace import Workspace
 
@@ -42,14 +43,19 @@ def look(
 ) -> None:
     """Adds figures, warnings and the ladder to what preflight found of a run whose settings are all chosen."""
     _spread(found, device, here)
-    dtype = number_format(found.settings, device, speeds)
-    for error in acceleration.problems(found.settings, device, dtype, here, read_json(model.path / "config.json")):
+    taken = replace(here, gpus=here.gpus[: processes(found.settings.spread)])
+    dtype = number_format(found.settings, device, speeds, taken.bfloat16)
+    config = read_json(model.path / "config.json")
+    for error in acceleration.problems(found.settings, device, dtype, taken, config):
         found.add("error", error)
     alike = found.settings
     if device == "cuda" or speeds:  # runs write down the format that they took
         alike = alike.model_copy(update={"dtype": dtype})
-    pace = runs.usual_speed(workspace, alike, measurement.place(here, device, alike))
-    shape, cost = _cost(found, model, device, pace, speeds)
+    flash = acceleration.expects_flash(alike, device, dtype, taken, config)
+    pace = runs.usual_speed(workspace, alike, measurement.place(here, device, alike), flash)
+    if device == "cuda" and len(taken.gpus) == 1:
+        found.facts["gpu"] = taken.gpus[0].name
+    shape, cost = _cost(found, model, device, pace, speeds, taken.bfloat16)
     _memory(workspace, found, rows_read, shape, cost, here)
     _long(found, here)
     _disk(found, shape, here)
@@ -60,7 +66,7 @@ def _spread(found: Preflight, device: str, here: Machine) -> None:
     spread = found.settings.spread
     if spread is None or isinstance(spread, Single):
         return
-    count, room = spread.processes or 2, len(here.gpus) if device == "cuda" else here.cores
+    count, room = spread.processes or 2, len(here.usable_gpus) if device == "cuda" else here.cores
     noun = "GPU" if device == "cuda" else "core"
     if isinstance(spread, Sharded):
         for error in _unable_to_shard(found.settings, spread, device):
@@ -68,7 +74,9 @@ def _spread(found: Preflight, device: str, here: Machine) -> None:
     if count > room:
         words = f"{count} processes are more than this machine can run."
         advice = f"Choose {room} or fewer." if room > 1 else "Choose single."
-        found.add("error", Refused(words, f"It has {wording.count(room, noun)}.", advice, field="spread.processes"))
+        able = " that PyTorch can use" if device == "cuda" and room < len(here.gpus) else ""
+        why = f"It has {wording.count(room, noun)}{able}."
+        found.add("error", Refused(words, why, advice, field="spread.processes"))
     if count > (found.settings.batch_size or 1):
         found.warn(
             f"{count} processes share {wording.count(found.settings.batch_size or 1, 'row')} a step.",
@@ -98,7 +106,7 @@ def _unable_to_shard(settings: TrainSettings, spread: Sharded, device: str) -> I
 
 
 def _cost(
-    found: Preflight, model: Model, device: str, pace: float | None, speeds: Calibration | None
+    found: Preflight, model: Model, device: str, pace: float | None, speeds: Calibration | None, bfloat16: bool
 ) -> tuple[Shape, Callable[[TrainSettings, Shape], Estimate]]:
     """Rate and device against what is usual, and the estimate; returns how to estimate other settings."""
     settings, facts = found.settings, found.facts
@@ -126,20 +134,22 @@ def _cost(
     share = (facts.get("trained_tokens") or 0) / max(1, tokens)
 
     def cost(other: TrainSettings, of: Shape) -> Estimate:
-        return estimate(other, of, tokens / sequences, share, found.steps or 1, device, pace, speeds)
+        return estimate(other, of, tokens / sequences, share, found.steps or 1, device, pace, speeds, bfloat16)
 
     known = cost(settings, shape)
     facts |= {"memory_gb": known.memory_gb, "memory_parts_gb": known.parts, "seconds": known.seconds}
     return shape, cost
 
 
-def needs_gb(model: Model, report: Report, device: str, speeds: Calibration | None) -> Callable[[TrainSettings], float]:
+def needs_gb(
+    model: Model, report: Report, device: str, speeds: Calibration | None, bfloat16: bool
+) -> Callable[[TrainSettings], float]:
     """How to tell the GB that a run needs with settings that are chosen, before the other facts are known."""
     shape = Shape.read(read_json(model.path / "config.json"), model.parameters)
     share = report.trained_tokens / max(1, report.tokens)
 
     def needs(settings: TrainSettings) -> float:
-        return estimate(settings, shape, 1.0, share, 1, device, speeds=speeds).memory_gb
+        return estimate(settings, shape, 1.0, share, 1, device, speeds=speeds, bfloat16=bfloat16).memory_gb
 
     return needs
 
@@ -150,8 +160,7 @@ def free_gb(here: Machine, device: str, spread: Spread | None = None) -> float:
     Each process takes about as much of its own GPU, the first ones there are; a run in one process takes the first.
     """
     if device == "cuda" and here.gpus:
-        count = (spread.processes or len(here.gpus)) if isinstance(spread, Ddp) else 1
-        return min(gpu.memory - gpu.memory_used for gpu in here.gpus[:count]) / 1e9
+        return min(gpu.memory - gpu.memory_used for gpu in here.gpus[: processes(spread)]) / 1e9
     return here.memory_available / 1e9
 
 
@@ -189,7 +198,7 @@ def _memory(
         more = "more than " if measured and not measured.fits else "" if measured else "about "
         found.warn(
             f"This run needs {more}{measured.memory_gb if measured else estimated:.1f} GB of memory.",
-            f"{free:.1f} GB are free.",
+            f"{'At least ' if found.held else ''}{free:.1f} GB {'will be' if found.held else 'are'} free.",
             f"Take a smaller setting: {gentlest.title[0].lower()}{gentlest.title[1:]}, for one."
             if gentlest
             else "Take a smaller model, or close other programs.",

@@ -140,13 +140,9 @@ def _package_problems(needed: tuple[Package, ...]) -> list[StudioError]:
 
 def _machine_problems(here: Machine) -> list[StudioError]:
     found = []
-    if here.gpus and here.device != "cuda":
+    if hindrance := here.hindrance:
         found.append(
-            StudioError(
-                f"The GPU ({here.gpus[0].name}) will not be used.",
-                f"The installed torch {here.torch} is a build for CPUs only.",
-                "Install a CUDA build of torch into the studio's environment (see pytorch.org), then check again.",
-            )
+            StudioError(f"The GPU ({here.gpus[0].name}) will not be used.", hindrance.why, hindrance.next),
         )
     if here.memory < LITTLE_MEMORY:
         found.append(

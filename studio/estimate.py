@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from studio import calibration
 from studio.calibration import Calibration
-from studio.settings.train import Ddp, TrainSettings
+from studio.settings.train import Bits, Ddp, TrainSettings
 from studio.shape import Shape, weights_in
 
 GB = 1e9
@@ -59,6 +59,7 @@ def estimate(
     device: str,
     pace: float | None = None,
     speeds: Calibration | None = None,
+    bfloat16: bool = True,
 ) -> Estimate:
     """What a run with resolved settings will take.
 
@@ -68,14 +69,15 @@ def estimate(
         steps: updates of the run.
         pace: tokens a second of a like run on this machine, where there was one.
         speeds: what this CPU was measured to do, where it was.
+        bfloat16: whether the GPU computes in it (`Machine.bfloat16`).
     """
     method = settings.method
-    dtype = number_format(settings, device, speeds)
+    dtype = number_format(settings, device, speeds, bfloat16)
     width = BYTES[dtype]
     if device == "cpu" and not pace:
         pace = _speed(settings, dtype, speeds) / operations(settings, shape, trained_share)
     if method.name == "qlora":
-        weights = shape.packed * HELD_BYTES[method.bits] + (shape.parameters - shape.packed) * width
+        weights = weight_bytes(shape, width, method.bits)
     else:
         weights = shape.parameters * (BYTES["float32"] if method.name == "full" else width)
     trained = shape.parameters if method.name == "full" else shape.adapter(method.rank)
@@ -97,6 +99,11 @@ def estimate(
     )
 
 
+def weight_bytes(shape: Shape, width: int, bits: Bits) -> float:
+    """Bytes of a model whose weights are packed into so many bits; those that can't be take `width` bytes each."""
+    return shape.packed * HELD_BYTES[bits] + (shape.parameters - shape.packed) * width
+
+
 def saves_memory(settings: TrainSettings) -> bool:
     """Whether a run on a CPU gives memory back at once, which takes some time: where it is short, or would be."""
     return bool(settings.recompute) or settings.method.name in ("dora", "qlora")
@@ -113,13 +120,13 @@ def tokens_at_once(settings: TrainSettings, longest: int | None = None) -> int:
     return max(row, min(settings.tokens_per_pass or row, update))
 
 
-def number_format(settings: TrainSettings, device: str, speeds: Calibration | None) -> str:
+def number_format(settings: TrainSettings, device: str, speeds: Calibration | None, bfloat16: bool = True) -> str:
     """float32 or bfloat16, as the run will take it."""
     if settings.dtype != "auto":
         return settings.dtype
     if device == "cpu" and speeds:
         return calibration.dtype(settings.method.name, speeds)
-    return "bfloat16" if device == "cuda" else "float32"
+    return "bfloat16" if device == "cuda" and bfloat16 else "float32"
 
 
 def _trained_bytes(settings: TrainSettings, shape: Shape, trained: int, width: int) -> float:

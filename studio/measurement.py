@@ -19,12 +19,12 @@ from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.logs import Log
 from studio.machine import Machine
-from studio.settings.train import Sharded, TrainSettings
+from studio.settings.train import Sharded, TrainSettings, processes
 from studio.workspace import Workspace
 
 FILE = "measured.jsonl"
 # To be raised when the trainer takes other memory or time than before: what was measured until then holds no longer.
-TRAINER = 2
+TRAINER = 3
 PACKAGES = ("transformers", "peft", "bitsandbytes")  # PyTorch is in the `place`
 # An estimate this near to what is free, on either side, is not good enough to start by.
 NEAR = 0.3
@@ -100,8 +100,11 @@ def with_free(here: Machine, gb: float) -> Machine:
 
 
 def place(here: Machine, device: str, settings: TrainSettings) -> str:
-    """The device and the machine that a measurement holds for: a workspace may move, or be opened by several."""
-    gpus = ", ".join(gpu.name for gpu in here.gpus) if device == "cuda" else "no GPU"
+    """The device and the machine that a measurement holds for: a workspace may move, or be opened by several.
+
+    Of the GPUs it names those that the run takes: a process that trains alone sees no other.
+    """
+    gpus = ", ".join(gpu.name for gpu in here.gpus[: processes(settings.spread)]) if device == "cuda" else "no GPU"
     return f"{device}, {gpus}, {calibration.machine_key(settings.threads or here.cores)}"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, Body
 
-from studio import journey, runs
+from studio import headroom, journey, runs
 from studio.estimate import estimate
 from studio.jobs import queue
 from studio.machine import Machine, machine
@@ -57,7 +57,7 @@ def router(workspace: Workspace) -> APIRouter:
         return {
             "summary": here.summary(),
             "device": here.device,
-            "fits": _fits(here),
+            "fits": _fits(headroom.at_turn(workspace)[0]),
             "sample_seconds": sample_seconds(here),
             "starter": STARTER in workspace.names("models"),
         }

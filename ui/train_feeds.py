@@ -20,14 +20,14 @@ from typing import Any
 
 from fastapi import APIRouter, Body
 
-from studio import presets, proposal, runs
+from studio import headroom, presets, proposal, runs
 from studio.commands.frame import default_workspace
 from studio.datasets.store import list_datasets
 from studio.errors import BadInput, StudioError
 from studio.files import read_json
 from studio.jobs import folder as job_folder
 from studio.jobs import local
-from studio.machine import Machine, machine
+from studio.machine import Machine
 from studio.models import BrokenModel, Model, catalogue, list_models
 from studio.models.fit import fit, known_shape
 from studio.models.search import search
@@ -57,7 +57,7 @@ def router(workspace: Workspace) -> APIRouter:
 
     @api.get("/train/choices")
     def choices() -> dict[str, Any]:
-        here = machine(workspace.root)
+        here, _ = headroom.at_turn(workspace)
         return {
             "datasets": [
                 item | {"kind_words": KINDS.get(item.get("kind", ""), "")}

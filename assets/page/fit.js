@@ -33,7 +33,7 @@ export class Fit {
       ...(facts.cut_rows ? [["Rows cut off", `${facts.sampled ? "about " : ""}${number(facts.cut_rows)}`, `What is past the cut-off of ${number(this.chosen().settings.cutoff)} tokens is not learned.`]] : []),
       ["Steps", found.steps === null ? null : number(found.steps)],
       ["Time", known ? this.time(facts) : null],
-      ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null],
+      ["Memory, estimated", known ? `${facts.memory_gb.toFixed(1)} of ${facts.free_gb.toFixed(1)} GB free` : null, facts.gpu && `On the ${facts.gpu}.`],
       ...(facts.measured ? [["Memory, measured", `${facts.measured.fits ? "" : "more than "}${facts.measured.memory_gb.toFixed(1)} GB`]] : []),
       ...(known ? this.recomputation() : []),
       ["Disk", facts.disk_gb === undefined ? null : size(facts.disk_gb * 1e9)],

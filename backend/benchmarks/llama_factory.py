@@ -12,6 +12,7 @@ from backend.benchmarks import environments, measured, ours
 from backend.benchmarks.bench import Bench
 from backend.benchmarks.contest import Contest
 from backend.benchmarks.ours import Ran
+from backend.training.load import choose_device, choose_dtype
 from studio.benchmarks import Bar, Result
 
 NAME = f"LLaMA-Factory {environments.LLAMA_FACTORY}"
@@ -88,4 +89,6 @@ def _settings(bench: Bench, folder: Path) -> dict[str, Any]:
         "save_strategy": "no",
         "report_to": "none",
         "use_cpu": not torch.cuda.is_available(),
+        # Its board has bfloat16 chosen beforehand; its command line would take float32.
+        "bf16": choose_dtype("auto", choose_device("auto")) == torch.bfloat16,
     }

@@ -7,11 +7,16 @@ no row can see another. Where a model's attention is more than that, Transformer
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from studio.acceleration import FLASH_HEAD, FLASH_STEP
 
 NAME = "rows"
 # PyTorch's kernel for CPUs is slow in bfloat16: up to this length plain products and a softmax take half the time.
@@ -60,21 +65,37 @@ def flash_attention(
     rows: Bounds | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """`row_attention` by FlashAttention (Dao 2023), all rows in one operation; on NVIDIA GPUs, in bfloat16."""
-    if rows is None or options.get("dropout"):
-        return row_attention(module, query, key, value, attention_mask, rows, **options)
-    from torch.nn.attention import varlen  # 2.8, which trains too, has none
+    """`row_attention` by FlashAttention (Dao 2023), all rows in one operation; on NVIDIA GPUs, in bfloat16.
 
-    ends = torch.tensor([0, *(end for _, end in rows)], dtype=torch.int32, device=query.device)
-    longest = max(end - start for start, end in rows)
+    A layer whose heads it has no form for goes row by row: in some models layers differ, or values from queries.
+    """
+    width = query.shape[-1]
+    fits = width == value.shape[-1] and width <= FLASH_HEAD and width % FLASH_STEP == 0
+    if rows is None or options.get("dropout") or not fits:
+        return row_attention(module, query, key, value, attention_mask, rows, **options)
+    ends, longest = _ends(rows, query.device)
     # Full training computes positions in float32, which this kernel has no form for.
     q, k, v = (part[0].transpose(0, 1).to(torch.bfloat16) for part in (query, key, value))
-    grouped = query.shape[1] != key.shape[1]
-    found = varlen.varlen_attn(
-        q, k, v, ends, ends, longest, longest, scale=options.get("scaling"), window_size=CAUSAL, enable_gqa=grouped
-    )
-    assert isinstance(found, torch.Tensor)
+    found = _varlen()(q, k, v, ends, ends, longest, longest, scale=options.get("scaling"), window_size=CAUSAL)
     return found[None], None
+
+
+@functools.lru_cache(maxsize=8)
+def _ends(rows: Bounds, device: torch.device) -> tuple[torch.Tensor, int]:
+    """Where each row ends, on the GPU, and the length of the longest: once a pass and not in every layer, for what is
+    copied to a GPU is waited for.
+    """
+    ends = torch.tensor([0, *(end for _, end in rows)], dtype=torch.int32, device=device)
+    return ends, max(end - start for start, end in rows)
+
+
+@functools.cache
+def _varlen() -> Callable[..., Any]:
+    """PyTorch's operation; that heads share a key has to be said where it can be (from 2.12 on)."""
+    from torch.nn.attention.varlen import varlen_attn  # 2.8, which trains too, has none
+
+    asked = "enable_gqa" in inspect.signature(varlen_attn).parameters
+    return functools.partial(varlen_attn, enable_gqa=True) if asked else varlen_attn
 
 
 def _one_row(

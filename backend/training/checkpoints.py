@@ -19,14 +19,13 @@ from typing import Any
 import torch
 
 from backend.job import Job, in_words
-from backend.training.launching import processes
 from backend.training.report import Figures
 from studio import migrate
 from studio.errors import NoMemory, NoRoom, StudioError
 from studio.files import whole_folder
 from studio.machine import cpu_name
 from studio.settings.base import Settings
-from studio.settings.train import Lora, Qlora, Sft, TrainSettings
+from studio.settings.train import Lora, Qlora, Sft, TrainSettings, processes
 
 FOLDER = "checkpoints"
 MANIFEST = "checkpoint.json"
@@ -73,12 +72,17 @@ class Identity:
     kernels: str = "usual"
 
     @classmethod
-    def of(cls, run: str, settings: TrainSettings, device: str, onednn: bool = False) -> Identity:
+    def of(cls, run: str, settings: TrainSettings, device: str, onednn: bool = False, attention: str = "") -> Identity:
+        """Of a run with these settings.
+
+        Args:
+            attention: how it is computed, where that is known already: `auto` may be one way here and another there.
+        """
         kept = {name: value for name, value in _counting(settings).items() if name not in ALIKE}
         digest = hashlib.blake2b(json.dumps(kept, sort_keys=True).encode(), digest_size=16).hexdigest()
         passes = f"{settings.tokens_per_pass} tokens{', recomputed' if settings.recompute else ''}"
         threads, count = torch.get_num_threads(), processes(settings.spread)
-        ways = settings.attention, settings.kernels
+        ways = attention or settings.attention, settings.kernels
         return cls(run, digest, device, threads, count, passes, settings.dtype, onednn, *ways)
 
     def computed_with(self) -> dict[str, Any]:
@@ -253,6 +257,8 @@ def announce(job: Job, resume: Checkpoint, identity: Identity) -> None:
     """Says where the run goes on from, and whether it will be bit for bit what it would have been."""
     job.resumed(resume.step)
     then, now = resume.computed_with, identity.computed_with()
+    if then.get("attention") == "auto" and now["attention"] != "flash":  # written when it was never flash
+        then = then | {"attention": now["attention"]}
     other = [f"{name} {then[name]} then, {value} now" for name, value in now.items() if then.get(name, value) != value]
     if other:
         job.message(f"The result may differ in its last digits from that of a run in one go: {', '.join(other)}.")

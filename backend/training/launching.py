@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from studio import estimate
-from studio.settings.train import Single, Spread, TrainSettings
+from studio.machine import VISIBLE, order
+from studio.settings.train import Spread, TrainSettings, processes
 
 WORKER = "backend.training"
 # Gloo and NCCL listen on every interface unless they are told; nothing here is for other machines.
@@ -46,6 +47,11 @@ def environment(given: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in RANKS} | given
 
 
+def one_gpu() -> dict[str, str]:
+    """What the environment of a process that trains alone needs: of the GPUs it may see it sees the first."""
+    return {VISIBLE: os.environ.get(VISIBLE, order() or "0").split(",")[0]}
+
+
 def allocation(settings: TrainSettings) -> dict[str, str]:
     """What the environment of a process that trains needs for its memory.
 
@@ -61,8 +67,3 @@ def forget_meetings(folder: Path) -> None:
     """Removes the files by which processes that are gone found one another."""
     for meeting in folder.glob(MEETINGS):
         meeting.unlink(missing_ok=True)
-
-
-def processes(spread: Spread | None) -> int:
-    """How many train together."""
-    return 1 if spread is None or isinstance(spread, Single) else spread.processes or 1

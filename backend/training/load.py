@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,14 +11,17 @@ import transformers
 from peft import LoraConfig, get_peft_model
 from safetensors import SafetensorError
 
+from backend.bits import few_bits, leave_packed
+from backend.gpu import do_without_cudnn_attention, usable_gpu, usual_dtype
 from backend.job import in_words
 from backend.training import attention, kernels
 from backend.training.loss import Forward, Pass
 from backend.training.products import use_products
 from studio import acceleration
 from studio.errors import BadInput, Broken, NoMemory, Refused
+from studio.machine import Machine, machine
 from studio.models import Model
-from studio.settings.train import Full, Lora, Qlora, TrainSettings
+from studio.settings.train import Full, Lora, Qlora, TrainSettings, processes
 
 PROBE = 16
 # How far the answers of two ways through the same model may lie apart, measured in the spread of its logits.
@@ -48,23 +51,26 @@ def choose_device(asked: str) -> str:
     """`cpu` or `cuda`.
 
     Raises:
-        Refused: the GPU asked for is not there.
+        Refused: the GPU asked for is not there, or torch can't use it.
     """
-    if asked == "cuda" and not torch.cuda.is_available():
+    usable = asked != "cpu" and usable_gpu()
+    if asked == "cuda" and not usable:
+        hindrance = machine().hindrance
         raise Refused(
             "There is no GPU to train on.",
-            "Torch finds none; a missing driver or a build of torch for CPUs only looks the same.",
+            hindrance.why
+            if hindrance
+            else "Torch finds none; a missing driver or a build of torch for CPUs only looks the same.",
             "Choose the device auto (--device auto), or run `launch.py check`.",
             field="device",
         )
-    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if usable else "cpu"
 
 
 def choose_dtype(asked: str, device: str) -> torch.dtype:
-    """bfloat16 on a GPU that computes in it (those before Ampere emulate it), float32 elsewhere, or as asked for."""
+    """As asked for, or what is usual on the device."""
     if asked == "auto":
-        able = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if able else torch.float32
+        return usual_dtype(device)
     return torch.float32 if asked == "float32" else torch.bfloat16
 
 
@@ -79,12 +85,13 @@ def load(settings: TrainSettings, model: Model, onednn: bool = False) -> Loaded:
         BadInput: the method does not fit the model.
         Refused: there is no GPU, though one was asked for.
     """
+    do_without_cudnn_attention()
     device = choose_device(settings.device)
     dtype = choose_dtype(settings.dtype, device)
     method = settings.method
     # All weights in bfloat16 would lose small changes: they are kept in float32 and computed with in bfloat16.
     base = _load_base(model, method, device, torch.float32 if isinstance(method, Full) else dtype)
-    _choose_attention(base, settings)
+    _choose_attention(base, settings, device, dtype)
     if settings.kernels == "liger":
         kernels.use_liger(base)
     compute = None if dtype == torch.float32 else dtype
@@ -98,8 +105,7 @@ def load(settings: TrainSettings, model: Model, onednn: bool = False) -> Loaded:
 def _load_base(model: Model, method: Any, device: str, dtype: torch.dtype) -> Any:
     options: dict[str, Any] = {}
     if isinstance(method, Qlora):
-        options["quantization_config"] = _few_bits(method, dtype)
-        options["device_map"] = {"": torch.cuda.current_device() if device == "cuda" else "cpu"}
+        options = few_bits(method.bits, device, dtype)
     try:
         loaded = transformers.AutoModelForCausalLM.from_pretrained(
             model.path, dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
@@ -114,39 +120,38 @@ def _load_base(model: Model, method: Any, device: str, dtype: torch.dtype) -> An
             field="model",
         ) from error
     if isinstance(method, Qlora):
-        for module in loaded.modules():
-            # On CPUs with AVX512-BF16 bitsandbytes repacks the weights in eval mode and can't undo it exactly.
-            if hasattr(module, "support_avx512bf16_for_cpu"):
-                module.support_avx512bf16_for_cpu = False
+        leave_packed(loaded)
         return loaded
     return loaded.to(device)
 
 
-def _few_bits(method: Qlora, dtype: torch.dtype) -> transformers.BitsAndBytesConfig:
-    if method.bits == "8":
-        return transformers.BitsAndBytesConfig(load_in_8bit=True)
-    return transformers.BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype,
-    )
-
-
-def _choose_attention(model: Any, settings: TrainSettings) -> None:
-    """Row by row where that is all the model does; what Transformers chose stays where not.
+def _choose_attention(model: Any, settings: TrainSettings, device: str, dtype: torch.dtype) -> None:
+    """Rows apart where that is all the model does, by FlashAttention if it can be had; elsewhere what Transformers
+    chose stays.
 
     Raises:
         Refused: FlashAttention was asked for, and the model does more.
     """
-    flash, longest = settings.attention == "flash", settings.cutoff or 0
+    asked, longest = settings.attention == "flash", settings.cutoff or 0
     config = model.config.get_text_config().to_dict()  # with what a config.json may leave out
-    if flash and (why := acceleration.unfit_for_flash(config, longest)):
+    if asked and (why := acceleration.unfit_for_flash(config, longest)):
         raise acceleration.no_flash(why)
     if model.config._attn_implementation == "sdpa" and acceleration.plain_attention(config, longest):
-        model.set_attn_implementation(attention.FLASH if flash else attention.NAME)
-    elif flash:
+        computed = str(dtype).removeprefix("torch.")
+        best = (
+            settings.attention == "auto"
+            and acceleration.takes_flash(device, computed, _with_its_gpus(settings), config, longest)
+            and torch.backends.cuda.is_flash_attention_available()  # some builds leave it out
+        )
+        model.set_attn_implementation(attention.FLASH if asked or best else attention.NAME)
+    elif asked:
         raise acceleration.no_flash(f"Transformers computes its attention by {model.config._attn_implementation} only.")
+
+
+def _with_its_gpus(settings: TrainSettings) -> Machine:
+    """This machine with the GPUs that the run takes: what another can't do is no matter."""
+    here = machine()
+    return replace(here, gpus=here.gpus[: processes(settings.spread)])
 
 
 @torch.no_grad()

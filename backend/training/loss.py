@@ -58,6 +58,10 @@ class Forward:
     Args:
         model: a causal language model of Transformers, with or without adapters of PEFT.
         compute: the format of the matrix products, where it is not that of the weights.
+
+    Attributes:
+        attention: how it is computed: `rows`, `flash`, or by what Transformers calls its own, such as `sdpa`.
+        by_row: whether the model is told where each row ends.
     """
 
     def __init__(self, model: Any, compute: torch.dtype | None = None) -> None:
@@ -65,7 +69,9 @@ class Forward:
         self.compute = compute
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.device = next(base.parameters()).device
-        self.by_row = base.config._attn_implementation in (attention.NAME, attention.FLASH)
+        way = base.config._attn_implementation
+        self.attention = "flash" if way == attention.FLASH else way
+        self.by_row = way in (attention.NAME, attention.FLASH)
         self.keeps = "logits_to_keep" in inspect.signature(base.forward).parameters
 
     def autocast(self) -> AbstractContextManager[Any]:

@@ -9,8 +9,9 @@ from studio import events, logs, migrate, runs
 from studio.errors import StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs.folder import SETTINGS
+from studio.machine import machine
 from studio.settings.base import check
-from studio.settings.train import TrainSettings
+from studio.settings.train import TrainSettings, processes
 
 CHOSEN = (
     "version",
@@ -55,7 +56,33 @@ def settings_of(job: Job) -> TrainSettings:
     found = preflight(job.workspace, settings)
     found.refuse_errors()
     migrate.save(job.folder / SETTINGS, "settings", {"job": "train", **found.settings.plain()})
+    job.event("chosen", reasons=found.reasons)
     return found.settings
+
+
+def tell_missing_gpu(job: Job, asked: str, device: str) -> None:
+    """That a run which was to take the best there is goes without the GPU that it was planned for.
+
+    Args:
+        asked: the setting; who chose the CPU knows.
+        device: where the run trains.
+    """
+    if asked != "auto" or device == "cuda":
+        return
+    here = machine(job.workspace.root)
+    if here.device == "cuda":
+        job.message(
+            f"PyTorch finds no GPU, so this run trains on the CPU, which is much slower, though there is a GPU here "
+            f"({here.gpus[0].name}). Its driver may be broken, or not be let through to this program. Stop the run and "
+            "restart the machine or update NVIDIA's driver, then resume it; or leave it to the CPU."
+        )
+
+
+def tell_chosen_gpu(job: Job, settings: TrainSettings) -> None:
+    """Which of several GPUs it is that a run takes alone; said by a process that sees them all."""
+    here = machine(job.workspace.root)
+    if here.device == "cuda" and settings.device != "cpu" and len(here.gpus) > 1 and processes(settings.spread) == 1:
+        job.message(f"This run trains on one of the {len(here.gpus)} GPUs here: {here.gpus[0].name}.")
 
 
 def tell_recomputation(job: Job, settings: TrainSettings) -> None:

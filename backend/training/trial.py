@@ -18,7 +18,6 @@ import pyarrow as pa
 from backend.job import Job, in_words
 from backend.keeper import quit_with
 from backend.leash import tie_to_parent
-from backend.training import launching
 from backend.training.settings import needs_bitsandbytes
 from studio.batches.encode import Encoded, Report, encode_stream
 from studio.batches.plan import Plan, largest_pass
@@ -29,7 +28,7 @@ from studio.libraries import do_without_bitsandbytes, heavy_imports
 from studio.machine import peak_memory
 from studio.models import Model
 from studio.settings.base import check
-from studio.settings.train import Single, TrainSettings
+from studio.settings.train import Single, TrainSettings, processes
 
 if __name__ == "__main__" and not needs_bitsandbytes(Path(sys.argv[1])):
     do_without_bitsandbytes()  # as the run does, whose memory is to be known
@@ -135,7 +134,7 @@ def memory() -> int:
 
 def alone(settings: TrainSettings) -> TrainSettings:
     """What one of its processes does, without checks and resume points."""
-    count = launching.processes(settings.spread)
+    count = processes(settings.spread)
     share = {"threads": max(1, (settings.threads or 1) // count), "batch_size": -(-(settings.batch_size or 1) // count)}
     never = {"spread": Single(), "eval_steps": NEVER, "save_steps": NEVER, "max_steps": 3, "epochs": None}
     return settings.model_copy(update=share | never)

@@ -11,6 +11,7 @@ from pathlib import Path
 from studio import events, preferences
 from studio.errors import JobFailed
 from studio.jobs import folder as job_folder
+from studio.machine import VISIBLE, order
 from studio.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,8 +77,10 @@ def environment(folder: Path) -> dict[str, str]:
     spinning was seen to make matrix products up to 20 times slower. CUDA numbers the GPUs as `studio.machine` does, so
     that the first one is the same to both. Whoever sets these variables keeps their own way.
     """
+    best_first = order()
     return (
         {"OMP_WAIT_POLICY": "PASSIVE", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        | ({VISIBLE: best_first} if best_first else {})
         | os.environ
         | preferences.environment(Workspace(folder.parent.parent))
         | {

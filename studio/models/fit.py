@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from studio.estimate import estimate
+from studio.estimate import Estimate, estimate
 from studio.machine import GB, Machine
 from studio.models.catalogue import Known, catalogue
 from studio.settings.base import check
@@ -53,23 +53,30 @@ def known_shape(known: Known) -> Shape:
 
 
 def fit(shape: Shape, here: Machine, method: str = "lora", context: int | None = None) -> Fit:
-    """What a usual run of a model of that shape takes on this machine."""
+    """What a usual run of a model of that shape takes on this machine, chosen as preflight would choose it."""
     device = "cuda" if here.device == "cuda" else "cpu"
     given = check(TrainSettings, {"dataset": "any", "method": {"name": method}, "epochs": 1.0})
+    free = free_memory(here) / GB
+
+    def cost_of(settings: TrainSettings) -> Estimate:
+        steps = ROWS // (settings.batch_size or 1)
+        return estimate(settings, shape, ROW_TOKENS, ANSWER_SHARE, steps, device, bfloat16=here.bfloat16)
+
     facts = Facts(
         rows=ROWS, longest=3 * ROW_TOKENS, text=False, version=1, parameters=shape.parameters, context=context,
-        device=device, cores=here.cores,
+        device=device, cores=here.cores, free_gb=lambda spread: free, needs_gb=lambda asked: cost_of(asked).memory_gb,
     )  # fmt: skip
     settings = resolve(given, facts).settings
-    cost = estimate(settings, shape, ROW_TOKENS, ANSWER_SHARE, ROWS // (settings.batch_size or 1), device)
-    free = free_memory(here) / GB
+    cost = cost_of(settings)
+    if cost.memory_gb > free:  # as a run would that does not fit without
+        cost = cost_of(settings.model_copy(update={"recompute": True}))
     return Fit(cost.memory_gb, round(free, 1), cost.memory_gb <= free, cost.seconds)
 
 
 def free_memory(here: Machine) -> int:
-    """Bytes a run may take: the smallest GPU's, as each holds the model; else what the machine has free."""
+    """Bytes a run may take: the smallest of its GPUs', as each holds the model; else what the machine has free."""
     if here.device == "cuda":
-        return min(gpu.memory for gpu in here.gpus)
+        return min(gpu.memory for gpu in here.alike_gpus)
     return here.memory_available
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.settings.train import Ddp, Pretraining, Sft, Single, Spread, TrainSettings
+from studio.settings.train import Ddp, Pretraining, Sft, Sharded, Single, Spread, TrainSettings
 
 # Learning rates of adapters by model size; full training takes a tenth, as adapters bear about ten times the rate of
 # full fine-tuning (Schulman et al., “LoRA Without Regret”, 2025). The first line was measured on the starter.
@@ -37,7 +37,9 @@ class Facts:
         context: the longest input the model knows, in tokens; None when it does not say.
         device: cpu, cuda or mps.
         cores: of the CPU.
-        gpus: how many there are.
+        gpus: how many there are that can be used.
+        alike: how many of them, from the first on, are alike; a run takes them in this order.
+        gpu: the name of the first, which a run takes that trains on one.
         looked_at: how many rows were, the longest texts among them; None for all.
         filling: tokens that fill the CPU, as it was measured; None before that.
         free_gb: memory that is free for a run that is spread so.
@@ -53,6 +55,8 @@ class Facts:
     device: str
     cores: int
     gpus: int = 0
+    alike: int = 0
+    gpu: str = ""
     looked_at: int | None = None
     filling: int | None = None
     free_gb: Callable[[Spread | None], float] = lambda spread: math.inf
@@ -100,7 +104,7 @@ def resolve(settings: TrainSettings, facts: Facts) -> Resolved:
     every = choose("eval_steps", max(1, round(steps / CHECKS)), f"About {CHECKS} times in {steps} steps.")
     choose("save_steps", every, "At every check, so that the best state can be kept.")
     choose("threads", facts.cores, f"This machine has {facts.cores} cores.")
-    spread, why = _spread(settings.spread, facts)
+    spread, why = _spread(settings.spread, facts, batch)
     if spread != settings.spread:
         chosen["spread"], reasons["spread"] = spread, why
     # Last, as the memory it is held against depends on the others.
@@ -108,16 +112,39 @@ def resolve(settings: TrainSettings, facts: Facts) -> Resolved:
     return Resolved(settings.model_copy(update=chosen), reasons)
 
 
-def _spread(asked: Spread | None, facts: Facts) -> tuple[Spread, str]:
-    several = facts.gpus if facts.device == "cuda" and facts.gpus > 1 else 0
+def _spread(asked: Spread | None, facts: Facts, batch: int) -> tuple[Spread, str]:
+    """Over the GPUs that are alike, as every step waits for the slowest, and no more than a step has rows."""
     if asked is None:
-        if several:
-            return Ddp(processes=several), f"This machine has {several} GPUs."
+        return _usual_spread(facts, batch)
+    if not isinstance(asked, Ddp) or asked.processes is not None:
+        return asked, ""
+    alike = facts.alike if facts.device == "cuda" else 0
+    # Divided over more GPUs, a model takes less of each, whatever there is for them to learn from.
+    count = alike if isinstance(asked, Sharded) else min(alike, batch)
+    if count < 2:
+        count, why = 2, "The least that several can be."
+    elif count < alike:
+        why = f"One for each of the {batch} rows of a step."
+    elif alike < facts.gpus:
+        why = f"One for each of the first {alike} GPUs, which are alike."
+    else:
+        why = f"One for each of the {alike} GPUs."
+    return asked.model_copy(update={"processes": count}), why
+
+
+def _usual_spread(facts: Facts, batch: int) -> tuple[Spread, str]:
+    if facts.device != "cuda" or facts.gpus < 2:
         return Single(), "There is one device to train on."
-    if isinstance(asked, Ddp) and asked.processes is None:
-        why = f"One for each of the {several} GPUs." if several else "The least that several can be."
-        return asked.model_copy(update={"processes": several or 2}), why
-    return asked, ""
+    if facts.alike < 2:
+        others = "To take another, name it in CUDA_VISIBLE_DEVICES."
+        return Single(), f"This machine's GPUs are unlike, so one of them trains alone: {facts.gpu}. {others}"
+    if batch < 2:
+        return Single(), "A step has one row, which several GPUs can't share."
+    if batch < facts.alike:
+        return Ddp(processes=batch), f"A step has {batch} rows, one for each of so many GPUs."
+    if facts.alike < facts.gpus:
+        return Ddp(processes=facts.alike), f"The first {facts.alike} of this machine's {facts.gpus} GPUs are alike."
+    return Ddp(processes=facts.gpus), f"This machine has {facts.gpus} GPUs."
 
 
 def total_steps(rows: int, batch: int, epochs: float) -> int:
@@ -180,8 +207,14 @@ def _tokens_per_pass(settings: TrainSettings, facts: Facts, cutoff: int) -> tupl
             why = f"Measured here: products of {facts.filling} tokens are nearly as fast as they get."
     if cutoff >= usual:
         return cutoff, "One row of full length at a time."
-    filled = settings.model_copy(update={"tokens_per_pass": usual})
     free = facts.free_gb(settings.spread)
-    if settings.memory == "auto" and facts.needs_gb(filled) > MOST_FREE * free:
-        return cutoff, f"One row at a time, as {free:.1f} GB of memory are free."
-    return usual, why
+    fitting = usual
+    while settings.memory == "auto" and facts.needs_gb(_passing(settings, fitting)) > MOST_FREE * free:
+        fitting //= 2
+        if fitting <= cutoff:
+            return cutoff, f"One row at a time, as {free:.1f} GB of memory are free."
+    return fitting, why if fitting == usual else f"As much at a time as {free:.1f} GB of free memory leave room for."
+
+
+def _passing(settings: TrainSettings, tokens: int) -> TrainSettings:
+    return settings.model_copy(update={"tokens_per_pass": tokens})

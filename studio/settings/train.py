@@ -48,13 +48,17 @@ class Dora(Lora):
     name: Literal["dora"] = "dora"  # type: ignore[assignment]
 
 
+Bits = Literal["4", "8"]
+
+
 class Qlora(Lora):
     """QLoRA (Dettmers et al. 2023): LoRA on a model packed into four bits a weight (NF4), or eight: least memory."""
 
     name: Literal["qlora"] = "qlora"  # type: ignore[assignment]
-    bits: Literal["4", "8"] = setting(
+    bits: Bits = setting(
         "4", title="Bits", group="Method", level="advanced", why="to save memory is what this method is for",
-        help="How many bits hold each of the model's own weights.",
+        help="How many bits hold each of the model's own weights, while it learns and when it answers; an export has "
+        "them whole.",
         choices={
             "4": "4 bits: needs least memory (NF4)",
             "8": "8 bits: closer to the original and, on a CPU, much slower",
@@ -103,7 +107,7 @@ class Ddp(Settings):
     name: Literal["ddp"] = "ddp"
     processes: int | None = setting(
         None, ge=2, le=64, title="Processes", group="Speed and memory", level="advanced",
-        auto="one for each GPU; two on a CPU",
+        auto="one for each GPU that is like the first; two on a CPU",
         help="How many processes train together; a step still learns from the same rows, divided over them.",
     )  # fmt: skip
 
@@ -136,6 +140,11 @@ class Zero3(Sharded):
 
 
 Spread = Annotated[Single | Ddp | Fsdp | Zero2 | Zero3, Field(discriminator="name")]
+
+
+def processes(spread: Spread | None) -> int:
+    """How many train together."""
+    return 1 if spread is None or isinstance(spread, Single) else spread.processes or 1
 
 
 class TrainSettings(Settings):
@@ -240,7 +249,7 @@ class TrainSettings(Settings):
     )  # fmt: skip
     tokens_per_pass: int | None = setting(
         None, ge=8, le=10_000_000, title="Tokens at once", group="Speed and memory", level="advanced", unit="tokens",
-        auto="as many as fill the processor; one row of full length where memory is to be lean",
+        auto="as many as fill the processor and fit into free memory; one row of full length where it is to be lean",
         help="How many tokens go through the model at once; lower it when memory runs out, the result stays the same.",
     )  # fmt: skip
     recompute: bool | None = setting(
@@ -258,11 +267,12 @@ class TrainSettings(Settings):
             "bfloat16": "16 bits: half the memory, a little less exact (bfloat16)",
         },
     )  # fmt: skip
-    attention: Literal["auto", "flash"] = setting(
-        "auto", title="Attention", group="Speed and memory", level="advanced", why="it works on every machine",
+    attention: Literal["auto", "rows", "flash"] = setting(
+        "auto", title="Attention", group="Speed and memory", level="advanced", why="the fastest depends on the GPU",
         help="How the words of a row are looked at together.",
         choices={
-            "auto": "Row by row: by the fastest way that PyTorch has",
+            "auto": "Automatic: FlashAttention where the GPU and the model have it, row by row elsewhere",
+            "rows": "Row by row: one after the other, on every machine, where the model does no more than that",
             "flash": "FlashAttention: all rows of a pass at once, on NVIDIA GPUs from Ampere on, in bfloat16",
         },
     )  # fmt: skip
@@ -285,7 +295,7 @@ class TrainSettings(Settings):
     )  # fmt: skip
     spread: Spread | None = setting(
         None, title="Several devices", group="Speed and memory", level="advanced",
-        auto="all GPUs where there are several, by ddp; else one process",
+        auto="the GPUs that are like the first, by ddp, where there are several; else one process",
         help="Over which processes the run is spread.",
     )  # fmt: skip
     threads: int | None = setting(

@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in here:
         item.add_marker(pytest.mark.gpu)
         if found.device != "cuda":
-            words = "torch is a build for CPUs only" if found.gpus else "there is no NVIDIA GPU here"
+            words = found.hindrance.why if found.hindrance else "there is no NVIDIA GPU here"
             item.add_marker(pytest.mark.skip(reason=words))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from studio import events
+from tests.backend.training.small import settings, small_model
 from tests.worlds import World
 
 
@@ -54,7 +56,16 @@ def test_flash_attention_gives_what_rows_one_by_one_give(dtype: str) -> None:
 def test_a_run_with_flash_attention_has_nearly_the_same_curve(
     method: str, world: World, train: Any, given: dict[str, Any]
 ) -> None:
-    usual, flash = (world.run(**given, method={"name": method}, attention=kind) for kind in ("auto", "flash"))
+    usual, flash = (world.run(**given, method={"name": method}, attention=kind) for kind in ("rows", "flash"))
     assert train(usual)["type"] == train(flash)["type"] == "finished"
     curves = [[line["loss"] for line in events.steps(folder)[0]] for folder in (usual, flash)]
     assert curves[1] == pytest.approx(curves[0], rel=0.02)
+
+
+def test_it_is_taken_where_nobody_chose(tmp_path: Path) -> None:
+    from backend.training import attention, load
+
+    model = small_model("llama", tmp_path)
+    for dtype, kind in (("bfloat16", attention.FLASH), ("float32", attention.NAME)):
+        loaded = load.load(settings(device="cuda", dtype=dtype), model)
+        assert loaded.model.get_base_model().config._attn_implementation == kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +48,22 @@ def test_a_stopped_run_goes_on_with_the_same_curve(world: World, train: Any, giv
     assert losses(stopped) == pytest.approx(losses(whole), rel=1e-2)
 
 
-def test_recomputation_learns_the_same_in_less_memory(world: World, train: Any, given: dict[str, Any]) -> None:
+def test_recomputation_learns_the_same_in_less_memory(
+    world: World, train: Any, given: dict[str, Any], capsys: Any
+) -> None:
+    """Of rows enough in a pass that what is kept of them outweighs the model."""
     import torch
 
     peaks, curves = [], []
     for recompute in (False, True):
-        torch.cuda.empty_cache()
+        gc.collect()
+        held = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
-        folder = world.run(**given, recompute=recompute)
+        folder = world.run(**given | {"batch_size": 48, "tokens_per_pass": 8192}, recompute=recompute)
         assert train(folder)["type"] == "finished"
-        peaks.append(torch.cuda.max_memory_allocated())
+        peaks.append(torch.cuda.max_memory_allocated() - held)
         curves.append(losses(folder))
-    assert peaks[1] < peaks[0]
+    with capsys.disabled():
+        print(f"\nonce: {peaks[0] / 1e6:.0f} MB, twice: {peaks[1] / 1e6:.0f} MB")
+    assert peaks[1] < 0.8 * peaks[0]
     assert curves[1] == pytest.approx(curves[0], rel=1e-2)

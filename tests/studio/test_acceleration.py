@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studio import acceleration, packages
-from studio.acceleration import problems
+from studio.acceleration import expects_flash, problems, takes_flash
 from studio.errors import Refused
 from studio.jobs.local import ROOT
 from studio.machine import Gpu, machine
@@ -79,6 +79,7 @@ def test_flash_attention_needs_a_gpu_a_pytorch_and_a_format_that_have_it(given: 
         ({"attn_logit_softcapping": 50.0}, "more than each row"),
         ({"layer_types": ["full_attention", "linear_attention"]}, "more than each row"),
         ({"head_dim": 512}, "512 wide"),
+        ({"head_dim": 100}, "100 wide"),
     ],
 )
 def test_flash_attention_needs_a_model_whose_attention_is_plain(config: dict[str, Any], words: str) -> None:
@@ -91,6 +92,27 @@ def test_flash_attention_needs_a_model_whose_attention_is_plain(config: dict[str
 def test_a_window_as_long_as_the_rows_is_none() -> None:
     assert not refused(attention="flash", config=LLAMA | {"sliding_window": 512})
     assert not refused(attention="flash", config=LLAMA | {"sliding_window": 64, "use_sliding_window": False})
+
+
+def test_automatic_takes_it_where_it_can_be_had() -> None:
+    here = replace(machine(), gpus=(GPU,), torch="2.11.0+cu130")
+    assert takes_flash("cuda", "bfloat16", here, LLAMA, 512)
+    assert not takes_flash("cuda", "float32", here, LLAMA, 512)
+    assert not takes_flash("cpu", "bfloat16", here, LLAMA, 512)
+    assert not takes_flash("cuda", "bfloat16", replace(here, torch="2.10.0+cu130"), LLAMA, 512)
+    assert not takes_flash("cuda", "bfloat16", here, LLAMA | {"sliding_window": 256}, 512)
+
+
+@pytest.mark.parametrize(
+    ("attention", "dtype", "expected"),
+    [("auto", "bfloat16", True), ("auto", "float32", False), ("rows", "bfloat16", False), ("flash", "bfloat16", True)],
+)
+def test_what_a_run_will_take_is_as_it_was_asked_for_or_what_can_be_had(
+    attention: str, dtype: str, expected: bool
+) -> None:
+    settings = TrainSettings.model_validate({"dataset": "d", "cutoff": 512, "attention": attention})
+    here = replace(machine(), gpus=(GPU,), torch="2.13.0+cu130")
+    assert expects_flash(settings, "cuda", dtype, here, LLAMA) is expected
 
 
 @pytest.mark.parametrize("name", ["zero2", "zero3"])

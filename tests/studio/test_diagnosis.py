@@ -93,3 +93,11 @@ def test_a_small_machine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "There is little room on the disk.",
     ]
     assert "training runs on the CPU" in in_words(result)
+
+
+def test_a_driver_that_is_too_old_for_torch_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "machine", lambda place: made(gpus=(GPU,), torch_cuda="13.0", driver_cuda=12))
+    result = diagnose(tmp_path).as_dict()
+    (problem,) = result["problems"]
+    assert "NVIDIA Test" in problem["what"] and "driver for CUDA 13" in problem["why"]
+    assert "Update NVIDIA's driver" in problem["next"] and "training runs on the CPU" in in_words(result)

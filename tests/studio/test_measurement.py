@@ -12,7 +12,7 @@ from studio import calibration, measurement, migrate
 from studio.errors import NoMemory, NoRoom, Refused
 from studio.machine import Gpu, machine
 from studio.measurement import Measured, known, near, place, ran_out, remember
-from studio.settings.train import Fsdp, TrainSettings
+from studio.settings.train import Ddp, Fsdp, TrainSettings
 from studio.workspace import Workspace
 
 RUN = TrainSettings(dataset="d", cutoff=64, batch_size=4)
@@ -69,6 +69,9 @@ def test_it_holds_for_the_machine_it_was_made_on(workspace: Workspace, monkeypat
     assert known(workspace, RUN, place(small, "cuda", RUN), 8)
     assert known(workspace, RUN.model_copy(update={"device": "cuda"}), place(small, "cuda", RUN), 8)
     assert not known(workspace, RUN, place(large, "cuda", RUN), 8) and not known(workspace, RUN, HERE, 8)
+    both = replace(small, gpus=small.gpus + large.gpus)  # of which one process takes the first, and sees no other
+    assert place(both, "cuda", RUN) == place(small, "cuda", RUN)
+    assert "Small, Large" in place(both, "cuda", RUN.model_copy(update={"spread": Ddp(processes=2)}))
     remember(workspace, RUN, HERE, FITS)
     assert known(workspace, RUN, place(machine(), "cpu", RUN), 8)
     monkeypatch.setattr(calibration, "cpu_name", lambda: "another processor")

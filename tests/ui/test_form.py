@@ -176,7 +176,7 @@ def test_advice_names_fields_and_not_flags():
 
 def test_advice_names_choices_as_the_form_does():
     said = form.in_form_words(no_flash("It is not plain.", instead=", or `--dtype bfloat16`").next, TrainSettings)
-    assert said == "Choose “Attention” “Row by row”, or “Number format” “16 bits”."
+    assert said == "Choose “Attention” “Automatic”, or “Number format” “16 bits”."
 
 
 def test_a_problem_finds_its_field():

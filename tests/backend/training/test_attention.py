@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch.nn.attention import varlen
 from torch.nn.functional import scaled_dot_product_attention
 
+from backend.training import attention
 from backend.training.attention import KEPT, SHORT, ShortRow, flash_attention, row_attention
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,10 +95,23 @@ def by_hand(
     return torch.cat(rows)
 
 
+def by_hand_before(*given: Any, scale: float | None, window_size: tuple[int, int]) -> torch.Tensor:
+    """The same in PyTorch 2.11, where heads share a key unasked."""
+    return by_hand(*given, scale=scale, window_size=window_size, enable_gqa=True)
+
+
+@pytest.fixture(params=[by_hand, by_hand_before], ids=["now", "before"])
+def operation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(varlen, "varlen_attn", request.param)
+    attention._varlen.cache_clear()
+    yield
+    attention._varlen.cache_clear()
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_flash_attention_is_asked_for_the_same(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("operation")
+def test_flash_attention_is_asked_for_the_same(dtype: torch.dtype) -> None:
     """All rows in one call; full training has queries and keys in float32."""
-    monkeypatch.setattr(varlen, "varlen_attn", by_hand)
     query, key, value = tensors(40)
     query, key = query.to(dtype), key.to(dtype)
     bounds = ((0, 10), (10, 11), (11, 40))
@@ -104,6 +120,20 @@ def test_flash_attention_is_asked_for_the_same(dtype: torch.dtype, monkeypatch: 
     flash, _ = flash_attention(module, query, key, value, None, bounds, scaling=0.3, dropout=0.0)
     plain, _ = row_attention(module, *tensors(40), None, bounds, scaling=0.3)
     assert flash.shape == plain.shape and (flash - plain).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(("width", "of_values"), [(24, 16), (12, 12), (264, 264)])
+def test_heads_that_flash_attention_has_no_form_for_go_row_by_row(width: int, of_values: int) -> None:
+    """Where layers differ, the model's configuration tells of one."""
+    torch.manual_seed(0)
+    query, key = (torch.randn(1, heads, 40, width).to(torch.bfloat16) for heads in (6, 2))
+    value = torch.randn(1, 2, 40, of_values).to(torch.bfloat16)
+    module = torch.nn.Module()
+    module.is_causal, module.num_key_value_groups = True, 3
+    bounds = ((0, 10), (10, 40))
+    flash, _ = flash_attention(module, query, key, value, None, bounds, scaling=0.3)
+    plain, _ = row_attention(module, query, key, value, None, bounds, scaling=0.3)
+    assert torch.equal(flash, plain)
 
 
 def test_a_pytorch_without_rows_of_several_lengths_trains_all_the_same() -> None:

@@ -337,12 +337,14 @@ def test_other_attention_or_kernels_are_said(world: Any) -> None:
     folder = world.run()
     usual = settings_of(folder)
     fast = usual.model_copy(update={"attention": "flash", "kernels": "liger"})
-    first = Checkpoints(folder, Identity.of("r", usual, "cpu"), 2)
+    first = Checkpoints(folder, Identity.of("r", usual, "cpu"), 2)  # as before it was known which way `auto` is
     first.save(Figures(), write)
-    found = Checkpoints(folder, later := Identity.of("r", fast, "cpu"), 2).newest(print)
+    as_before = Identity.of("r", usual, "cpu", attention="rows")
+    found = Checkpoints(folder, later := Identity.of("r", fast, "cpu", attention="flash"), 2).newest(print)
     assert found is not None
     job = Job(folder)
     with job.log, job.metrics:
+        checkpoints.announce(job, found, as_before)
         checkpoints.announce(job, found, later)
     (said,) = told(folder, "message")
     assert "attention auto then, flash now" in said["text"] and "kernels usual then, liger now" in said["text"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 import transformers
 
+from backend import gpu
+from backend.engine.weights import best_device, load_model
 from backend.training import attention, load
 from backend.training.loss import Forward
 from studio.errors import BadInput, Broken, Refused
 from studio.models import Model
 from studio.workspace import Workspace
 from tests.backend.training.small import VOCABULARY, settings, small_model
+from tests.studio.test_machine import GPU, made
 
 
 def test_rows_of_a_recurrent_model_go_alone(tmp_path: Path) -> None:
@@ -42,13 +46,13 @@ def test_attention_goes_row_by_row_where_no_row_reaches_beyond_a_window(
 def test_flash_attention_is_taken_but_where_attention_has_dropout(kind: str, name: str, tmp_path: Path) -> None:
     given, path = settings(attention="flash"), small_model(kind, tmp_path).path
     base = transformers.AutoModelForCausalLM.from_pretrained(path)
-    load._choose_attention(base, given)
+    load._choose_attention(base, given, "cpu", torch.float32)
     assert base.config._attn_implementation == attention.FLASH
     base = transformers.AutoModelForCausalLM.from_pretrained(path, **{name: 0.1})
     with pytest.raises(Refused, match="dropout") as caught:
-        load._choose_attention(base, given)
+        load._choose_attention(base, given, "cpu", torch.float32)
     assert caught.value.field == "attention" and "--attention auto" in caught.value.next
-    load._choose_attention(base, settings())
+    load._choose_attention(base, settings(), "cpu", torch.float32)
     assert base.config._attn_implementation == attention.NAME
 
 
@@ -113,3 +117,25 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(Refused, match="no GPU"):
         load.choose_device("cuda")
     assert load.choose_device("auto") == "cpu"
+
+
+def test_a_gpu_that_torch_finds_and_has_no_kernels_for_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for capability, device in (((8, 9), "cuda"), ((6, 1), "cpu")):
+        here = made(gpus=(replace(GPU, capability=capability),), torch_cuda="13.0", driver_cuda=13)
+        monkeypatch.setattr(gpu, "machine", lambda here=here: here)
+        monkeypatch.setattr(load, "machine", lambda here=here: here)
+        assert load.choose_device("auto") == best_device() == device
+    with pytest.raises(Refused, match="is older"):
+        load.choose_device("cuda")
+    monkeypatch.setattr(gpu, "machine", lambda: made())  # no word of NVIDIA's library: torch is believed
+    assert load.choose_device("cuda") == "cuda"
+
+
+def test_attention_is_left_to_kernels_that_need_no_plan_for_a_length(
+    tmp_path: Path,
+) -> None:
+    for loads in (lambda path: load.load(settings(), small_model("llama", path)), lambda path: load_model(path, "cpu")):
+        torch.backends.cuda.enable_cudnn_sdp(True)
+        loads(tmp_path)
+        assert not torch.backends.cuda.cudnn_sdp_enabled()

@@ -52,4 +52,23 @@ def test_a_gpu_counts_by_its_own_memory(laptop):
     gpu = Gpu(name="Test", memory=80 * 10**9, memory_used=0, used_share=0, capability=(9, 0))
     found = largest(replace(laptop, gpus=(gpu,), torch="2.13.0"))
     assert found["lora"][0].id == catalogue()[-1].id and found["lora"][1].seconds is None
+    beside = replace(gpu, name="a display card", memory=2 * 10**9)
+    assert largest(replace(laptop, gpus=(gpu, beside), torch="2.13.0")) == found
     assert found["full"][0].parameters > largest(laptop)["full"][0].parameters
+
+
+@pytest.mark.parametrize(("gigabytes", "lora", "qlora"), [(8, 1e9, 3e9), (12, 3e9, 4e9), (24, 4e9, 4e9)])
+def test_a_model_fits_a_gpu_by_the_choices_that_a_run_would_make(laptop, gigabytes, lora, qlora):
+    """Fewer tokens at once and recomputation where memory is short."""
+    gpu = Gpu(name="Test", memory=gigabytes * 10**9, memory_used=0, used_share=0, capability=(8, 9))
+    found = largest(replace(laptop, gpus=(gpu,), torch="2.13.0"))
+    assert found["lora"][0].parameters >= lora and found["qlora"][0].parameters >= qlora
+    assert found["lora"][1].needed_gb <= gigabytes
+
+
+def test_a_gpu_without_bfloat16_holds_twice_as_much(laptop):
+    needed = []
+    for capability in ((7, 5), (8, 0)):
+        gpu = Gpu(name="Test", memory=80 * 10**9, memory_used=0, used_share=0, capability=capability)
+        needed.append(fit(known_shape(catalogue()[10]), replace(laptop, gpus=(gpu,), torch="2.13.0")).needed_gb)
+    assert needed[0] > 1.5 * needed[1]

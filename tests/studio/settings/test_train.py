@@ -144,6 +144,28 @@ def test_defaults_leave_nothing_open_and_give_reasons():
     assert all(reason.endswith(".") for reason in resolved.reasons.values())
 
 
+@pytest.mark.parametrize(
+    ("gpus", "alike", "given", "count", "why"),
+    [
+        (1, 1, {}, 1, "one device"),
+        (4, 4, {}, 4, "has 4 GPUs"),
+        (4, 3, {}, 3, "first 3 of this machine's 4 GPUs are alike"),
+        (2, 1, {}, 1, "alone: the large one. "),
+        (8, 8, {}, 4, "4 rows"),
+        (2, 2, {"batch_size": 1}, 1, "one row"),
+        (3, 3, {"spread": {"name": "ddp"}}, 3, "each of the 3 GPUs"),
+        (3, 2, {"spread": {"name": "ddp"}}, 2, "first 2 GPUs"),
+        (3, 1, {"spread": {"name": "ddp"}}, 2, "The least"),
+        (8, 8, {"spread": {"name": "ddp"}}, 4, "4 rows"),
+        (8, 8, {"spread": {"name": "fsdp"}}, 8, "each of the 8 GPUs"),
+    ],
+)
+def test_a_run_is_spread_over_gpus_that_are_alike_and_no_more_than_a_step_has_rows(gpus, alike, given, count, why):
+    facts = replace(FACTS, device="cuda", gpus=gpus, alike=alike, gpu="the large one")
+    found = defaults.resolve(check(TrainSettings, {"dataset": "a"} | given), facts)
+    assert getattr(found.settings.spread, "processes", 1) == count and why in found.reasons["spread"]
+
+
 def test_what_was_given_is_never_replaced():
     given = TrainSettings(dataset="a", learning_rate=3e-5, max_steps=7, cutoff=16, threads=1)
     resolved = defaults.resolve(given, FACTS)
