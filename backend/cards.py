@@ -8,7 +8,7 @@ from studio.settings.train import TrainSettings
 METHODS = {
     "lora": "LoRA",
     "dora": "DoRA",
-    "qlora": "QLoRA (the base held in four bits while training)",
+    "qlora": "QLoRA (trained on the base in {bits} bits; here it is whole, so answers may differ a little)",
     "full": "full fine-tuning",
 }
 
@@ -57,7 +57,7 @@ def card(run: str, settings: TrainSettings, base: Model, reference: str, form: s
     head += [f"license: {base.licence}"] if base.licence else []
     head += ["pipeline_tag: text-generation", "---"]
     what = "An adapter for" if form == "adapter" else "A complete model, tuned from"
-    method = METHODS.get(settings.method.name, settings.method.name)
+    method = METHODS[settings.method.name].format(**settings.method.model_dump())
     snippet = (ADAPTER.replace("{base}", reference) if form == "adapter" else MERGED) + "\n" + (ASK if chats else GO_ON)
     return "\n".join(
         [

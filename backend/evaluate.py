@@ -48,10 +48,12 @@ def main(job: Job) -> dict[str, Any]:
     questions = find_questions(job, tuned, settings, tokenizer)
     options = settings.model_copy(update={"max_new_tokens": longest_answer(job, questions, settings, tokenizer)})
     job.event("loading", item="base and tuned model")
-    engine = tuned.engine(settings)
+    engine = tuned.engine(settings, job.message)
     answered = answer_all(job, engine, questions, options)
     write_predictions(job.folder / PREDICTIONS, questions, answered)
     verdict = judge(questions, answered)
+    if engine.bits:  # without them the base was whole, as in every verdict from before they were told
+        verdict["bits"] = engine.bits
     migrate.save(job.folder / VERDICT, "verdict", verdict)
     return verdict
 

@@ -8,6 +8,7 @@ Transformers (and PEFT), it gives the engine's own tokens for held-out prompts; 
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from backend.cards import card
 from backend.engine.conversation import Prompt
 from backend.job import Job, run_job
+from backend.room import ask_for_memory
 from backend.tuned import TUNED, Tuned, open_tuned
 from studio import migrate
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
@@ -54,7 +56,7 @@ def main(job: Job) -> dict[str, Any]:
     _check(tuned, base, settings, target)
     prompts = list(islice(held_out(job, tuned, tokenizer), PROMPTS))
     job.event("loading", item="the tuned model")
-    engine = tuned.engine(Machine(device="cpu"))
+    engine = tuned.engine(Machine(device="cpu"), whole=True)
     expected = [answer.tokens for answer in _greedy(job, engine, prompts)]
     engine.unload()
     job.stop_if_asked()
@@ -66,6 +68,7 @@ def main(job: Job) -> dict[str, Any]:
         else:
             write_merged(partial, tuned, base, tokenizer)
         write_companions(partial, tuned, base, tokenizer, settings.to)
+    gc.collect()  # the merged model's parts know each other: without this it would stay beside the one it is read into
     job.progress(2, 3, "steps", "Comparing")
     job.stop_if_asked()
     compare(job, target, tuned, settings.to, prompts, [engine.encode(prompt) for prompt in prompts], expected)
@@ -89,6 +92,20 @@ def _check(tuned: Tuned, base: Model, settings: ExportSettings, target: Path) ->
             f"It needs about {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free.",
             "Free some space (empty the trash, delete old runs) and try again.",
         )
+    ask_for_memory(
+        base,
+        _copies(tuned),
+        "There is not enough memory for this export.",
+        "Close other programs, and models that are loaded in Compare, and try again; or export on a machine with more.",
+    )
+
+
+def _copies(tuned: Tuned) -> int:
+    """How many whole models are held at once at most: by the engine, as what is merged and compared is one alone."""
+    with heavy_imports():
+        from backend.engine.weights import sharing
+
+    return 2 if sharing(tuned.weights).how == "apart" else 1
 
 
 # What is compared

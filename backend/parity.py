@@ -49,7 +49,7 @@ class Exported:
         if base:
             from peft import PeftModel
 
-            model = PeftModel.from_pretrained(model, str(folder), local_files_only=True)
+            model = PeftModel.from_pretrained(model, str(folder), local_files_only=True, torch_device="cpu")
         self.model = model.eval()
 
     def replay(self, prompt: Prompt, ids: list[int], expected: list[int]) -> Replay:

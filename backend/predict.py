@@ -78,7 +78,7 @@ def _predict(
     asker = _asker(job, tuned, reader)
     columns, total = _measure(reader)
     job.event("loading", item="the tuned model")
-    engine = tuned.engine(settings)
+    engine = tuned.engine(settings, job.message)
     options = settings.model_copy(update={"max_new_tokens": settings.max_new_tokens or MOST_TOKENS})
     kept = output.with_name(f"{output.name}.partial.jsonl")
     given = answer_all(job, engine, rows(reader, asker), options, kept, _identity(source, options, engine), total)

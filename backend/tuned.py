@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,8 +38,15 @@ class Tuned:
         """Whether `weights` is a whole model."""
         return not (self.weights / "adapter_config.json").exists()
 
-    def engine(self, machine: Machine) -> Engine:
-        """An engine with base and tuned, the latter under the name `tuned`; torch is imported here."""
+    def engine(self, machine: Machine, tell: Callable[[str], None] | None = None, *, whole: bool = False) -> Engine:
+        """An engine with base and tuned, the latter under the name `tuned`; torch is imported here.
+
+        Both answer on the base as it was while the run learned: in few bits where it was trained on those.
+
+        Args:
+            whole: on the base as it is, as an export has it.
+            tell: called with words for people, as when the GPU turns out to be too small.
+        """
         with heavy_imports():
             from backend.engine.engine import Engine
 
@@ -48,6 +56,8 @@ class Tuned:
             device=machine.device,
             threads=machine.threads,
             template=self.settings.template,
+            bits=None if whole else runs.bits(self.run),
+            tell=tell,
         )
 
 

@@ -155,9 +155,10 @@ def local_writer(job: Job, settings: WriteSettings) -> Write:
     job.event("loading", item=settings.writer)
     if settings.writer in job.workspace.names("models"):
         folder = job.workspace.folder("models", settings.writer)
-        engine, weights = Engine(folder, device=settings.device, threads=settings.threads), BASE
+        engine = Engine(folder, device=settings.device, threads=settings.threads, tell=job.message)
+        weights = BASE
     elif settings.writer in job.workspace.names("runs"):
-        engine, weights = open_tuned(job.workspace, settings.writer).engine(settings), TUNED
+        engine, weights = open_tuned(job.workspace, settings.writer).engine(settings, job.message), TUNED
     else:
         raise NotFound(
             f"There is no writer “{settings.writer}”.",

@@ -19,6 +19,7 @@ TOKEN = "token"
 POLL_SECONDS = 0.05
 # Silence that long means that the engine is gone: loading a model again is the longest it is silent.
 SILENCE_SECONDS = 600.0
+HEALTH_SECONDS = 10.0  # it answers that at once, whatever else it does; pages wait for it
 
 Piece = Callable[[str, str], None]
 
@@ -57,7 +58,7 @@ class EngineClient:
 
     def health(self) -> dict[str, Any]:
         """Whether the weights are loaded, where, which stamps they have and how they are shared."""
-        return self._once("GET", "/health")
+        return self._once("GET", "/health", HEALTH_SECONDS)
 
     def pair(
         self,
@@ -137,9 +138,9 @@ class EngineClient:
         except (OSError, http.client.HTTPException, ValueError):
             raise _gone(self.folder) from None
 
-    def _once(self, method: str, path: str) -> dict[str, Any]:
+    def _once(self, method: str, path: str, silence: float = SILENCE_SECONDS) -> dict[str, Any]:
         try:
-            with closing(self._connection()) as connection:
+            with closing(self._connection(silence)) as connection:
                 found = json.loads(self._send(connection, method, path, {}).read())
         except (OSError, http.client.HTTPException, ValueError):
             raise _gone(self.folder) from None
@@ -147,8 +148,8 @@ class EngineClient:
             raise _error(found)
         return dict(found)
 
-    def _connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=SILENCE_SECONDS)
+    def _connection(self, silence: float = SILENCE_SECONDS) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=silence)
 
     def _send(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: dict[str, Any]

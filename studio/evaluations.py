@@ -133,7 +133,7 @@ def in_words(verdict: dict[str, Any], split: str = "test") -> dict[str, str]:
 
     Returns:
         `word`: better, worse, mixed or can't tell; `sentence`: what the rows show; `caution`: "" or why to take it
-        with a grain of salt.
+        with a grain of salt; `base`: `on_few_bits`.
     """
     exact, near = verdict["metrics"]["exact_match"], verdict["metrics"]["token_f1"]
     word = _word(exact["verdict"], near["verdict"])
@@ -147,7 +147,18 @@ def in_words(verdict: dict[str, Any], split: str = "test") -> dict[str, str]:
         "word": word,
         "sentence": f"{right} {_meaning(word, exact, near, rows)}",
         "caution": CAUTIONS.get(split, ""),
+        "base": on_few_bits(verdict),
     }
+
+
+def on_few_bits(verdict: dict[str, Any]) -> str:
+    """That both answered on a base in few bits, as it was while the run learned; "" where it was whole."""
+    if not verdict.get("bits"):
+        return ""
+    return (
+        f"Both answered on the base in {verdict['bits']} bits, as in training; an export is whole and may differ a "
+        "little."
+    )
 
 
 CAUTIONS = {

@@ -3,6 +3,7 @@
 import { html, notice, number } from "./base.js";
 import { differences, marked } from "./differences.js";
 
+const FORMATS = { nf4: "4 bits (NF4)", int8: "8 bits (int8)" };
 const FINISH = { length: "cut off at the longest answer", stopped: "stopped", repeats: "it began to repeat itself" };
 
 // One turn: what was asked, the expected answer, and both answers.
@@ -45,9 +46,13 @@ function foot(turn, one, side, sides) {
 const plain = (text) => text.normalize("NFC").split(/\s+/).filter(Boolean).join(" ");
 const same = (one, other) => plain(one) === plain(other);
 
-// Which weights made an answer: the base's hash, and behind the + that of what was trained.
+// Which weights made an answer: the base's hash, with its number format where that is of few bits, and behind the +
+// the hash of what was trained.
+const shortened = (base) => base.replace(/^(.{6})[^-]*/, "$1");
 function stamp(weights) {
   const [base, tuned] = weights.split("+");
-  const words = `Made by the weights ${weights}. ${tuned ? "Before the + stands the hash of the base, behind it that of what was trained." : "This is the hash of the base model, nothing trained on it."} The same stamp is always the same weights.`;
-  return html`<code class="stamp ${tuned ? "tuned" : "base"}" title="${words}" tabindex="0" data-weights="${weights}">${tuned ? `${base.slice(0, 6)}+${tuned.slice(0, 6)}` : base.slice(0, 6)}<span class="unseen"> ${words}</span></code>`;
+  const [, format] = base.split("-");
+  const rounded = format ? ` The base's numbers were rounded to ${FORMATS[format]}, as they were when the run was trained.` : "";
+  const words = `Made by the weights ${weights}. ${tuned ? "Before the + stands the hash of the base, behind it that of what was trained." : "This is the hash of the base model, nothing trained on it."}${rounded} The same stamp is always the same weights.`;
+  return html`<code class="stamp ${tuned ? "tuned" : "base"}" title="${words}" tabindex="0" data-weights="${weights}">${[shortened(base), tuned?.slice(0, 6)].filter(Boolean).join("+")}<span class="unseen"> ${words}</span></code>`;
 }

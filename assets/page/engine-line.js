@@ -16,9 +16,10 @@ export function engineWords(states, loading) {
   }
   if (states.length && states.every((one) => one.phase === "ready")) {
     const where = states[0].device === "cpu" ? "the CPU" : "the GPU";
+    const why = states.find((one) => one.settled)?.settled ?? `On ${where}.`;
     // What an engine told of another job holds only while that one is at work.
     const words = states.every((one) => one.loaded)
-      ? `On ${where}. ${two ? two.trim() : states[0].sharing} They leave the memory when nobody asks for a quarter of an hour.`
+      ? `${why} ${two ? two.trim() : states[0].sharing} They leave the memory when nobody asks for a quarter of an hour.`
       : states.find((one) => one.sharer && one.told.includes(one.sharer.words))?.told ?? "They load again when you ask.";
     return states.every((one) => one.loaded)
       ? line(html`<span class="chip finished">Ready</span>`, words, html`<button type="button" class="ft-button small" data-unload>Free the memory</button>`)

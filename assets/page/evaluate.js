@@ -156,7 +156,7 @@ class Evaluate extends Part {
   }
   verdict(one) {
     return html`<div class="card verdict ${CHIPS[one.verdict.word]}"><div class="word">${WORDS[one.verdict.word]}</div>
-      <div><p class="sentence">${one.verdict.sentence}</p>${one.verdict.caution ? html`<p class="soft">${one.verdict.caution}</p>` : ""}
+      <div><p class="sentence">${one.verdict.sentence}</p>${[one.verdict.caution, one.verdict.base].filter(Boolean).map((text) => html`<p class="soft">${text}</p>`)}
       ${one.messages.map((text) => html`<p class="soft small">${text}</p>`)}</div></div>`;
   }
   figures(one) {

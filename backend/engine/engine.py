@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import torch
 
 from backend.engine.conversation import Answer, Pair, Prompt
 from backend.engine.generation import Line, generate
 from backend.engine.weights import BASE, Copies, Sharing, best_device, sharing, stamp
+from backend.job import in_words
+from backend.room import ask_for_memory
 from studio.batches.tokenizer import load_tokenizer
-from studio.errors import BadInput, NotFound
+from studio.errors import BadInput, NoMemory, NotFound
+from studio.headroom import private_memory
 from studio.machine import cores
+from studio.models.folder import read_model
 from studio.settings.answering import Generation
+from studio.settings.train import Bits
 
 CHAT_TOKENS = 256
 # A batch holds at most so many rows, and so many tokens with padding and answers counted in. On two CPU cores 32 rows
 # cost 15 % less than 16, and 64 no less; a GPU only gets busy with more.
 ROWS = {"cpu": 32, "mps": 32, "cuda": 128}
 TOKENS = {"cpu": 8_192, "mps": 16_384, "cuda": 131_072}
+TOO_LARGE = (
+    "The GPU's memory does not hold these models, so answers are computed on the CPU, which takes longer. Close what "
+    "else uses the GPU and start again to try it there."
+)
 
 
 @dataclass
@@ -40,7 +51,10 @@ class Task:
 class Engine:
     """Answers with a base model and models tuned from it. Thread-safe: one batch at a time.
 
-    The weights are loaded by the first answer (or by `load`) and again after `unload`.
+    The weights are loaded by the first answer (or by `load`) and again after `unload`. Where a GPU's memory does not
+    hold them they are loaded on the CPU, where the engine then stays.
+
+    home: the device it answers on when nobody else needs that; settled: why it stays on the CPU, "" where it does not.
 
     Args:
         model_folder: the base model's folder.
@@ -49,6 +63,8 @@ class Engine:
         threads: CPU threads; all physical cores when None. Measured on two cores with the 135M starter: reading
             prompts takes half the time with two threads; making tokens takes as long with one as with two.
         template: the chat template the run was trained with, when it is not the model's own.
+        bits: those of the base's weights, where the adapters were trained on few; base and tuned both have them.
+        tell: called with words for people.
 
     Raises:
         NotFound, Broken, BadInput: the folder lacks a tokenizer, a template or weights, or the device is not there.
@@ -62,36 +78,68 @@ class Engine:
         device: str = "auto",
         threads: int | None = None,
         template: str | None = None,
+        bits: Bits | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.folder = model_folder
         self.adapters = dict(adapters or {})
-        self.device = best_device(device)
+        self.device = self.home = best_device(device)
+        self.settled = ""
+        self.tell = tell
         self.threads = threads or cores()
         self.tokenizer = load_tokenizer(model_folder, template)
-        self.sharing: dict[str, Sharing] = {name: sharing(path) for name, path in self.adapters.items()}
-        self.stamps = {BASE: stamp(model_folder)}
-        self.stamps |= {name: stamp(model_folder, path) for name, path in self.adapters.items()}
+        self.sharing: dict[str, Sharing] = {name: sharing(path, bits) for name, path in self.adapters.items()}
+        self.bits = bits
+        self.stamps = {BASE: stamp(model_folder, bits=bits)}
+        self.stamps |= {name: stamp(model_folder, path, bits) for name, path in self.adapters.items()}
         self._copies: Copies | None = None
+        self._without = 0  # bytes that the process held before
         self._lock = threading.RLock()
 
     # Weights
 
     def load(self) -> None:
-        """Loads the weights now instead of with the first answer."""
+        """Loads the weights now instead of with the first answer.
+
+        Raises:
+            NoRoom: neither the GPU's nor the machine's memory holds them.
+        """
         with self._lock:
             self._loaded()
 
-    def unload(self, device: str | None = None) -> None:
-        """Frees the weights' memory, and moves to another device when one is named; waits for a running batch."""
+    def unload(self) -> None:
+        """Frees the weights' memory; waits for a running batch."""
         with self._lock:
             if self._copies is not None:
                 self._copies.free()
                 self._copies = None
-            self.device = best_device(device or self.device)
+
+    def move(self, away: bool) -> bool:
+        """Goes to the CPU, or home again, and frees the weights' memory; waits for a running batch.
+
+        Returns:
+            Whether it was elsewhere: a batch waited for may have settled it on the CPU.
+        """
+        with self._lock:
+            wanted = "cpu" if away else self.home
+            if self.device == wanted:
+                return False
+            self.unload()
+            self.device = wanted
+            return True
 
     @property
     def loaded(self) -> bool:
         return self._copies is not None
+
+    @property
+    def held(self) -> int:
+        """Bytes of its device's memory that it gives back when it is unloaded."""
+        if self._copies is None:
+            return 0
+        if self.device == "cuda":
+            return int(torch.cuda.memory_reserved())
+        return max(0, private_memory(psutil.Process()) - self._without)
 
     @property
     def rows(self) -> int:
@@ -99,11 +147,47 @@ class Engine:
         return ROWS[self.device]
 
     def _loaded(self) -> Copies:
+        if self._copies is None and self.device == "cuda":
+            self._copies = self._on_gpu()
         if self._copies is None:
             if self.device == "cpu":
                 torch.set_num_threads(self.threads)
-            self._copies = Copies(self.folder, self.adapters, self.device)
+            self._without = private_memory(psutil.Process())
+            self._copies = Copies(self.folder, self.adapters, self.device, self.bits)
         return self._copies
+
+    def _on_gpu(self) -> Copies | None:
+        """The weights on the GPU; None where its memory does not hold them, and the engine then lives on the CPU."""
+        try:
+            return Copies(self.folder, self.adapters, "cuda", self.bits)
+        except Exception as error:
+            if not isinstance(in_words(error), NoMemory):
+                raise
+        # The error held what was loaded before it, so this waits until the error is gone.
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._settle()
+        return None
+
+    def _settle(self) -> None:
+        """Makes the CPU the engine's home and says so.
+
+        Raises:
+            NoRoom: the machine's memory does not hold the models.
+        """
+        copies = 1 + sum(one.how == "apart" for one in self.sharing.values())
+        ask_for_memory(
+            read_model(self.folder),
+            copies,
+            "These models fit neither the GPU nor the CPU.",
+            "Close other programs and try again, or use a machine with more memory.",
+            self.bits,
+        )
+        self.settled = TOO_LARGE
+        self.device = self.home = "cpu"
+        if self.tell is not None:
+            self.tell(TOO_LARGE)
 
     # Answers
 
@@ -134,6 +218,7 @@ class Engine:
         options = options or Generation()
         stream = None if on_token is None else lambda number, side, text: on_token(number, text)
         tasks = self._tasks(prompts, weights, options, cut, stream)
+        self.load()  # before batches are made: they are smaller where the GPU turns out to be too small
         self._run(tasks, options, should_stop)
         return [_done(task) for task in tasks]
 
@@ -165,6 +250,7 @@ class Engine:
         name = name or next(iter(self.adapters), BASE)
         base = self._tasks(prompts, BASE, options, cut, on_token)
         tuned = self._tasks(prompts if tuned_prompts is None else tuned_prompts, name, options, cut, on_token)
+        self.load()  # see `answer`
         self._run(base + tuned, options, should_stop)
         return [Pair(_done(one), _done(other)) for one, other in zip(base, tuned, strict=True)]
 
@@ -217,7 +303,7 @@ class Engine:
         new = options.max_new_tokens or CHAT_TOKENS
         for batch in self._batches(tasks, new):
             with self._lock:
-                self._batch(batch, options, new, should_stop)
+                self._in_parts(batch, options, new, should_stop)
 
     def _batches(self, tasks: list[Task], new: int) -> list[list[Task]]:
         """Tasks in batches of about equal length; base and tuned in one only where all fit into one."""
@@ -233,6 +319,25 @@ class Engine:
             else:
                 batches.append([task])
         return batches
+
+    def _in_parts(
+        self, tasks: list[Task], options: Generation, new: int, should_stop: Callable[[], bool] | None
+    ) -> None:
+        """A batch, in halves again and again where the memory ran out; each task's answer is the same in any batch.
+
+        What somebody watches being written is not begun anew.
+        """
+        try:
+            return self._batch(tasks, options, new, should_stop)
+        except Exception as error:
+            if len(tasks) == 1 or any(task.on_text for task in tasks) or not isinstance(in_words(error), NoMemory):
+                raise
+        gc.collect()  # here, where the error no longer holds what the batch took
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        half = len(tasks) // 2
+        for part in (tasks[:half], tasks[half:]):
+            self._in_parts(part, options, new, should_stop)
 
     def _batch(self, tasks: list[Task], options: Generation, new: int, should_stop: Callable[[], bool] | None) -> None:
         copies = self._loaded()

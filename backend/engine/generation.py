@@ -68,7 +68,7 @@ def generate(
     processors: list[LogitsProcessor] = []
     if options.temperature >= COLDEST:
         processors = [Sampling(options, lines)]
-    with torch.inference_mode():
+    with torch.no_grad():  # what ZeRO-3 gathers in inference mode could not be trained with any more
         model.generate(
             input_ids=ids,
             attention_mask=mask,

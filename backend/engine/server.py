@@ -5,11 +5,12 @@
 Requests need `Authorization: Bearer TOKEN`; the token is in the file `token` of the job's folder, which only its owner
 can read. Bodies are JSON.
 
-    GET  /health    {"loaded", "busy", "device", "weights", "sharing"}
+    GET  /health    {"loaded", "held", "busy", "device", "settled", "weights", "sharing"}
     POST /pair      {"messages", "tuned_messages"?, "tools"?, "options"?}
     POST /answer    {"messages", "tools"?, "options"?, "weights"?}
-                    lines of JSON: {"side", "text"} as it is written, {"side", "text": "", "ended": true} when a side
-                    has ended, then {"answers": {side: the whole Answer}}, or {"error": {"what", "why", "next"}}
+                    lines of JSON: {"side", "text"} as it is written, {"side", "text": "", "ended": true, "weights"}
+                    when a side has ended, with its stamp, then {"answers": {side: the whole Answer}}, or
+                    {"error": {"what", "why", "next"}}
     POST /unload    frees the weights' memory; the next question loads them again
     POST /stop      ends the job
 
@@ -56,11 +57,13 @@ def main(job: Job) -> dict[str, Any]:
     settings = check(EngineSettings, {key: value for key, value in job.settings.items() if key != "job"})
     tuned = open_tuned(job.workspace, settings.run)
     job.event("loading", item="base and tuned model")
-    engine = tuned.engine(settings)
-    home = engine.device
-    if device_user(job.workspace):
-        engine.unload("cpu")
-    engine.load()
+    engine = tuned.engine(settings, job.message)
+    if other := device_user(job.workspace):
+        engine.move(away=True)
+        # What is loaded now would be freed by the first look.
+        job.message(f"The machine is {work.told(job.workspace, other).words}; the models load when somebody asks.")
+    else:
+        engine.load()
     token = secrets.token_urlsafe(32)
     write_secret(job.folder / TOKEN, token)
     server = Server(engine, token, job.folder)
@@ -68,18 +71,14 @@ def main(job: Job) -> dict[str, Any]:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         sharing = asdict(engine.sharing[TUNED])
         job.event("serving", port=server.server_port, weights=engine.stamps, sharing=sharing, device=engine.device)
-        return watch(job, server, settings.idle_minutes * 60, home)
+        return watch(job, server, settings.idle_minutes * 60)
     finally:
         (job.folder / TOKEN).unlink(missing_ok=True)
         server.finish(LAST_SECONDS)
 
 
-def watch(job: Job, server: Server, idle_seconds: float, home: str) -> dict[str, Any]:
-    """Waits until the job shall end: a stop file, /stop, or nobody asking for a while; gives way to training.
-
-    Args:
-        home: the device it answers on when no other job has it.
-    """
+def watch(job: Job, server: Server, idle_seconds: float) -> dict[str, Any]:
+    """Waits until the job shall end: a stop file, /stop, or nobody asking for a while; gives way to training."""
     looked = 0.0
     while not server.ending.wait(POLL_SECONDS):
         if job.should_stop():
@@ -88,17 +87,24 @@ def watch(job: Job, server: Server, idle_seconds: float, home: str) -> dict[str,
             return {"answers": server.answers, "reason": f"nobody asked anything for {idle_seconds / 60:g} minutes"}
         if time.monotonic() - looked >= DEVICE_SECONDS:
             looked = time.monotonic()
-            _give_way(job, server, home)
+            _give_way(job, server)
     return {"answers": server.answers, "reason": "asked to end"}
 
 
-def _give_way(job: Job, server: Server, home: str) -> None:
-    """Frees the device while another job has it; answers are then computed on the CPU."""
+def _give_way(job: Job, server: Server) -> None:
+    """Frees the device while another job has it; answers are then computed on the CPU.
+
+    There too the models leave the memory after each answer, though the next question loads them again (the starter: in
+    about two seconds). A run plans with what they held (studio/headroom.py), and on a CPU its memory rises and falls
+    within each step: what is free at one look says little of the next, and a run that the system ends for want of
+    memory is worse than a load.
+    """
     engine = server.engine
     other = device_user(job.workspace)
-    wanted = "cpu" if other else home
+    wanted = "cpu" if other else engine.home
     if engine.device != wanted:
-        engine.unload(wanted)
+        if not engine.move(away=other is not None):
+            return
         busy = other and f"The machine is {work.told(job.workspace, other).words}; answers are computed on the CPU."
         job.message(busy or "Back on the GPU.")
     elif other and engine.loaded and server.idle() > 0:
@@ -230,8 +236,10 @@ class Handler(BaseHTTPRequestHandler):
         engine = self.server.engine
         return {
             "loaded": engine.loaded,
+            "held": engine.held,
             "busy": self.server.idle() == 0,
             "device": engine.device,
+            "settled": engine.settled,
             "weights": engine.stamps,
             "sharing": {name: asdict(sharing) for name, sharing in engine.sharing.items()},
         }
@@ -261,7 +269,8 @@ class Handler(BaseHTTPRequestHandler):
         lost = threading.Event()
 
         def say(side: str, text: str) -> None:
-            self._line({"side": side, "text": text} | ({} if text else {"ended": True}), lost)
+            ended = {} if text else {"ended": True, "weights": self.server.engine.stamps[side]}
+            self._line({"side": side, "text": text} | ended, lost)
 
         def should_stop() -> bool:
             return lost.is_set() or self.server.should_stop()

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from studio import migrate, runs
+from studio import evaluations, migrate, runs
 from studio.commands.frame import Context
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, queue
@@ -48,4 +48,5 @@ def show(result: dict[str, Any]) -> str:
         )
         if figures.get("sentence"):
             lines.append(f"  {figures['sentence']}")
+    lines += filter(None, [evaluations.on_few_bits(result)])
     return "\n".join(lines)

@@ -12,7 +12,7 @@ import pytest
 
 from backend.evaluate import main
 from backend.job import StopRequested
-from studio import events, logs, migrate
+from studio import evaluations, events, logs, migrate
 from studio.errors import Refused
 from studio.jobs import folder as job_folder
 from studio.jobs import local
@@ -21,6 +21,7 @@ from studio.workspace import Workspace
 from tests import adapters
 from tests.adapters import work
 from tests.backend.conftest import dataset
+from tests.worlds import start_worker
 
 
 def evaluation(workspace: Workspace, run: Path, **settings: Any) -> Path:
@@ -154,3 +155,15 @@ def test_a_run_without_weights_is_refused(workspace: Workspace, tuned_run: Path)
     (tuned_run / "adapter").rename(tuned_run / "gone")
     with pytest.raises(Refused, match="no trained weights"):
         evaluate(workspace, tuned_run)
+
+
+def test_a_run_of_few_bits_is_evaluated_on_those(workspace: Workspace, tuned_run: Path) -> None:
+    """By the worker as it is started: only one for such a run has the library for them."""
+    settings = tuned_run / "settings.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"method": {"name": "qlora", "bits": "4"}}))
+    folder = evaluation(workspace, tuned_run, limit=2)
+    assert start_worker(folder, "evaluate").wait(timeout=200) == 0, (folder / "output.log").read_text()
+    for line in logs.read(folder / "answers.jsonl")[0]:
+        assert "-nf4+" in line["tuned"]["weights"] and line["base"]["weights"].endswith("-nf4")
+    told = evaluations.summary(workspace, folder)["verdict"]["base"]
+    assert told.startswith("Both answered on the base in 4 bits, as in training")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import json
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from backend.export import main
 from studio import migrate
 from studio.errors import JobFailed, NoRoom, Refused
 from studio.jobs import folder as job_folder
+from studio.models.folder import read_model
 from studio.workspace import Workspace
 from tests import adapters
 from tests.adapters import work
@@ -68,6 +71,16 @@ def test_other_methods_merge_too(workspace: Workspace, tuned_run: Path, config: 
     shutil.rmtree(tuned_run / "adapter")
     adapters.adapter(workspace.models / "tiny", tuned_run / "adapter", **config)
     assert parity(export(workspace, tuned_run, "merged"))["equal"]
+
+
+def test_a_run_of_few_bits_is_exported_on_the_whole_base_and_the_card_says_so(
+    workspace: Workspace, tuned_run: Path
+) -> None:
+    settings = json.loads((tuned_run / "settings.json").read_text())
+    (tuned_run / "settings.json").write_text(json.dumps(settings | {"method": {"name": "qlora", "bits": "8"}}))
+    folder = export(workspace, tuned_run, "merged")
+    assert [row["result"] for row in parity(folder)["rows"]] == ["equal"] * 5
+    assert "trained on the base in 8 bits; here it is whole" in (folder / "merged" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("layer", ["embed_tokens", "lm_head"])
@@ -148,3 +161,50 @@ def test_an_export_needs_room(workspace: Workspace, tuned_run: Path, monkeypatch
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     with pytest.raises(NoRoom, match="enough space for this export"):
         export(workspace, tuned_run, "merged")
+
+
+@pytest.mark.parametrize(("config", "copies"), [({}, 1), ({"init_lora_weights": "pissa"}, 2)])
+def test_an_export_that_the_memory_does_not_hold_is_refused_before_anything_is_loaded(
+    workspace: Workspace, tuned_run: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any], copies: int
+) -> None:
+    shutil.rmtree(tuned_run / "adapter")
+    adapters.adapter(workspace.models / "tiny", tuned_run / "adapter", **config)
+    loaded: list[Any] = []
+    needed = 4 * read_model(workspace.models / "tiny").parameters * copies
+    with monkeypatch.context() as patch:
+        patch.setattr("backend.engine.weights.load_model", lambda *args: loaded.append(args))
+        patch.setattr("backend.room.memory", lambda: (64 << 30, needed - 1))
+        for to in ("adapter", "merged"):
+            with pytest.raises(NoRoom, match="not enough memory for this export"):
+                export(workspace, tuned_run, to)
+    assert not loaded
+    monkeypatch.setattr("backend.room.memory", lambda: (64 << 30, needed))
+    assert parity(export(workspace, tuned_run, "merged"))["equal"]
+
+
+def test_what_was_merged_is_gone_before_what_was_written_is_read(
+    workspace: Workspace, tuned_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backend import export as module
+    from backend.engine import weights
+
+    honest, compare = weights.load_model, module.compare
+    held: list[weakref.ref[Any]] = []
+
+    def load(*args: Any) -> Any:
+        model = honest(*args)
+        model.itself = [model]  # what hooks do: only the collector frees it
+        held.append(weakref.ref(model))
+        return model
+
+    def look(*args: Any) -> None:
+        assert len(held) == 2 and not any(model() for model in held)
+        compare(*args)
+
+    monkeypatch.setattr(weights, "load_model", load)
+    monkeypatch.setattr(module, "compare", look)
+    gc.disable()
+    try:
+        export(workspace, tuned_run, "merged")
+    finally:
+        gc.enable()

@@ -132,6 +132,17 @@ def test_thousands_of_rows_are_paged_filtered_searched_and_downloaded(many, stud
     assert len([json.loads(line) for line in (tmp_path / "rows.jsonl").read_text("utf-8").splitlines()]) == 3000
 
 
+def test_a_verdict_on_a_base_in_few_bits_says_so(studio, page):
+    rows = [answered(n, "no", "QUEUE: billing") for n in range(12)]
+    for bits in ({}, {"bits": "4"}):
+        folder = made(studio.workspace, rows)
+        verdict = migrate.load(folder / "verdict.json", "verdict")
+        migrate.save(folder / "verdict.json", "verdict", verdict | bits)
+        studio.open(page, tab="evaluate", evaluation=folder.name)
+        expect(page.locator(".verdict .sentence")).to_be_visible()
+        expect(page.locator(".verdict").get_by_text("Both answered on the base in 4 bits")).to_have_count(len(bits))
+
+
 def test_an_evaluation_is_deleted_and_taken_back(many, studio, page, page_faults):
     page_faults.allow("409")
     studio.open(page, tab="evaluate", evaluation=many)

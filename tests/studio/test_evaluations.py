@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from studio import evaluations, migrate
+from studio.commands.evaluate import show
 from studio.errors import NotFound, Refused
 from studio.jobs import folder as job_folder
 from studio.logs import Log
@@ -135,6 +136,16 @@ def test_few_rows_and_rows_that_were_trained_on_get_a_caution(workspace: Workspa
     trained = evaluations.summary(workspace, made(workspace, ROWS, split="train"))
     assert "memorised" in trained["verdict"]["caution"]
     assert "it trained on" in trained["verdict"]["sentence"]
+
+
+def test_a_verdict_on_a_base_in_few_bits_says_so_wherever_it_is_told(workspace: Workspace, evaluation: Path) -> None:
+    whole = migrate.load(evaluation / "verdict.json", "verdict")
+    assert evaluations.summary(workspace, evaluation)["verdict"]["base"] == ""  # as all from before bits were told
+    assert "bits" not in show(whole)
+    migrate.save(evaluation / "verdict.json", "verdict", whole | {"bits": "8"})
+    told = evaluations.summary(workspace, evaluation)["verdict"]["base"]
+    assert told == "Both answered on the base in 8 bits, as in training; an export is whole and may differ a little."
+    assert show(whole | {"bits": "8"}).endswith(told)
 
 
 def test_the_list_shows_all_newest_first_broken_ones_too(workspace: Workspace, evaluation: Path) -> None:

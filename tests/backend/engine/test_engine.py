@@ -2,16 +2,24 @@ from __future__ import annotations
 
 import shutil
 import threading
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+from backend.bits import leave_packed
+from backend.engine import generation
 from backend.engine.conversation import Prompt
 from backend.engine.engine import Engine
+from backend.engine.generation import Line
 from backend.engine.weights import load_model
-from studio.errors import BadInput, Broken, NotFound
+from backend.parity import Exported
+from studio.errors import BadInput, Broken, NoRoom, NotFound
+from studio.models.folder import read_model
 from studio.settings.answering import Generation
 from tests.adapters import adapter
 from tests.tiny import tiny_model
@@ -43,14 +51,59 @@ def reference(model: Path, engine: Engine, prompt: Prompt, tuned: Path | None = 
     """Greedy tokens by the plainest loop there is: the whole sequence again for each token, no cache, no padding."""
     net = load_model(model, "cpu")
     if tuned:
-        from peft import PeftModel
-
         net = PeftModel.from_pretrained(net, str(tuned)).merge_and_unload()
+    return loop(net, engine, prompt)
+
+
+def loop(net: Any, engine: Engine, prompt: Prompt) -> list[int]:
     ids, made = engine.encode(prompt), []
     with torch.inference_mode():
         while len(made) < 12 and not (made and made[-1] in engine.tokenizer.stop_ids):
             made.append(int(net(torch.tensor([ids + made])).logits[0, -1].argmax()))
     return made
+
+
+@pytest.mark.parametrize("options", [GREEDY, WARM])
+def test_a_batch_that_memory_is_too_small_for_is_answered_in_parts(
+    engine: Engine, options: Generation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [answer.tokens for answer in engine.answer(PROMPTS, options=options)]
+    asked: list[int] = []
+
+    def little_memory(model: Any, lines: list[Line], *given: Any, **more: Any) -> None:
+        asked.append(len(lines))
+        if len(lines) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        generation.generate(model, lines, *given, **more)
+
+    monkeypatch.setattr("backend.engine.engine.generate", little_memory)
+    most = 3
+    assert [answer.tokens for answer in engine.answer(PROMPTS, options=options)] == whole
+    assert max(asked) > most and min(asked) <= most
+    most = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        engine.answer(PROMPTS[:2], options=options)
+    asked.clear()
+    with pytest.raises(torch.OutOfMemoryError):  # what somebody watches is not begun anew
+        engine.answer(PROMPTS[:2], options=options, on_token=lambda *_: None)
+    assert asked == [2]
+
+
+def test_an_adapter_is_read_to_where_its_base_is(
+    model: Path, lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PEFT by itself would take a GPU wherever there is one, beside the training that has it."""
+
+    def never() -> str:
+        raise AssertionError("the device was guessed")
+
+    monkeypatch.setattr("peft.peft_model.infer_device", never)
+    engine = Engine(model, {"tuned": lora, "other": adapter(model, tmp_path / "other", seed=2)}, device="cpu")
+    assert engine.pairs(PROMPTS[:1], GREEDY, "other")
+    exported = Path(shutil.copytree(lora, tmp_path / "exported"))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(model / name, exported)
+    assert Exported(exported, model).model
 
 
 def test_one_prompt_is_answered_in_as_many_ways_as_it_has_seeds(engine: Engine) -> None:
@@ -224,6 +277,67 @@ def test_unloading_frees_and_the_next_question_loads_again(engine: Engine) -> No
     assert [pair.tuned.tokens for pair in after] == [pair.tuned.tokens for pair in before]
 
 
+def small_gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Makes a GPU believed in that holds one model and no second; the devices that models are loaded on, in order."""
+    tried: list[str] = []
+    held: list[weakref.ref[Any]] = []
+
+    def load(folder: Path, device: str, bits: Any = None) -> Any:
+        tried.append(device)
+        assert device == "cuda" or not any(model() for model in held), "what was loaded in vain is still there"
+        net = load_model(folder, "cpu", bits)
+        if device == "cuda":
+            held.append(weakref.ref(net))
+            net.itself = [net]
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.")
+        return net
+
+    monkeypatch.setattr("backend.engine.engine.best_device", lambda asked: "cuda")
+    monkeypatch.setattr("backend.engine.weights.load_model", load)
+    return tried
+
+
+def test_models_too_large_for_the_gpu_answer_on_the_cpu_and_it_is_said(
+    model: Path, lora: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [answer.tokens for answer in engine.answer(PROMPTS, "tuned", GREEDY)]
+    monkeypatch.setattr("backend.engine.engine.ROWS", {"cuda": 128, "cpu": 5})
+    tried, told, sizes = small_gpu(monkeypatch), [], []
+    honest = Engine._batch
+    monkeypatch.setattr(
+        Engine, "_batch", lambda self, tasks, *args: (sizes.append(len(tasks)), honest(self, tasks, *args))
+    )
+    short = Engine(model, {"tuned": lora}, threads=1, tell=told.append)
+    assert short.device == "cuda"
+    assert [answer.tokens for answer in short.answer(PROMPTS, "tuned", GREEDY)] == wanted
+    assert (short.device, short.home, tried, told) == ("cpu", "cpu", ["cuda", "cpu"], [short.settled])
+    assert "computed on the CPU" in short.settled
+    assert max(sizes) == 5  # the GPU's batches would be too large here
+    short.unload()
+    short.load()
+    assert (tried[2:], len(told)) == (["cpu"], 1)
+
+
+def test_models_too_large_for_gpu_and_memory_are_refused_in_words(
+    model: Path, lora: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = small_gpu(monkeypatch)
+    monkeypatch.setattr("backend.room.memory", lambda: (8 << 30, 1000))
+    with pytest.raises(NoRoom, match="fit neither the GPU nor the CPU"):
+        Engine(model, {"tuned": lora}, threads=1).load()
+    assert tried == ["cuda"]
+
+
+def test_other_errors_on_the_gpu_stay_what_they_are(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any) -> Any:
+        raise Broken("The model is damaged.")
+
+    monkeypatch.setattr("backend.engine.engine.best_device", lambda asked: "cuda")
+    monkeypatch.setattr("backend.engine.weights.load_model", load)
+    with pytest.raises(Broken, match="damaged"):
+        Engine(model, threads=1).load()
+
+
 def test_a_prompt_that_does_not_fit_is_refused_or_cut_and_marked(engine: Engine) -> None:
     long = Prompt([{"role": "user", "content": "parcel " * 700}])
     with pytest.raises(BadInput, match="too long for this model") as error:
@@ -249,6 +363,69 @@ def test_unknown_weights_and_broken_folders_are_explained(model: Path, engine: E
     if not torch.cuda.is_available():
         with pytest.raises(BadInput, match="no cuda device"):
             Engine(model, device="cuda")
+
+
+def packed(model: Path, bits: str) -> Any:
+    """The model as QLoRA loads it to train on."""
+    options = {"load_in_8bit": True} if bits == "8" else {
+        "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True,
+        "bnb_4bit_compute_dtype": torch.float32,
+    }  # fmt: skip
+    net = AutoModelForCausalLM.from_pretrained(
+        model, dtype=torch.float32, device_map={"": "cpu"}, quantization_config=BitsAndBytesConfig(**options)
+    )
+    leave_packed(net)
+    return net.eval()
+
+
+@pytest.mark.parametrize("free", [1 << 30, 1])
+def test_what_was_trained_on_four_bits_answers_on_those(
+    model: Path, lora: Path, engine: Engine, free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.room.memory", lambda: (8 << 30, free))
+    few = Engine(model, {"tuned": lora}, device="cpu", threads=1, bits="4")
+    pairs = few.pairs(PROMPTS[:3], GREEDY)
+    net = packed(model, "4")
+    assert [pair.base.tokens for pair in pairs] == [loop(net, few, prompt) for prompt in PROMPTS[:3]]
+    net = PeftModel.from_pretrained(net, str(lora), autocast_adapter_dtype=False).eval()
+    assert [pair.tuned.tokens for pair in pairs] == [loop(net, few, prompt) for prompt in PROMPTS[:3]]
+    assert [pair.tuned.tokens for pair in pairs] != [pair.tuned.tokens for pair in engine.pairs(PROMPTS[:3], GREEDY)]
+
+
+@pytest.mark.parametrize(("bits", "written"), [("4", "nf4"), ("8", "int8")])
+def test_stamps_name_the_few_bits(model: Path, lora: Path, engine: Engine, bits: Any, written: str) -> None:
+    few = Engine(model, {"tuned": lora}, device="cpu", threads=1, bits=bits)
+    (pair,) = few.pairs(PROMPTS[:1], GREEDY)
+    base, _, tuned = engine.stamps["tuned"].partition("+")
+    assert (pair.base.weights, pair.tuned.weights) == (f"{base}-{written}", f"{base}-{written}+{tuned}")
+    assert f"{bits} bits" in few.sharing["tuned"].why
+
+
+@pytest.mark.parametrize(
+    ("bits", "free", "kept"), [("4", 1 << 30, "Linear"), ("4", 1, "Linear4bit"), ("8", 1 << 30, "Linear8bitLt")]
+)
+def test_few_bits_give_the_logits_they_give_in_training_packed_or_not(
+    model: Path, bits: Any, free: int, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CPU that holds four bits unpacked does so: it is faster, and nothing else."""
+    monkeypatch.setattr("backend.room.memory", lambda: (8 << 30, free))
+    net, ids = load_model(model, "cpu", bits), torch.arange(3, 40)[None]
+    assert type(net.model.layers[0].mlp.up_proj).__name__ == kept
+    with torch.inference_mode():
+        assert torch.equal(net(ids).logits, packed(model, bits)(ids).logits)
+
+
+def test_a_base_in_four_bits_asks_for_the_memory_of_four_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mostly of parts that are packed, unlike the smallest model."""
+    wide = tiny_model(tmp_path / "wide", hidden=256)
+    weights = read_model(wide).parameters
+    monkeypatch.setattr("backend.room.memory", lambda: (8 << 30, 2 * weights))
+    small_gpu(monkeypatch)
+    with pytest.raises(NoRoom, match="fit neither"):
+        Engine(wide, threads=1).load()
+    few = Engine(wide, threads=1, bits="4")
+    few.load()
+    assert (few.device, few.loaded) == ("cpu", True)
 
 
 @pytest.mark.starter

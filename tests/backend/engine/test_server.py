@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from backend.engine.conversation import Prompt
 from backend.engine.engine import Engine
-from backend.engine.server import _told, device_user
+from backend.engine.server import Server, _give_way, _told, device_user, main
+from backend.engine.weights import load_model
+from backend.job import Job
 from studio import events, logs
 from studio.engine_client import EngineClient
 from studio.errors import JobFailed, StudioError
@@ -118,7 +121,8 @@ def test_each_side_goes_on_from_its_own_answers(serving: Path) -> None:
         alone = client.answer(talk, side, {"max_new_tokens": 8})
         assert lines[-1]["answers"][side]["tokens"] == alone["tokens"]
         assert "".join(line["text"] for line in lines[:-1] if line["side"] == side) == alone["text"]
-        assert [line.get("ended") for line in lines[:-1] if line["side"] == side].count(True) == 1
+        (ended,) = (line for line in lines[:-1] if line["side"] == side and line.get("ended"))
+        assert ended["weights"] == lines[-1]["answers"][side]["weights"]
     status, refused = request(client, "POST", "/pair", {"messages": ASK, "tuned_messages": "?"})
     assert status == 400 and "“tuned_messages” must be" in json.loads(refused)["error"]["why"]
 
@@ -141,13 +145,14 @@ def test_closing_a_stream_stops_its_answer_and_frees_its_reader(serving: Path) -
     wait_for(lambda: not client.health()["busy"])
 
 
-def test_health_and_unloading(serving: Path) -> None:
+def test_health_and_unloading(place: tuple[Workspace, Path], serving: Path) -> None:
     client = EngineClient.wait(serving)
     before = client.pair(ASK, {"max_new_tokens": 8})
-    assert client.health()["loaded"]
+    health = client.health()
+    assert health["loaded"] and 0 < health["held"] < 64 << 20  # what it took to load and to answer
     client.unload()
     health = client.health()
-    assert not health["loaded"]
+    assert not health["loaded"] and health["held"] == 0
     assert health["sharing"]["tuned"]["how"] == "together"
     assert set(health["weights"]) == {"base", "tuned"}
     assert client.pair(ASK, {"max_new_tokens": 8})["tuned"]["tokens"] == before["tuned"]["tokens"]
@@ -274,6 +279,56 @@ def test_it_gives_way_while_another_job_has_the_device(place: tuple[Workspace, P
     assert client.pair(ASK, {"max_new_tokens": 2})["tuned"]["tokens"]
     holder.communicate()
     wait_for(lambda: device_user(workspace) is None)
+
+
+def test_nothing_is_loaded_at_the_start_while_another_job_has_the_device(
+    place: tuple[Workspace, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, run = place
+    training = job_folder.create(workspace, "train", {"dataset": "desk", "model": "tiny"})
+    folder = job_folder.create(workspace, "engine", {"run": run.name, "threads": 1})
+    loaded: list[bool] = []
+
+    def ask(job: Job, server: Server, *_: Any) -> dict[str, Any]:
+        loaded.append(server.engine.loaded)
+        assert EngineClient(folder).pair(ASK, {"max_new_tokens": 2})["tuned"]["tokens"]
+        loaded.append(server.engine.loaded)
+        return {}
+
+    monkeypatch.setattr("backend.engine.server.watch", ask)
+    monkeypatch.setattr("backend.engine.server.device_user", lambda _: training)
+    adapters.work(main, folder)
+    assert loaded == [False, True]
+    said = [line["text"] for line in logs.read(folder / "events.jsonl")[0] if line["type"] == "message"]
+    assert said == [f"The machine is training “desk {training.name[-4:]}”; the models load when somebody asks."]
+
+
+def test_an_engine_too_large_for_the_gpu_stays_on_the_cpu(
+    place: tuple[Workspace, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, run = place
+    folder = job_folder.create(workspace, "engine", {"run": run.name, "threads": 1})
+
+    def load(path: Path, device: str, bits: Any) -> Any:
+        if device == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.")
+        return load_model(path, device, bits)
+
+    def look(job: Job, server: Server, *_: Any) -> dict[str, Any]:
+        for _ in range(2):
+            _give_way(job, server)
+        client = EngineClient(folder)
+        assert client.pair(ASK, {"max_new_tokens": 2})["tuned"]["tokens"]
+        health = client.health()
+        assert (health["device"], health["loaded"]) == ("cpu", True)
+        return health
+
+    monkeypatch.setattr("backend.engine.engine.best_device", lambda asked: "cuda")
+    monkeypatch.setattr("backend.engine.weights.load_model", load)
+    monkeypatch.setattr("backend.engine.server.watch", look)
+    health = adapters.work(main, folder)
+    said = [line["text"] for line in logs.read(folder / "events.jsonl")[0] if line["type"] == "message"]
+    assert said == [health["settled"]] and "computed on the CPU" in said[0]
 
 
 def test_memory_that_runs_out_in_a_chat_is_told_as_that() -> None:
