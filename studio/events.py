@@ -5,6 +5,7 @@ events.jsonl tells a job's life in some dozens of lines:
     created      the folder was made and waits for its turn
     queued       it waits again (after Resume)
     starting     a worker took it up; written before any heavy import
+    chosen       what was open in the settings until the start: `reasons`, by their names
     loading      what is being loaded
     preflight    rows, tokens, steps, warnings
     resumed      goes on from the checkpoint of `from_step`; `metrics` bytes of metrics.jsonl are of the lives before
@@ -43,7 +44,9 @@ class State:
     """A job's events folded; `phase` is what the log alone can tell: waiting, working or one of TERMINAL.
 
     `worked` is the seconds of all lives of its worker that are over, pauses between them left out; `resumed` is the
-    event that tells where the present life goes on from.
+    event that tells where the present life goes on from. `saved` is the step of the newest resume point, 0 before the
+    first one and None where nothing was trained yet; `resuming` is the one that a new life waits or starts to go on
+    from, until it says so itself.
     """
 
     phase: str = "waiting"
@@ -53,6 +56,8 @@ class State:
     worked: float = 0.0
     total_steps: int | None = None
     resumed: Line | None = None
+    saved: int | None = None
+    resuming: int | None = None
     result: Line = field(default_factory=dict)
     error: dict[str, Any] | None = None
     messages: list[Line] = field(default_factory=list)
@@ -69,20 +74,23 @@ class State:
             self.created = self.created or when
             self.total_steps = line.get("total_steps") or self.total_steps
             self.phase, self.ended, self.result, self.error = "waiting", None, {}, None
+            self.resuming = self.saved
         elif kind == "starting":
             self.phase, self.ended, self.result, self.error = "working", None, {}, None
-            self.started, self.resumed = when, None
+            self.started, self.resumed, self.resuming = when, None, self.saved
         elif kind == "resumed":
-            self.resumed = line
+            self.resumed, self.saved, self.resuming = line, line.get("from_step"), None
+        elif kind == "checkpoint":
+            self.saved = line.get("step")
         elif kind in TERMINAL:
             if self.phase == "working":
                 self._worked_until(when)
-            self.phase, self.ended, self.result = str(kind), when, line
+            self.phase, self.ended, self.result, self.resuming = str(kind), when, line, None
             if kind == "failed":
                 self.error = {name: str(line.get(name) or "") for name in ("what", "why", "next")}
                 self.error |= {name: line[name] for name in ("cause", "had") if name in line}
         elif kind == "training":
-            self.total_steps = line.get("total_steps")
+            self.total_steps, self.saved, self.resuming = line.get("total_steps"), self.saved or 0, None
         elif kind == "eval" and isinstance(line.get("step"), int):
             self.evals[line["step"]] = line.get("loss")  # logged again after a resume: the later one holds
         elif kind in ("message", "diverged"):

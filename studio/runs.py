@@ -13,7 +13,7 @@ from studio.events import State
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.names import fitting
-from studio.settings.train import TrainSettings
+from studio.settings.train import Bits, Qlora, TrainSettings
 from studio.workspace import Workspace, broken
 
 NOTE = "note.json"
@@ -29,6 +29,7 @@ WAY = ("dtype", "recompute", "attention", "kernels", "spread", "optimizer")
 class RunSummary:
     """What a list shows of a run. Times are seconds since 1970; `step` counts updates done.
 
+    `resuming` is the step that a resumed run is about to go on from, until it does.
     `name` is the note's, or else that of the settings; `worked` is the seconds of work in lives that are over, and
     `pace` the seconds an update takes just now, for a run whose worker is alive.
     """
@@ -36,6 +37,7 @@ class RunSummary:
     id: str
     status: str
     step: int = 0
+    resuming: int | None = None
     total_steps: int | None = None
     name: str = ""
     dataset: str = ""
@@ -105,6 +107,7 @@ def summary(folder: Path) -> RunSummary:
         id=folder.name,
         status=status,
         step=_step(folder, state, last),
+        resuming=state.resuming,
         total_steps=state.total_steps,
         name=noted.name or str(settings.get("name") or ""),
         notes=noted.text,
@@ -200,6 +203,8 @@ def write_note(folder: Path, name: str, text: str) -> Note:
 
 def _step(folder: Path, state: State, last: dict[str, Any]) -> int:
     """The terminal event knows best: after a resume the log may hold later steps of the life before."""
+    if state.resuming is not None:
+        return state.resuming
     log = folder / events.METRICS
     if state.resumed and log.exists() and state.resumed.get("metrics") == log.stat().st_size:
         last = {"step": state.resumed.get("from_step")}  # nothing was logged since
@@ -231,17 +236,25 @@ def settings_of(folder: Path) -> TrainSettings:
     return check(TrainSettings, data, "The settings of this run can't be used.")
 
 
-def usual_speed(workspace: Workspace, settings: TrainSettings, where: str) -> float | None:
+def bits(folder: Path) -> Bits | None:
+    """How many bits each weight of the base was held in while the run learned; None where they were whole."""
+    method = settings_of(folder).method
+    return method.bits if isinstance(method, Qlora) else None
+
+
+def usual_speed(workspace: Workspace, settings: TrainSettings, where: str, flash: bool) -> float | None:
     """Tokens a second of the latest finished run of this model that was computed in the same way; None without one.
 
     Args:
         settings: with no choice open.
         where: the `measurement.place` it would run at.
+        flash: whether it would take FlashAttention; what `auto` took may have been another way then.
     """
-    wanted = _way(settings.plain())
+    wanted, here = _way(settings.plain()), (settings.model, where, flash)
     for run in list_runs(workspace):
         speed = run.result.get("tokens_per_second")
-        if run.status != "finished" or not speed or (run.model, run.result.get("place")) != (settings.model, where):
+        there = (run.model, run.result.get("place"), run.result.get("attention") == "flash")
+        if run.status != "finished" or not speed or there != here:
             continue
         try:
             then = job_folder.read_settings(workspace.runs / run.id)

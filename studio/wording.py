@@ -51,7 +51,7 @@ def event(line: dict[str, Any]) -> str | None:
         case "loading":
             return f"Loading {line.get('item') or 'the model'}."
         case "resumed":
-            return f"Going on from step {line.get('from_step')}."
+            return f"Going on from step {line['from_step']}." if line.get("from_step") else "Beginning again."
         case "training":
             return f"Training: {count(line.get('total_steps') or 0, 'step')}."
         case "eval":

@@ -133,8 +133,10 @@ def stop(workspace: Workspace, folder: Path) -> str:
     if status == "queued":
         with FileLock(workspace.jobs / QUEUE_LOCK, is_singleton=False):
             if job_folder.status(folder) == "queued":
+                # not the last one logged: what was done after the resume point is done again
+                step = events.read_state(folder).resuming or 0
                 with Log(folder / events.EVENTS) as log:
-                    log.append("stopped", step=events.last_metric(folder).get("step", 0))
+                    log.append("stopped", step=step)
                 return "stopped"
     if status in ("running", "stopping"):
         local.stop(folder)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Page, Response, expect
 
 from studio import events, runs
 from studio.jobs import folder as job_folder
 from studio.logs import Log
 from studio.settings.train import TrainSettings
-from tests.browser.conftest import kill_worker
+from tests.browser.conftest import ROOT, kill_worker
+from tests.worlds import World, places
 
 LOSS = "[data-chart=loss]"
 
@@ -154,6 +159,27 @@ def test_a_killed_run_is_interrupted_and_resumes(studio, page, page_faults, both
     wait_for_step(page, 90)
     expect(page.get_by_role("status").get_by_text("Finished", exact=True)).to_be_visible()
     assert curve(page) == list(range(1, 91))
+
+
+def test_a_resumed_run_shows_at_once_where_it_goes_on_from(studio, page):
+    """Between Resume and the word of its worker, which loads for long, nothing shows what will be taken back."""
+    folder = runs.create(studio.workspace, TrainSettings(dataset="letters", model="tiny"), total_steps=100)
+    said, bar = page.locator(".state strong"), page.locator(".state [role=progressbar]")
+    with FileLock(folder / job_folder.LOCK, is_singleton=False), Log(folder / events.EVENTS) as log:
+        log.append("starting", pid=1)
+        log.append("training", total_steps=100)
+        with Log(folder / events.METRICS) as metrics:
+            for step in range(1, 58):
+                metrics.append("step", step=step, loss=1.0)
+        log.append("checkpoint", step=40)
+        studio.open(page, tab="runs", run=folder.name)
+        expect(said).to_have_text("Step 57 of 100")
+        for kind in ("queued", "starting"):
+            log.append(kind, pid=2)
+            expect(said).to_have_text("Resuming from step 40.")
+            expect(bar).to_have_attribute("aria-valuenow", "40")
+        log.append("resumed", from_step=40, metrics=(folder / events.METRICS).stat().st_size)
+        expect(said).to_have_text("Step 40 of 100")
 
 
 def test_a_run_that_ended_before_its_first_step_promises_no_more_than_it_has(studio, page):
@@ -328,6 +354,21 @@ def test_the_queue_shows_places(studio, page):
     expect(row(page, "second")).to_contain_text("1st in line")
     row(page, "runs now").get_by_role("button", name="Stop").click()
     expect(row(page, "second")).to_contain_text("Finished")
+
+
+def test_two_commands_on_one_workspace_are_shown_both(start_studio, tiny, page):
+    studio = start_studio()
+    shutil.copytree(tiny, studio.workspace.models / "tiny")
+    World(studio.workspace).dataset("places", places("train", 30) + places("validation", 6))
+    studio.open(page, tab="runs")
+    command = [sys.executable, "launch.py", "train", "--dataset", "places", "--model", "tiny", "--samples", "0"]
+    command += ["--eval-steps", "2000", "--workspace", str(studio.workspace.root)]
+    for name, steps, words in (("theirs", 20_000, "Running"), ("mine", 5, "1st in line")):
+        subprocess.run([*command, "--name", name, "--max-steps", str(steps)], cwd=ROOT, check=True, capture_output=True)
+        expect(row(page, name)).to_contain_text(words)
+    row(page, "theirs").get_by_role("button", name="Stop").click()
+    expect(row(page, "theirs")).to_contain_text("Stopped")
+    expect(row(page, "mine")).to_contain_text("Finished")
 
 
 def test_answers_settings_and_log(studio, page):

@@ -28,18 +28,28 @@ def test_a_resumed_run_is_where_it_goes_on_from_until_it_logs_a_step(tmp_path):
     job = Job(folder)
     with job.log, job.metrics:
         job.event("starting")
+        job.event("training", total_steps=12)
+        assert (runs.summary(folder).step, runs.summary(folder).resuming) == (0, None)
         for step in range(1, 10):
             job.metrics.append("step", step=step, loss=1.0)
         job.event("queued")
-        job.event("starting")
-        assert runs.summary(folder).step == 9
+        assert (runs.summary(folder).step, runs.summary(folder).resuming) == (0, 0)  # nothing was saved yet
+        job.event("checkpoint", step=5)
+        for kind in ("queued", "starting"):
+            job.event(kind)
+            assert (runs.summary(folder).step, runs.summary(folder).resuming) == (5, 5)
+        job.metrics.append("progress", done=1, total=2, unit="rows")  # rows are prepared
+        assert runs.summary(folder).step == 5
         job.resumed(5)
+        assert runs.summary(folder).resuming is None
         job.event("training", total_steps=12)
         assert runs.summary(folder).step == 5
         job.metrics.append("step", step=6, loss=1.0)
         assert runs.summary(folder).step == 6
-        job.event("starting")  # of a life after this one, which found no resume point it can use
-        assert runs.summary(folder).step == 6
+        job.event("starting")
+        assert (runs.summary(folder).step, runs.summary(folder).resuming) == (5, 5)
+        job.resumed(0)  # it found no resume point it can use
+        assert runs.summary(folder).step == 0
 
 
 def test_a_run_is_found_by_part_of_its_id(tmp_path):
@@ -158,14 +168,24 @@ def test_the_usual_speed_is_that_of_like_runs(tmp_path, other):
     unlike = TrainSettings.model_validate(like | other)
     ended(runs.create(space, unlike), 80.0)
     settings = TrainSettings.model_validate(like)
-    assert runs.usual_speed(space, settings, HERE) is None
+    assert runs.usual_speed(space, settings, HERE, False) is None
     ended(runs.create(space, TrainSettings.model_validate(like | {"dataset": "cases", "learning_rate": 1e-3})), PACE)
-    assert runs.usual_speed(space, settings, HERE) == PACE and runs.usual_speed(space, unlike, HERE) == 80.0
+    assert runs.usual_speed(space, settings, HERE, False) == PACE
+    assert runs.usual_speed(space, unlike, HERE, False) == 80.0
     for elsewhere in ("cpu, no GPU, a CPU, 2 threads", "cuda, another GPU, a CPU, 2 threads"):
-        assert runs.usual_speed(space, settings, elsewhere) is None
+        assert runs.usual_speed(space, settings, elsewhere, False) is None
 
 
-def ended(folder, speed):
+def test_a_speed_holds_for_the_attention_it_was_reached_with(tmp_path):
+    """Which one `auto` takes depends on what is installed; runs of before it was told say nothing of FlashAttention."""
+    space, settings = Workspace.open(tmp_path), TrainSettings(dataset="letters")
+    ended(runs.create(space, settings), 80.0)
+    assert runs.usual_speed(space, settings, HERE, True) is None
+    ended(runs.create(space, settings), PACE, attention="flash")
+    assert [runs.usual_speed(space, settings, HERE, flash) for flash in (True, False)] == [PACE, 80.0]
+
+
+def ended(folder, speed, **fields):
     with Log(folder / "events.jsonl") as log:
         log.append("starting", pid=1)
-        log.append("finished", steps=9, tokens_per_second=speed, place=HERE)
+        log.append("finished", steps=9, tokens_per_second=speed, place=HERE, **fields)
