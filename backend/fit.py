@@ -113,7 +113,7 @@ def measure(job: Job, settings: TrainSettings, limit: float, device: str) -> Mea
 def _watch(job: Job, room: float | None, settings: TrainSettings) -> tuple[int, int]:
     """Runs the trial to its end, or ends it when it takes more than `room` bytes; its highest memory and exit code."""
     given = {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"} | launching.allocation(settings)
-    environment = {"CUDA_VISIBLE_DEVICES": "0"} | launching.environment(given)
+    environment = launching.environment(given) | launching.one_gpu()
     computed = "twice" if settings.recompute else "once"
     command = [sys.executable, "-m", "backend.training.trial", str(job.folder), computed]
     child = leashed(command, cwd=local.ROOT, env=environment)

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from studio import events
+from studio import events, headroom, runs
 from studio.errors import Busy, NoMemory, StudioError, explain
 from studio.jobs import folder as job_folder
 from studio.jobs import local, queue
@@ -36,13 +36,15 @@ from studio.workspace import Workspace
 PROGRESS_SECONDS = 0.5
 LOCK_SECONDS = 10.0
 # How PyTorch says it on a GPU, on Linux and macOS, and on Windows; systems, of a file that is laid into memory, and
-# Windows by number, as it speaks every language; C++ libraries; cuBLAS and cuDNN; oneDNN, for which a primitive without
-# its descriptor is a matter of memory.
+# Windows by number, as it speaks every language; C++ libraries; cuBLAS and cuDNN, the former also of its own beginning,
+# for which it needs memory first; oneDNN, for which a primitive without its descriptor is a matter of memory.
 RAN_OUT = re.compile(
     r"out of memory|can't allocate memory|not enough memory|cannot allocate memory|error 1455\b"
-    r"|std::bad_alloc|STATUS_ALLOC_FAILED|could not create a (primitive|memory object)(?! descriptor)",
+    r"|std::bad_alloc|STATUS_ALLOC_FAILED|CUBLAS_STATUS_NOT_INITIALIZED"
+    r"|could not create a (primitive|memory object)(?! descriptor)",
     re.IGNORECASE,
 )
+ON_GPU = re.compile(r"\bcu(da|blas|dnn)", re.IGNORECASE)
 
 
 class StopRequested(Exception):
@@ -138,7 +140,8 @@ def run_job(main: Callable[[Job], dict[str, Any]]) -> None:
         print(f"Another worker is at {folder}.", file=sys.stderr)
         sys.exit(3)
     code = 1
-    do_without_bitsandbytes()  # what trains with it is no process of this frame: backend/training/__main__.py
+    if not _needs_bitsandbytes(folder):
+        do_without_bitsandbytes()
     try:
         # The device comes before `starting`: whoever starts the next worker waits for that event under the queue's
         # lock, and so finds the device taken.
@@ -149,11 +152,25 @@ def run_job(main: Callable[[Job], dict[str, Any]]) -> None:
     finally:
         lock.release()
         with contextlib.suppress(Exception):
+            os.environ[headroom.AFTER] = str(os.getpid())
             queue.advance(Workspace(folder.parent.parent), patience=2 * local.START_SECONDS)
     sys.stdout.flush()
     sys.stderr.flush()
     # Libraries' threads (datasets, torch, the hub) can hang the interpreter's own way out.
     os._exit(code)
+
+
+def _needs_bitsandbytes(folder: Path) -> bool:
+    """Whether this job answers as a run that was trained on a base in few bits.
+
+    What trains on one is no process of this frame: backend/training/__main__.py.
+    """
+    try:
+        settings = job_folder.read_settings(folder)
+        run = str(settings.get("run") or settings.get("writer") or "")
+        return bool(run) and runs.bits(runs.open_run(Workspace(folder.parent.parent), run)) is not None
+    except (StudioError, OSError):
+        return False  # said by the job where it matters
 
 
 def _work(folder: Path, main: Callable[[Job], dict[str, Any]]) -> int:
@@ -166,7 +183,14 @@ def _work(folder: Path, main: Callable[[Job], dict[str, Any]]) -> int:
         return 1
     signal.signal(signal.SIGTERM, job.on_terminate)
     job.event("starting", pid=os.getpid())
-    return conclude(job, main)
+    return conclude(job, lambda job: _in_turn(job, main))
+
+
+def _in_turn(job: Job, main: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
+    """The work, for jobs that need the device as soon as others have given back what they held of it."""
+    if job.settings.get("job") in queue.DEVICE_JOBS:
+        headroom.wait_for_memory(job.workspace, job.stop_if_asked, job.message)
+    return main(job)
 
 
 def conclude(job: Job, main: Callable[[Job], dict[str, Any]]) -> int:
@@ -190,7 +214,7 @@ def conclude(job: Job, main: Callable[[Job], dict[str, Any]]) -> int:
 def _had(error: BaseException) -> dict[str, Any]:
     """The memory that was not enough, in GB: what this process holds and what is free; of the GPU where it was that."""
     with contextlib.suppress(Exception):
-        if type(error).__name__ == "OutOfMemoryError":
+        if ON_GPU.search(str(error)):
             cuda = sys.modules["torch"].cuda
             return {"had": {"device": "cuda", "gb": round((cuda.mem_get_info()[0] + cuda.memory_reserved()) / 1e9, 3)}}
         return {"had": {"device": "cpu", "gb": round((psutil.Process().memory_info().rss + memory()[1]) / 1e9, 3)}}
@@ -226,6 +250,6 @@ def in_words(error: BaseException) -> StudioError:
         return NoMemory(
             "The memory ran out.",
             text.splitlines()[0] if text else "The device has not enough memory for these settings.",
-            "Close other programs, or choose a smaller batch, cut-off or model, and go on: what was saved is not lost.",
+            "Close other programs and try again; a smaller model, batch or cut-off needs less. What was saved is kept.",
         )
     return known

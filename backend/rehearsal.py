@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from backend.job import Job, StopRequested, run_job
+from studio import events
 from studio.errors import StudioError
 from studio.files import read_json, write_json
 
@@ -24,13 +25,14 @@ def main(job: Job) -> dict[str, Any]:
     steps, seconds = int(job.settings["steps"]), float(job.settings.get("seconds", 0.0))
     point = job.folder / "checkpoints" / "rehearsal.json"
     first = read_json(point)["step"] if point.exists() else 0
-    if first:
+    if events.read_state(job.folder).resuming is not None:
         job.resumed(first)
     job.event("training", total_steps=steps)
     began = time.monotonic()
     for step in range(first + 1, steps + 1):
         if job.should_stop():
             write_json(point, {"step": step - 1})
+            job.event("checkpoint", step=step - 1)
             raise StopRequested(step=step - 1)
         if step == job.settings.get("fail_at"):
             raise StudioError(f"Step {step} failed.", "It was asked to.", "Start again without it.")

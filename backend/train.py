@@ -16,15 +16,15 @@ from typing import Any
 from backend.job import Concluded, Job, StopRequested, run_job
 from backend.keeper import keep
 from backend.training import launching
-from backend.training.settings import settings_of, tell_recomputation, write_down
-from studio import measurement
+from backend.training.settings import settings_of, tell_chosen_gpu, tell_missing_gpu, tell_recomputation, write_down
+from studio import events, measurement
 from studio.libraries import heavy_imports
 from studio.machine import machine
 
 # Before any of these libraries is imported: nothing is asked of the network.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 if "RANK" not in os.environ and __name__ != "__main__":  # not for the keeper, whose processes may share several
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one process trains on one GPU
+    os.environ |= launching.one_gpu()
 # Threads that wait sleep: spinning for one another on a machine that does other things too costs two to five times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -43,6 +43,8 @@ def main(job: Job) -> dict[str, Any]:
     settings = settings_of(job)
     device = load.choose_device(settings.device)
     among = ranks.Ranks(settings.spread, device)
+    if among.first:
+        tell_missing_gpu(job, settings.device, device)
     torch.set_num_threads(max(1, (settings.threads or 1) // among.count))
     with among.first_goes_ahead():
         settings, onednn = calibrate.suited(job.workspace, settings, device)
@@ -57,7 +59,8 @@ def main(job: Job) -> dict[str, Any]:
     # Prepare
     if among.first:
         checkpoints.clear_partials(job.folder)
-    identity = checkpoints.Identity.of(job.folder.name, settings, loaded.device, onednn)
+    way = loaded.forward.attention
+    identity = checkpoints.Identity.of(job.folder.name, settings, loaded.device, onednn, way)
     kept = checkpoints.Checkpoints(job.folder, identity, settings.keep_checkpoints)
     resume = kept.newest(job.message)
     with among.first_goes_ahead():
@@ -72,6 +75,8 @@ def main(job: Job) -> dict[str, Any]:
     if resume:
         checkpoints.announce(job, resume, identity)
     else:
+        if events.read_state(job.folder).resuming is not None:
+            job.resumed(0)  # an earlier life trained, and left nothing to go on from
         tell_recomputation(job, settings)
     job.event(
         "training",
@@ -95,12 +100,13 @@ def main(job: Job) -> dict[str, Any]:
         raise StopRequested(step=loop.figures.step)
     result.tidy(job.folder)
     where = measurement.place(machine(job.workspace.root), loaded.device, settings)
-    return loop.figures.result(chosen.step) | {"place": where, "warnings": warnings}
+    return loop.figures.result(chosen.step) | {"place": where, "attention": way, "warnings": warnings}
 
 
 def kept(job: Job) -> dict[str, Any]:
     """Has the run trained by processes of their own, and waits for their end."""
     settings = settings_of(job)
+    tell_chosen_gpu(job, settings)
     command, environments = launching.of(job.folder, settings.spread)
     return keep(job, command, [launching.allocation(settings) | given for given in environments])
 

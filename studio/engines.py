@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,18 +30,22 @@ LIVE = ("running", "stopping")
 class EngineState:
     """What a page says about the engine of a run.
 
-    phase: `off`, `loading`, `ready` or `failed`; loaded: whether the weights are in memory now; weights: the stamps of
-    base and tuned; sharing: how both share weights, in words; since: when it was started.
+    phase: `off`, `loading`, `ready` or `failed`; loaded: whether the weights are in memory now; held: how many bytes of
+    its device's memory it gives back when they leave it; weights: the stamps of base and tuned; sharing: how both
+    share weights, in words; settled: why it stays on the CPU, in words, "" where it does not; since: when it was
+    started.
     """
 
     phase: str
     folder: str = ""
     loaded: bool = False
+    held: int = 0
     busy: bool = False
     device: str = ""
     since: float | None = None
     weights: dict[str, str] = field(default_factory=dict)
     sharing: str = ""
+    settled: str = ""
     told: str = ""
     error: dict[str, Any] | None = None
 
@@ -64,8 +69,17 @@ def find(workspace: Workspace, run: str) -> Path | None:
 def state(workspace: Workspace, run: str) -> EngineState:
     """How the engine of a run is, asked of itself where it serves."""
     folder = find(workspace, run)
-    if folder is None:
-        return EngineState("off")
+    return EngineState("off") if folder is None else _state(folder)
+
+
+def holding(workspace: Workspace) -> list[EngineState]:
+    """The engines that have weights in memory, are about to or are just ending; all of them give way to a job that has
+    the device."""
+    found = ((_state(folder), job_folder.status(folder)) for folder in _living(workspace))
+    return [one for one, status in found if one.loaded or one.phase == "loading" or status == "stopping"]
+
+
+def _state(folder: Path) -> EngineState:
     lines = this_life(folder)
     status = job_folder.status(folder)
     since = float(lines[0]["time"]) if lines else None
@@ -89,11 +103,13 @@ def _live(folder: Path, lines: list[dict[str, Any]], since: float | None) -> Eng
         "ready",
         folder.name,
         loaded=bool(health["loaded"]),
+        held=int(health.get("held", 0)),  # one that an older studio started does not tell
         busy=bool(health["busy"]),
         device=str(health["device"]),
         since=since,
         weights=dict(health["weights"]),
         sharing=str(serving.get("sharing", {}).get("why", "")),
+        settled=str(health.get("settled", "")),
         told=told[-1] if told else "",
     )
 
@@ -164,14 +180,21 @@ def _started(folder: Path) -> float:
 def _make_room(workspace: Workspace, needed: set[str]) -> None:
     """Ends the engines that are neither needed nor answering, the oldest first, until one more may start."""
     others: list[tuple[float, Path]] = []
-    for name in workspace.names("jobs"):
-        folder = workspace.jobs / name
-        if f"-{HINT}-" in name and job_folder.status(folder) in LIVE:
-            run = str(job_folder.read_settings(folder).get("run"))
-            if run not in needed and not state(workspace, run).busy:
-                others.append((_started(folder), folder))
+    for folder in _living(workspace):
+        run = str(job_folder.read_settings(folder).get("run"))
+        if run not in needed and not state(workspace, run).busy:
+            others.append((_started(folder), folder))
     for _, folder in sorted(others)[: max(0, len(others) + len(needed) - MOST)]:
         local.stop(folder)
+
+
+def _living(workspace: Workspace) -> list[Path]:
+    found = []
+    for folder in (workspace.jobs / name for name in workspace.names("jobs") if f"-{HINT}-" in name):
+        with suppress(StudioError, OSError):  # one that can't be read hides no other
+            if job_folder.status(folder) in LIVE:
+                found.append(folder)
+    return found
 
 
 def _end(folder: Path) -> None:

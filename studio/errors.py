@@ -140,7 +140,9 @@ def explain(error: BaseException) -> StudioError:
         return NotFound(f"{error.filename or 'A file'} is not there.", "", "Check the path.")
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return NoMemory(
-            "The memory ran out.", str(error) or "No more could be had.", "Choose a smaller model, batch or cut-off."
+            "The memory ran out.",
+            str(error) or "No more could be had.",
+            "Close other programs and try again; a smaller model, batch or cut-off needs less.",
         )
     if isinstance(error, KeyboardInterrupt):
         return StudioError("Interrupted.", "Ctrl+C was pressed.", "Give the command again; finished work is kept.")

@@ -116,7 +116,7 @@ class Journey:
 
         found = preflight(self.workspace, self.settings)
         found.refuse_errors()
-        return runs.create(self.workspace, found.settings, found.steps)
+        return runs.create(self.workspace, found.to_start, found.steps)
 
     def _evaluate(self) -> Path:
         run = self.children["train"]

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from studio import calibration, costs, measurement, recomputation, wording
+from studio import calibration, costs, headroom, measurement, recomputation, wording
 from studio.errors import BadInput, NotFound, Refused, StudioError
-from studio.machine import Machine, machine
+from studio.machine import Machine
 from studio.models import Model
 from studio.prospect import Preflight
 from studio.settings import defaults
@@ -33,10 +33,12 @@ def preflight(
     """Looks at data, model, machine and settings together; changes nothing.
 
     Args:
+        here: the machine; None for this one, as the run will find it when its turn comes.
         had: the memory with which a run of these settings ran out, as in its `failed` event.
     """
-    here = here or machine(workspace.root)
     found = Preflight(settings, had=had)
+    if here is None:
+        here, found.held = headroom.at_turn(workspace)
     dataset, counts, version = _dataset(workspace, found)
     model = _model(workspace, found)
     device = _device(found, here)
@@ -52,7 +54,7 @@ def preflight(
         return found
     report = rows_read.report(settings.cutoff or model.context or NO_CUTOFF)
     speeds = calibration.read(workspace, settings.threads or here.cores) if device == "cpu" else None
-    needs_gb = costs.needs_gb(model, report, device, speeds)
+    needs_gb = costs.needs_gb(model, report, device, speeds, here.bfloat16)
     resolved = defaults.resolve(
         settings,
         defaults.Facts(
@@ -64,7 +66,9 @@ def preflight(
             context=model.context,
             device=device,
             cores=here.cores,
-            gpus=len(here.gpus),
+            gpus=len(here.usable_gpus),
+            alike=len(here.alike_gpus),
+            gpu=here.gpus[0].name if here.gpus else "",
             looked_at=rows_read.looked_at if rows_read.longest else None,
             filling=speeds.tokens if speeds else None,
             free_gb=lambda spread: costs.free_gb(here, device, spread),
@@ -130,10 +134,18 @@ def _model(workspace: Workspace, found: Preflight) -> Model | None:
 def _device(found: Preflight, here: Machine) -> str:
     usable, wanted = here.device == "cuda", found.settings.device
     if wanted == "cuda" and not usable:
-        what, why = "There is no GPU here.", f"{here.summary()}."
-        if here.gpus:
-            what, why = "The GPU can't be used.", f"The PyTorch installed here, {here.torch}, is a build for CPUs."
-        found.add("error", Refused(what, why, "Choose the device auto or cpu.", field="device"))
+        what, why, advice = "There is no GPU here.", f"{here.summary()}.", "Choose the device auto or cpu."
+        if here.hindrance:
+            what, why = "The GPU can't be used.", here.hindrance.why
+            advice = f"Choose the device auto or cpu. To use the GPU: {here.hindrance.next}"
+        found.add("error", Refused(what, why, advice, field="device"))
+    elif wanted == "auto" and here.hindrance:
+        found.warn(
+            f"The GPU ({here.gpus[0].name}) can't be used, so this run would train on the CPU, which is much slower.",
+            here.hindrance.why,
+            f"{here.hindrance.next} To go on without it, choose the device cpu.",
+            "device",
+        )
     return "cuda" if usable and wanted != "cpu" else "cpu"
 
 

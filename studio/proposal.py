@@ -206,7 +206,7 @@ def start(workspace: Workspace, given: dict[str, Any], measured: str = "") -> st
     found = _sound(workspace, given)
     if measured:
         _take_measured(workspace, found, given, measured)
-    folder = runs.create(workspace, found.settings, found.steps, found.reasons)
+    folder = runs.create(workspace, found.to_start, found.steps, found.reasons)
     queue.advance(workspace)
     return folder.name
 

@@ -9,6 +9,9 @@ from studio.errors import Refused, StudioError
 from studio.ladder import Rung
 from studio.settings.train import TrainSettings
 
+# Choices that are made by how much memory is free.
+BY_MEMORY = ("tokens_per_pass", "recompute")
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -30,8 +33,9 @@ class Preflight:
     """What was found. `settings` has no open choice any more, `reasons` says why each was made.
 
     `ladder` has the ways to need less memory; it matters where `facts["too_big"]` is true. `doubtful` says that only a
-    measurement of both ways can tell whether parts have to be computed twice. `had` is the memory with which a run of
-    these settings ran out: the `device` and its `gb`.
+    measurement of both ways can tell whether parts have to be computed twice. `held` says that memory which counts as
+    free is held now, and given back before the run starts. `had` is the memory with which a run of these settings ran
+    out: the `device` and its `gb`.
     """
 
     settings: TrainSettings
@@ -41,18 +45,25 @@ class Preflight:
     steps: int | None = None
     ladder: list[Rung] = field(default_factory=list)
     doubtful: bool = False
+    held: bool = False
     had: dict[str, Any] | None = None
 
     @property
+    def to_start(self) -> TrainSettings:
+        """The settings a run is made of: what was chosen by memory that is held now is open until the run starts."""
+        left = [name for name in BY_MEMORY if self.held and name in self.reasons]
+        return self.settings.model_copy(update=dict.fromkeys(left))
+
+    @property
     def to_measure(self) -> TrainSettings:
-        """The settings a measurement is made of: what only it can tell is open."""
-        return self.settings.model_copy(update={"recompute": None}) if self.doubtful else self.settings
+        """The settings a measurement is made of: what only it can tell is open besides."""
+        return self.to_start.model_copy(update={"recompute": None}) if self.doubtful else self.to_start
 
     def take(self, measured: TrainSettings, why: str) -> None:
         """Goes on with settings that were measured, and `why` parts are computed twice in them or not."""
         for name in [name for name in self.reasons if getattr(measured, name) != getattr(self.settings, name)]:
             del self.reasons[name]
-        self.settings = measured
+        self.settings, self.held = measured, False
         self.reasons |= {"recompute": why} if why else {}
 
     @property

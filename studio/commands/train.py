@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
         context.terminal.say(UNMEASURED)
     if args.measure or (doubtful and not taken):
         found.take(*refuse_too_big(context, found.to_measure))
-    folder = runs.create(context.workspace, found.settings, found.steps, found.reasons)
+    folder = runs.create(context.workspace, found.to_start, found.steps, found.reasons)
     queue.advance(context.workspace)
     return wait_for(context, folder) if args.wait else started(folder)
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from backend import fit, job
-from studio import measurement, proposal, runs
+from studio import headroom, measurement, proposal, runs
 from studio.errors import Refused
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, queue
-from studio.machine import machine
+from studio.machine import Machine, machine
 from studio.measurement import with_free
 from studio.preflight import preflight
 from studio.settings.train import TrainSettings
@@ -67,6 +67,27 @@ def test_where_only_a_measurement_can_tell_both_ways_are_measured_and_the_answer
     run = runs.create(world.workspace, after.settings, after.steps, after.reasons)
     assert start_worker(run).wait(timeout=120) == 0
     assert any(line["text"].startswith("Recomputation is o") for line in told(run, "message"))
+
+
+def test_what_an_engine_gives_back_is_free_for_the_measurement(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits until the engine has given way, and chooses only then what is open."""
+    here, resting, limits = machine(world.workspace.root), [True], []
+
+    def now(path: Path) -> Machine:
+        return with_free(here, 0.3 if resting else 30)
+
+    def measured(work: job.Job, settings: TrainSettings, limit: float, device: str) -> measurement.Measured:
+        limits.append(limit)
+        return measurement.Measured(True, 0.2, limit, 0.1)
+
+    monkeypatch.setattr(fit, "machine", now)
+    monkeypatch.setattr(headroom, "wait_for_memory", lambda *_: resting.clear())
+    monkeypatch.setattr(fit, "measure", measured)
+    given = TrainSettings.model_validate(SHORT | {"max_steps": 6, "tokens_per_pass": None}).plain()
+    work = job.Job(job_folder.create(world.workspace, "fit", {"settings": given, "limit_gb": None}))
+    with work.log, work.metrics:
+        found = job._in_turn(work, fit.main)
+    assert limits == [30] and found["settings"]["tokens_per_pass"] and not found["settings"]["recompute"]
 
 
 def test_what_takes_too_much_is_ended_and_gets_a_ladder(world: World) -> None:

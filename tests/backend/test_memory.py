@@ -16,6 +16,7 @@ import torch
 import transformers
 from safetensors import SafetensorError
 
+from backend import job
 from backend.engine import weights
 from backend.job import in_words
 from studio import events, proposal, runs
@@ -117,16 +118,45 @@ def test_a_worker_killed_as_a_whole_is_interrupted_and_says_that_memory_may_be_w
         RuntimeError("[enforce fail at alloc_cpu.cpp:83] data. DefaultCPUAllocator: not enough memory: you tried …"),
         RuntimeError("std::bad_alloc"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
         RuntimeError("could not create a primitive"),
         RuntimeError("unable to mmap 240001485 bytes from file </m/model.bin>: Cannot allocate memory (12)"),
         SafetensorError("Die Auslagerungsdatei ist zu klein. (os error 1455)"),
         OSError(12, "Cannot allocate memory"),
         MemoryError(),
     ],
-    ids=["Linux", "Windows", "C++", "cuBLAS", "oneDNN", "a file", "a file on Windows", "the system", "Python"],
+    ids=[
+        "Linux",
+        "Windows",
+        "C++",
+        "cuBLAS",
+        "cuBLAS at first",
+        "oneDNN",
+        "a file",
+        "a file on Windows",
+        "the system",
+        "Python",
+    ],
 )
 def test_a_want_of_memory_is_known_by_every_name(error: Exception) -> None:
     assert isinstance(in_words(error), NoMemory)
+
+
+@pytest.mark.parametrize(
+    ("error", "device"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …"), "cuda"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "cuda"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "cpu"),
+    ],
+)
+def test_the_memory_that_was_not_enough_is_that_of_the_device_it_ran_out_on(
+    error: Exception, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (10**9, 24 * 10**9))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 22 * 10**9)
+    had = job._had(error)["had"]
+    assert had["device"] == device and (device == "cpu" or had["gb"] == 23)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +188,8 @@ def test_a_model_that_finds_no_room_is_not_called_broken(
 
     monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", fail)
     monkeypatch.setattr(weights.PeftModel, "from_pretrained", fail)
-    for load in (lambda: weights.load_model(tmp_path, "cpu"), lambda: weights.with_adapter(None, "tuned", tmp_path)):
+    base = torch.nn.Linear(1, 1)
+    base.device = torch.device("cpu")
+    for load in (lambda: weights.load_model(tmp_path, "cpu"), lambda: weights.with_adapter(base, "tuned", tmp_path)):
         with pytest.raises(type(error)):
             load()

@@ -18,9 +18,13 @@ import transformers
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from studio import events, logs
+from backend import train as backend_train
+from backend.job import Job, _in_turn
+from backend.training import settings
+from studio import events, headroom, logs, runs
 from studio.preflight import preflight
 from studio.settings.train import TrainSettings
+from tests.studio.test_machine import GPU, made
 from tests.worlds import SHORT, World, places, small_disk, start_worker, told, train, world
 
 __all__ = ["small_disk", "train", "world"]
@@ -28,6 +32,7 @@ __all__ = ["small_disk", "train", "world"]
 Train = Callable[..., dict[str, Any]]
 FIELDS = {
     "steps", "train_seconds", "tokens_per_second", "peak_memory_gb", "train_loss", "best_step", "validation_loss",
+    "place", "attention",
 }  # fmt: skip
 # Dropout draws random numbers in every update: they have to go on where they were.
 TRYING = {"method": {"name": "lora", "dropout": 0.3}, "max_steps": 24, "save_steps": 3, "eval_steps": 4}
@@ -204,6 +209,19 @@ def test_what_is_left_open_is_chosen_once_and_written_down(world: World, train: 
     assert train(folder)["type"] == "finished"
     written = json.loads(path.read_text())
     assert all(written[name] is not None for name in open_ones) and written["job"] == "train"
+    assert told(folder, "chosen")[0]["reasons"].keys() >= {*open_ones}
+
+
+def test_a_run_waits_for_engines_to_give_way_before_it_plans(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, waited = world.run(), []
+    path = folder / "settings.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokens_per_pass": None}))
+    monkeypatch.setattr(headroom, "wait_for_memory", lambda *_: waited.append(runs.settings_of(folder)))
+    monkeypatch.setattr(backend_train, "keep", lambda *_: {"began": runs.settings_of(folder).tokens_per_pass})
+    job = Job(folder)
+    with job.log, job.metrics:
+        assert _in_turn(job, backend_train.kept)["began"]
+    assert [one.tokens_per_pass for one in waited] == [None]
 
 
 def test_a_model_that_is_not_there_is_named(world: World, train: Train) -> None:
@@ -211,6 +229,22 @@ def test_a_model_that_is_not_there_is_named(world: World, train: Train) -> None:
     (world.workspace.models / "tiny").rename(world.workspace.models / "gone")
     end = train(folder)
     assert end["type"] == "failed" and "“tiny”" in end["what"] and end["next"]
+
+
+def test_a_run_without_the_gpu_that_it_was_planned_for_says_so(
+    world: World, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(settings, "machine", lambda place: made(gpus=(GPU,)))
+
+    def messages(device: str) -> list[str]:
+        folder = world.run(device=device, max_steps=1)
+        assert train(folder)["type"] == "finished"
+        return [line["text"] for line in logs.read(folder / events.EVENTS)[0] if line["type"] == "message"]
+
+    (text,) = (text for text in messages("auto") if "GPU" in text)
+    assert "trains on the CPU" in text and "NVIDIA Test" in text and "driver" in text
+    assert not any("GPU" in text for text in messages("cpu"))
 
 
 def test_the_next_estimate_goes_by_how_fast_a_like_run_was(world: World, train: Train) -> None:

@@ -50,6 +50,7 @@ def test_an_engine_is_found_again_and_replaced_when_the_weights_change(workspace
     EngineClient.wait(folder)
     ready = engines.state(workspace, run.name)
     assert ready.phase == "ready" and ready.loaded and set(ready.weights) == {"base", "tuned"}
+    assert [one.folder for one in engines.holding(workspace)] == [folder.name]
     assert engines.start(Workspace(workspace.root), run.name[-4:]) == folder  # as another studio does
     before = engines.client(workspace, run.name).pair(ASK, {"max_new_tokens": 4})["tuned"]["weights"]
 
@@ -62,6 +63,7 @@ def test_an_engine_is_found_again_and_replaced_when_the_weights_change(workspace
 
     engines.stop(workspace, run.name)
     wait_for(lambda: engines.state(workspace, run.name).phase == "off")
+    wait_for(lambda: not engines.holding(workspace))  # it has its memory until it is gone
 
 
 def test_a_third_engine_takes_the_place_of_the_oldest(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +85,7 @@ def test_a_third_engine_takes_the_place_of_the_oldest(workspace: Workspace, monk
     first, second = lives(made[0]), lives(made[1])
     lives(made[2])
     assert [job_folder.status(folder) for folder in (first, second)] == ["stopping", "running"]
+    assert len(engines.holding(workspace)) == 3  # one that is ending has its memory still
     lives(made[3], beside=made[1].name)
     assert job_folder.status(second) == "running"
     for lock in locks:

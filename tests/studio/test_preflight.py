@@ -134,8 +134,11 @@ def test_a_gpu_that_this_pytorch_can_not_use(ready):
     def on(device: str) -> Preflight:
         return preflight(ready, check(TrainSettings, {"dataset": "questions", "model": "tiny", "device": device}), here)
 
-    assert on("auto").facts["device"] == "cpu" and on("auto").errors == []
-    assert "2.13.0+cpu, is a build for CPUs" in told(on("cuda"), "error")["device"]
+    for why in ("2.13.0+cpu, is a build for CPUs", "needs a driver for CUDA 13"):
+        assert on("auto").facts["device"] == "cpu" and on("auto").errors == []
+        assert why in told(on("auto"), "warning")["device"] and why in told(on("cuda"), "error")["device"]
+        assert "device" not in told(on("cpu"), "warning")  # who chose it knows
+        here = replace(here, torch="2.13.0", torch_cuda="13.0", driver_cuda=12)
 
 
 def test_what_only_a_gpu_has_is_refused_beside_its_field(ready):
@@ -277,6 +280,23 @@ def test_two_gpus_are_both_used_and_can_divide_a_model(ready):
     assert with_gpus().facts["near"] and not with_gpus(**fsdp).facts["near"]
     four_bits = with_gpus(spread={"name": "fsdp"}, method={"name": "qlora"})
     assert "few bits" in told(four_bits, "error")["method"]
+
+
+def test_a_display_card_beside_a_gpu_is_left_out(ready):
+    gpu, small = Gpu("a GPU", 24 * 10**9, 10**9, 0, (9, 0)), Gpu("a display card", 2 * 10**9, 0, 0, (9, 0))
+    here = replace(machine(ready.root), gpus=(gpu, small), torch="2.13.0+cu130")
+    given = check(TrainSettings, {"dataset": "questions", "model": "tiny"})
+    found = preflight(ready, given, here)
+    assert found.settings.spread.name == "single" and found.facts["free_gb"] == 23.0
+    assert "alone: a GPU." in found.reasons["spread"] and found.facts["gpu"] == "a GPU"
+    found = preflight(ready, given, replace(here, gpus=(gpu, gpu, small)))
+    assert found.settings.spread.processes == 2 and found.facts["free_gb"] == 23.0
+    assert "2 of this machine's 3 GPUs" in found.reasons["spread"]
+    flash = check(TrainSettings, given.plain() | {"attention": "flash"})
+    older = replace(here, gpus=(gpu, replace(small, capability=(7, 5))))
+    assert preflight(ready, flash, older).errors == []
+    spread = check(TrainSettings, flash.plain() | {"spread": {"name": "ddp", "processes": 2}})
+    assert "is older" in told(preflight(ready, spread, older), "error")["attention"]
 
 
 def test_what_is_free_is_that_of_the_fullest_gpu_that_is_used(ready):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from studio import commands, events, logs, measurement, proposal, runs
+from studio import commands, events, headroom, logs, measurement, proposal, runs
 from studio.commands import train
 from studio.commands.frame import parser_for
 from studio.commands.run_settings import settings_from
@@ -19,6 +19,7 @@ from studio.errors import BadInput, NoMemory, NotFound, Refused, StudioError
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from studio.logs import Log
+from studio.machine import machine
 from studio.preflight import preflight
 from studio.settings.importing import ImportSettings
 from studio.settings.train import TrainSettings
@@ -118,6 +119,27 @@ def test_start_takes_what_was_measured_and_says_why(ready, monkeypatch):
     assert created["reasons"]["batch_size"] == now["reasons"]["batch_size"] and created["total_steps"] == now["steps"]
     chosen = runs.settings_of(ready.runs / proposal.start(ready, GIVEN | {"recompute": True}, folder.name))
     assert chosen.recompute is True
+
+
+def test_what_is_chosen_by_memory_that_is_held_now_is_left_to_the_start_of_the_run(ready, monkeypatch):
+    """What was given, or measured, stays; and a look shows the plan."""
+    monkeypatch.setattr(queue, "advance", lambda _: None)
+    monkeypatch.setattr(headroom, "at_turn", lambda workspace: (machine(workspace.root), True))
+    planned = proposal.look(ready, GIVEN)["settings"]
+    assert planned["tokens_per_pass"] and planned["recompute"] is not None
+
+    def made(given, measured=""):
+        return runs.settings_of(ready.runs / proposal.start(ready, given, measured))
+
+    left = made(GIVEN)
+    assert left.tokens_per_pass is None and left.recompute is None and left.batch_size == planned["batch_size"]
+    assert made(GIVEN | {"tokens_per_pass": 333}).tokens_per_pass == 333
+    folder = proposal.measure(ready, GIVEN)
+    asked = job_folder.read_settings(folder)["settings"]
+    assert asked["tokens_per_pass"] is None and asked["recompute"] is None
+    with Log(folder / events.EVENTS) as log:
+        log.append("finished", settings=planned, why="", steps=9)
+    assert made(GIVEN, folder.name).plain() == planned
 
 
 @pytest.mark.parametrize("job", ["nothing", "../runs"])

@@ -6,9 +6,10 @@ import signal
 import threading
 import time
 
+import psutil
 import pytest
 
-from studio import events, logs, runs
+from studio import events, headroom, logs, runs
 from studio.errors import JobFailed, Refused
 from studio.jobs import folder as job_folder
 from studio.jobs import follow, local, queue
@@ -66,6 +67,15 @@ def test_one_at_a_time_in_order_and_the_next_is_started_by_the_one_that_ends(spa
     assert spans == sorted(spans) and all(a[1] <= b[0] + 0.05 for a, b in itertools.pairwise(spans))
 
 
+def test_a_job_knows_the_one_whose_memory_it_waits_for(space):
+    first, second = rehearse(space, steps=2), rehearse(space, steps=40, seconds=0.05)
+    queue.advance(space)
+    wait(lambda: events.steps(second)[0])
+    assert not psutil.pid_exists(pid(first))  # collected by the wait
+    assert psutil.Process(pid(second)).environ()[headroom.AFTER] == str(pid(first))
+    local.stop(second)
+
+
 def test_many_at_once_start_a_job_once(space):
     folder = rehearse(space, steps=10, seconds=0.02)
     threads = [threading.Thread(target=queue.advance, args=(space,)) for _ in range(8)]
@@ -120,6 +130,20 @@ def test_a_waiting_job_is_stopped_without_a_worker(space):
     queue.stop(space, busy)
     wait(lambda: job_folder.status(busy) == "stopped")
     assert job_folder.status(waiting) == "stopped"
+
+
+def test_a_resumed_run_stopped_while_it_waits_is_where_it_would_have_gone_on(space):
+    folder = rehearse(space)
+    with logs.Log(folder / "events.jsonl") as log:
+        log.append("starting", pid=0)
+        log.append("training", total_steps=100)
+        log.append("checkpoint", step=40)
+        with logs.Log(folder / "metrics.jsonl") as metrics:
+            metrics.append("step", step=57, loss=1.0)
+        log.append("queued")
+    assert runs.summary(folder).step == 40
+    assert queue.stop(space, folder) == "stopped"
+    assert events.read_state(folder).result["step"] == runs.summary(folder).step == 40
 
 
 def test_sigterm_saves_like_stop(space):
