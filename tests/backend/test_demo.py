@@ -41,6 +41,7 @@ def training(state: dict[str, Any]) -> bool:
     return part["status"] == "running" and "loss" in (part.get("text") or "")
 
 
+@pytest.mark.full
 def test_it_goes_on_after_a_kill_and_after_a_stop(ready):
     folder = journey.start(ready, GIVEN)
     assert journey.start(ready) == folder  # a second page joins it

@@ -160,12 +160,15 @@ def studio(chromium: Browser, studio_of_file: Studio) -> Iterator[Studio]:
 
 
 @pytest.fixture
-def start_studio(chromium: Browser, tmp_path: Path) -> Iterator[Callable[[], Studio]]:
-    """Makes studios of this test alone: `mine = start_studio()`."""
+def start_studio(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Studio]]:
+    """Makes studios of this test alone: `mine = start_studio()`, or in a folder of the test's choice.
+
+    Named before `page`, so that the page is gone when they are closed, and asks none of them in vain.
+    """
     made: list[Studio] = []
 
-    def start() -> Studio:
-        made.append(Studio(tmp_path / f"workspace-{len(made)}"))
+    def start(root: Path | None = None) -> Studio:
+        made.append(Studio(root or tmp_path / f"workspace-{len(made)}"))
         return made[-1].start()
 
     yield start

@@ -18,7 +18,6 @@ from playwright.sync_api import Locator, Page, expect
 from studio.datasets.importing.steps import import_file
 from studio.settings.importing import ImportSettings
 from studio.workspace import Workspace
-from tests.browser.conftest import Studio
 
 # What belongs to a terminal or to a program, and says nothing to a reader.
 JARGON = re.compile(r"(?<!\w)--\w|Traceback|\w+Error\b|errno|ENOENT")
@@ -113,21 +112,18 @@ def test_a_file_with_a_name_of_script_is_shown_by_it(studio, page):
     assert page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth")
 
 
-def test_a_full_disk_is_told_and_harms_nothing(chromium, small_disk, tmp_path, page, page_faults):
+def test_a_full_disk_is_told_and_harms_nothing(small_disk, tmp_path, start_studio, page, page_faults):
     page_faults.allow("status of 409")
-    studio = Studio(small_disk(tmp_path / "small") / "workspace").start()
-    try:
-        studio.open(page, tab="data", **{"import": "1"})
-        rows = "".join(f"Where is parcel {n} now?,It is on its way with number {n}.\n" for n in range(80_000))
-        choose(page, "large.csv", f"question,answer\n{rows}".encode())
-        notice = page.locator("ft-import .notice:visible")
-        expect(notice).to_be_visible()
-        assert not faulty(notice, "The disk has not enough space")
-        assert not studio.workspace.names("datasets") and not list((studio.workspace.jobs / ".uploads").glob("*/*"))
-        studio.open(page)  # which goes on
-        expect(page.get_by_role("heading", name="Recent runs")).to_be_visible()
-    finally:
-        studio.close()
+    studio = start_studio(small_disk(tmp_path / "small") / "workspace")
+    studio.open(page, tab="data", **{"import": "1"})
+    rows = "".join(f"Where is parcel {n} now?,It is on its way with number {n}.\n" for n in range(80_000))
+    choose(page, "large.csv", f"question,answer\n{rows}".encode())
+    notice = page.locator("ft-import .notice:visible")
+    expect(notice).to_be_visible()
+    assert not faulty(notice, "The disk has not enough space")
+    assert not studio.workspace.names("datasets") and not list((studio.workspace.jobs / ".uploads").glob("*/*"))
+    studio.open(page)  # which goes on
+    expect(page.get_by_role("heading", name="Recent runs")).to_be_visible()
 
 
 # ---- Settings ----

@@ -291,6 +291,7 @@ def test_two_windows_are_the_same_studio(furnished, studio, page, open_page):
     expect(page.get_by_role("switch", name="Stay offline")).to_have_attribute("aria-checked", "false")
 
 
+@pytest.mark.full
 def test_five_open_pages_and_a_run_cost_little(furnished, studio, open_page, capsys):
     """Printed; asserted loosely, as the machine of a test has other things to do."""
     run = job_folder.create(studio.workspace, "rehearsal", {"steps": 100_000, "seconds": 0.5})
@@ -314,6 +315,7 @@ def test_five_open_pages_and_a_run_cost_little(furnished, studio, open_page, cap
     assert share < 0.5
 
 
+@pytest.mark.full
 def test_a_click_on_a_tab_answers_soon(furnished, studio, page, capsys):
     """From the press to the next picture with its answer, measured in the page; asserted loosely, as on a busy machine
     everything takes longer."""

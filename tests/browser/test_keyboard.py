@@ -60,6 +60,7 @@ def test_the_main_job_by_keyboard_alone(start_studio, tiny, page):
     studio = start_studio()
     shutil.copytree(tiny, studio.workspace.models / "tiny")
     keys = Keyboard(page)
+    page.on("filechooser", lambda _: None)  # Chromium needs a moment to be told that one is waited for
     studio.open(page)
 
     keys.reach(button(page, "Start with my data"))

@@ -37,6 +37,7 @@ def test_a_deleted_run_is_named_and_restored_where_it_is_missed(tab, gone, studi
     assert run in studio.workspace.names("runs")
 
 
+@pytest.mark.full
 def test_what_is_not_there_is_looked_for_once(gone, studio, page, page_faults):
     page_faults.allow("409")
     asked: list[str] = []
