@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from studio.errors import Refused
-from studio.machine import AMPERE, Machine
+from studio.gpus import AMPERE
+from studio.machine import Machine
 from studio.packages import release
 from studio.settings.train import TrainSettings, Zero2, Zero3
 

@@ -17,8 +17,9 @@ from pathlib import Path
 import psutil
 
 from studio import engines, events
+from studio.gpus import gpu_memory_of
 from studio.jobs import queue
-from studio.machine import Machine, gpu_memory_of, machine
+from studio.machine import Machine, machine
 from studio.workspace import Workspace
 
 # In a worker's environment the process id of the one that ended and started it.

@@ -14,7 +14,7 @@ import psutil
 
 from backend import leash
 from backend.job import StopRequested
-from studio import machine
+from studio import gpus
 from studio.errors import StudioError
 
 LOOK_SECONDS = 0.1
@@ -114,7 +114,7 @@ def peak_of(process: psutil.Process) -> int:
 
 def _on_gpus() -> int:
     """Bytes that all programs hold on all GPUs."""
-    return sum(gpu.memory_used for gpu in machine.gpus())
+    return sum(gpu.memory_used for gpu in gpus.gpus())
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from studio import estimate
-from studio.machine import VISIBLE, order
+from studio.gpus import VISIBLE, order
 from studio.settings.train import Spread, TrainSettings, processes
 
 WORKER = "backend.training"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from studio import events, preferences
 from studio.errors import JobFailed
+from studio.gpus import VISIBLE, order
 from studio.jobs import folder as job_folder
-from studio.machine import VISIBLE, order
 from studio.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,7 @@ def environment(folder: Path) -> dict[str, str]:
     """The environment of a job's worker: nobody is called home, text is UTF-8, output is not held back.
 
     Threads of OpenMP that wait for one another sleep instead of spinning: on a machine that does other things besides,
-    spinning was seen to make matrix products up to 20 times slower. CUDA numbers the GPUs as `studio.machine` does, so
+    spinning was seen to make matrix products up to 20 times slower. CUDA numbers the GPUs as `studio.gpus` does, so
     that the first one is the same to both. Whoever sets these variables keeps their own way.
     """
     best_first = order()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from studio import events, measurement, proposal
+from studio.gpus import gpus
 from studio.jobs import follow
-from studio.machine import gpus
 from studio.preflight import preflight
 from studio.settings.train import TrainSettings
 from tests.worlds import SHORT, World, start_worker, told

@@ -10,8 +10,9 @@ import pytest
 from studio import acceleration, packages
 from studio.acceleration import expects_flash, problems, takes_flash
 from studio.errors import Refused
+from studio.gpus import Gpu
 from studio.jobs.local import ROOT
-from studio.machine import Gpu, machine
+from studio.machine import machine
 from studio.settings.train import TrainSettings
 
 GPU = Gpu("A new one", 24 * 10**9, 0, 0, (9, 0))

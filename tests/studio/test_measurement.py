@@ -10,7 +10,8 @@ import pytest
 
 from studio import calibration, measurement, migrate
 from studio.errors import NoMemory, NoRoom, Refused
-from studio.machine import Gpu, machine
+from studio.gpus import Gpu
+from studio.machine import machine
 from studio.measurement import Measured, known, near, place, ran_out, remember
 from studio.settings.train import Ddp, Fsdp, TrainSettings
 from studio.workspace import Workspace

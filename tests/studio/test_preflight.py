@@ -14,7 +14,8 @@ from studio.datasets.importing.steps import import_file
 from studio.datasets.splitting import leaks
 from studio.datasets.store import Dataset
 from studio.errors import Refused
-from studio.machine import Gpu, machine
+from studio.gpus import Gpu
+from studio.machine import machine
 from studio.preflight import preflight
 from studio.prospect import Preflight
 from studio.settings.base import check

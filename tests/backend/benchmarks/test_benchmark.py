@@ -18,13 +18,13 @@ from backend.benchmarks import environments, measured, ours
 from backend.benchmarks.bench import SCRATCH
 from backend.benchmarks.contest import Contest
 from backend.benchmarks.ours import Ran
-from studio import machine
+from studio import gpus
 from studio.benchmarks import BENCHMARKS, Bar, module
 from studio.commands import benchmark, run
 from studio.errors import StudioError
+from studio.gpus import Gpu
 from studio.jobs import folder as job_folder
 from studio.jobs import local
-from studio.machine import Gpu
 from studio.settings.benchmark import BenchmarkSettings
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
@@ -74,10 +74,10 @@ def test_what_a_process_takes_of_a_gpu_is_seen_while_it_runs(tmp_path: Path, mon
     told = [3, 5, 4]
     gpu = Gpu("a GPU", 24 * 10**9, 0, 0, (9, 0))
 
-    def gpus() -> tuple[Gpu, ...]:
+    def now() -> tuple[Gpu, ...]:
         return (replace(gpu, memory_used=(told.pop(0) if len(told) > 1 else told[0]) * 10**9),)
 
-    monkeypatch.setattr(machine, "gpus", gpus)
+    monkeypatch.setattr(gpus, "gpus", now)
     assert python(tmp_path, "import time; time.sleep(0.5)").gpu == 2 * 10**9
 
 

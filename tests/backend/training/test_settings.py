@@ -12,9 +12,10 @@ from backend.job import Job
 from backend.training import settings as module
 from backend.training.settings import needs_bitsandbytes, tell_chosen_gpu
 from studio import runs
+from studio.gpus import Gpu
 from studio.jobs import folder as job_folder
 from studio.jobs.folder import SETTINGS
-from studio.machine import Gpu, machine
+from studio.machine import machine
 from studio.settings.train import TrainSettings
 from studio.workspace import Workspace
 from tests.worlds import told

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from studio.machine import Gpu, machine
+from studio.gpus import Gpu
+from studio.machine import machine
 from studio.models import catalogue
 from studio.models.fit import fit, known_shape, largest
 from studio.shape import weights_in
