@@ -9,42 +9,18 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-from backend.bits import leave_packed
 from backend.engine import generation
 from backend.engine.conversation import Prompt
 from backend.engine.engine import Engine
 from backend.engine.generation import Line
 from backend.engine.weights import load_model
-from backend.parity import Exported
 from studio.errors import BadInput, Broken, NoRoom, NotFound
 from studio.models.folder import read_model
 from studio.settings.answering import Generation
 from tests.adapters import adapter
+from tests.backend.engine.conftest import GREEDY, PROMPTS, WARM, loop
 from tests.tiny import tiny_model
-
-WORDS = ["Hello", "where", "is", "my", "parcel", "today", "please", "write", "to", "the", "support", "desk", "within"]
-PROMPTS = [Prompt([{"role": "user", "content": " ".join(WORDS[: 2 + 3 * n % 11])}]) for n in range(12)]
-GREEDY = Generation(max_new_tokens=12)
-WARM = Generation(max_new_tokens=12, temperature=1.5, top_p=0.95, top_k=100, seed=4)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("engine") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def lora(model: Path) -> Path:
-    return adapter(model, model.parent / "lora")
-
-
-@pytest.fixture(scope="module")
-def engine(model: Path, lora: Path) -> Engine:
-    return Engine(
-        model, {"tuned": lora, "other": adapter(model, model.parent / "other", seed=2)}, device="cpu", threads=1
-    )
 
 
 def reference(model: Path, engine: Engine, prompt: Prompt, tuned: Path | None = None) -> list[int]:
@@ -53,14 +29,6 @@ def reference(model: Path, engine: Engine, prompt: Prompt, tuned: Path | None = 
     if tuned:
         net = PeftModel.from_pretrained(net, str(tuned)).merge_and_unload()
     return loop(net, engine, prompt)
-
-
-def loop(net: Any, engine: Engine, prompt: Prompt) -> list[int]:
-    ids, made = engine.encode(prompt), []
-    with torch.inference_mode():
-        while len(made) < 12 and not (made and made[-1] in engine.tokenizer.stop_ids):
-            made.append(int(net(torch.tensor([ids + made])).logits[0, -1].argmax()))
-    return made
 
 
 @pytest.mark.parametrize("options", [GREEDY, WARM])
@@ -87,23 +55,6 @@ def test_a_batch_that_memory_is_too_small_for_is_answered_in_parts(
     with pytest.raises(torch.OutOfMemoryError):  # what somebody watches is not begun anew
         engine.answer(PROMPTS[:2], options=options, on_token=lambda *_: None)
     assert asked == [2]
-
-
-def test_an_adapter_is_read_to_where_its_base_is(
-    model: Path, lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PEFT by itself would take a GPU wherever there is one, beside the training that has it."""
-
-    def never() -> str:
-        raise AssertionError("the device was guessed")
-
-    monkeypatch.setattr("peft.peft_model.infer_device", never)
-    engine = Engine(model, {"tuned": lora, "other": adapter(model, tmp_path / "other", seed=2)}, device="cpu")
-    assert engine.pairs(PROMPTS[:1], GREEDY, "other")
-    exported = Path(shutil.copytree(lora, tmp_path / "exported"))
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(model / name, exported)
-    assert Exported(exported, model).model
 
 
 def test_one_prompt_is_answered_in_as_many_ways_as_it_has_seeds(engine: Engine) -> None:
@@ -228,46 +179,6 @@ def test_generation_settings_of_the_model_do_not_change_what_greedy_means(model:
     ]
 
 
-def test_stamps_name_the_weights(model: Path, engine: Engine, tmp_path: Path) -> None:
-    pair = engine.pairs(PROMPTS[:1], GREEDY, "tuned")[0]
-    base, _, tuned = pair.tuned.weights.partition("+")
-    assert pair.base.weights == base
-    assert len(base) == len(tuned) == 12
-    assert engine.stamps["other"] not in (pair.base.weights, pair.tuned.weights)
-    moved = tmp_path / "elsewhere"
-    shutil.copytree(model, moved)
-    assert Engine(moved).stamps["base"] == base
-
-
-def test_dora_answers_in_turn_and_full_models_apart(model: Path, lora: Path, tmp_path: Path) -> None:
-    dora = adapter(model, tmp_path / "dora", use_dora=True)
-    full = tmp_path / "full"
-    net = load_model(model, "cpu")
-    with torch.no_grad():
-        for weights in net.parameters():
-            weights.add_(torch.randn_like(weights) * 0.05)
-    net.save_pretrained(full)
-    engine = Engine(model, {"dora": dora, "full": full, "lora": lora}, device="cpu", threads=1)
-    assert [engine.sharing[name].how for name in ("dora", "full", "lora")] == ["in turn", "apart", "together"]
-    base = [answer.tokens for answer in Engine(model, device="cpu", threads=1).answer(PROMPTS, options=GREEDY)]
-    for name in ("dora", "full", "lora"):
-        pairs = engine.pairs(PROMPTS, GREEDY, name)
-        assert [pair.base.tokens for pair in pairs] == base
-        assert [pair.tuned.tokens for pair in pairs] != base
-    plain = AutoModelForCausalLM.from_pretrained(full)
-    with torch.inference_mode():
-        logits = plain(torch.tensor([engine.encode(PROMPTS[0])])).logits[0, -1]
-    assert engine.answer(PROMPTS[:1], "full", GREEDY)[0].tokens[0] == int(logits.argmax())
-
-
-def test_a_start_that_moves_the_base_leaves_the_base_alone(model: Path, tmp_path: Path) -> None:
-    moving = adapter(model, tmp_path / "pissa", init_lora_weights="pissa")
-    engine = Engine(model, {"tuned": moving}, device="cpu", threads=1)
-    assert engine.sharing["tuned"].how == "apart"
-    base = [answer.tokens for answer in Engine(model, device="cpu", threads=1).answer(PROMPTS, options=GREEDY)]
-    assert [pair.base.tokens for pair in engine.pairs(PROMPTS, GREEDY)] == base
-
-
 def test_unloading_frees_and_the_next_question_loads_again(engine: Engine) -> None:
     before = engine.pairs(PROMPTS[:2], GREEDY, "tuned")
     engine.unload()
@@ -363,56 +274,6 @@ def test_unknown_weights_and_broken_folders_are_explained(model: Path, engine: E
     if not torch.cuda.is_available():
         with pytest.raises(BadInput, match="no cuda device"):
             Engine(model, device="cuda")
-
-
-def packed(model: Path, bits: str) -> Any:
-    """The model as QLoRA loads it to train on."""
-    options = {"load_in_8bit": True} if bits == "8" else {
-        "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True,
-        "bnb_4bit_compute_dtype": torch.float32,
-    }  # fmt: skip
-    net = AutoModelForCausalLM.from_pretrained(
-        model, dtype=torch.float32, device_map={"": "cpu"}, quantization_config=BitsAndBytesConfig(**options)
-    )
-    leave_packed(net)
-    return net.eval()
-
-
-@pytest.mark.parametrize("free", [1 << 30, 1])
-def test_what_was_trained_on_four_bits_answers_on_those(
-    model: Path, lora: Path, engine: Engine, free: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("backend.room.memory", lambda: (8 << 30, free))
-    few = Engine(model, {"tuned": lora}, device="cpu", threads=1, bits="4")
-    pairs = few.pairs(PROMPTS[:3], GREEDY)
-    net = packed(model, "4")
-    assert [pair.base.tokens for pair in pairs] == [loop(net, few, prompt) for prompt in PROMPTS[:3]]
-    net = PeftModel.from_pretrained(net, str(lora), autocast_adapter_dtype=False).eval()
-    assert [pair.tuned.tokens for pair in pairs] == [loop(net, few, prompt) for prompt in PROMPTS[:3]]
-    assert [pair.tuned.tokens for pair in pairs] != [pair.tuned.tokens for pair in engine.pairs(PROMPTS[:3], GREEDY)]
-
-
-@pytest.mark.parametrize(("bits", "written"), [("4", "nf4"), ("8", "int8")])
-def test_stamps_name_the_few_bits(model: Path, lora: Path, engine: Engine, bits: Any, written: str) -> None:
-    few = Engine(model, {"tuned": lora}, device="cpu", threads=1, bits=bits)
-    (pair,) = few.pairs(PROMPTS[:1], GREEDY)
-    base, _, tuned = engine.stamps["tuned"].partition("+")
-    assert (pair.base.weights, pair.tuned.weights) == (f"{base}-{written}", f"{base}-{written}+{tuned}")
-    assert f"{bits} bits" in few.sharing["tuned"].why
-
-
-@pytest.mark.parametrize(
-    ("bits", "free", "kept"), [("4", 1 << 30, "Linear"), ("4", 1, "Linear4bit"), ("8", 1 << 30, "Linear8bitLt")]
-)
-def test_few_bits_give_the_logits_they_give_in_training_packed_or_not(
-    model: Path, bits: Any, free: int, kept: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A CPU that holds four bits unpacked does so: it is faster, and nothing else."""
-    monkeypatch.setattr("backend.room.memory", lambda: (8 << 30, free))
-    net, ids = load_model(model, "cpu", bits), torch.arange(3, 40)[None]
-    assert type(net.model.layers[0].mlp.up_proj).__name__ == kept
-    with torch.inference_mode():
-        assert torch.equal(net(ids).logits, packed(model, bits)(ids).logits)
 
 
 def test_a_base_in_four_bits_asks_for_the_memory_of_four_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
