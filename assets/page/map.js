@@ -7,6 +7,7 @@ import { SIDES } from "./turns.js";
 
 const FIRST = ["label", "split", "finding"];
 const MOST_COLOURS = 10; // more can't be told apart; the rest is grey
+const MOST_BUTTONS = 8; // what else the points may be coloured by is chosen from a list
 const MANY = 4000; // points from which on WebGL draws them, where the browser has it
 const TAIL = 14; // bars of a small chart
 
@@ -18,6 +19,7 @@ class Map_ extends Part {
       <div class="card stack"><div class="spread top"><div><h2>Map</h2><p class="soft words"></p></div><div class="row make"></div></div><div class="told"></div>
         <div class="row tight-row colours" role="group" aria-label="Coloured by"></div><div class="ft-map" hidden><div class="map-plot"></div><ul class="map-legend"></ul></div></div></div>`);
     this.onclick = (event) => this.clicked(event);
+    this.onchange = ({ target }) => target.matches(".colours select") && target.value && this.colourBy(target.value);
     this.addEventListener("ft-job-done", (event) => { if (event.detail.status === "finished") this.map(); else this.making(); });
     this.unwatch = onTheme(() => { this.charts(); this.plot(); });
     this.figures();
@@ -119,7 +121,9 @@ class Map_ extends Part {
     const fields = [...new Set([...FIRST.filter((key) => there.has(key)), ...there])]; // tags come after them, however many
     const field = fields.includes(address().colour) ? address().colour : fields.includes("label") ? "label" : fields[0];
     const name = (key) => (key === "split" ? "Side" : key[0].toUpperCase() + key.slice(1));
-    this.draw(".colours", html`<div class="sides">${fields.slice(0, 8).map((key) => html`<button type="button" data-colour="${key}" aria-pressed="${key === field}">${name(key)}</button>`)}</div>`);
+    const [buttons, rest] = [fields.slice(0, MOST_BUTTONS), fields.slice(MOST_BUTTONS)];
+    this.draw(".colours", html`<div class="sides">${buttons.map((key) => html`<button type="button" data-colour="${key}" aria-pressed="${key === field}">${name(key)}</button>`)}</div>
+      ${rest.length ? html`<select class="ft-select" aria-label="Coloured by another tag"><option value="">Another tag</option>${rest.map((key) => html`<option value="${key}" ${key === field ? html`selected` : ""}>${name(key)}</option>`)}</select>` : ""}`);
     const groups = new Map();
     for (const point of this.points) {
       const value = point.colours[field] ?? "";
@@ -146,8 +150,9 @@ class Map_ extends Part {
   clicked(event) {
     const button = event.target.closest("button");
     if (button?.dataset.do === "make") this.make();
-    if (button?.dataset.colour) { go({ colour: button.dataset.colour }, { replace: true }); this.plot(); }
+    if (button?.dataset.colour) this.colourBy(button.dataset.colour);
   }
+  colourBy(field) { go({ colour: field }, { replace: true }); this.plot(); }
 }
 customElements.define("ft-map", Map_);
 
