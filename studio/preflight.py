@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from studio import calibration, costs, headroom, measurement, recomputation, wording
 from studio.errors import BadInput, NotFound, Refused, StudioError
@@ -16,9 +17,11 @@ from studio.models import Model
 from studio.prospect import Preflight
 from studio.settings import defaults
 from studio.settings.train import TrainSettings
+from studio.statistics import FEWEST_ROWS
 from studio.workspace import Workspace
 
 if TYPE_CHECKING:
+    from studio.batches.encode import Report
     from studio.batches.survey import Survey, Surveys
 
 NO_CUTOFF = 1 << 20
@@ -47,6 +50,7 @@ def preflight(
     rows = counts.get("train", 0)
     found.facts |= {"rows": rows, "validation_rows": counts.get("validation", 0), "test_rows": counts.get("test", 0)}
     _leaks(found, dataset, version)
+    _unfrozen(found, dataset, version)
     try:
         rows_read = _surveys().of(dataset, version, model.path, settings.template, _loss_on(settings))
     except StudioError as error:
@@ -216,14 +220,7 @@ def _rows(found: Preflight, rows_read: Survey, rows: int, model: Model) -> None:
         error.field = "cutoff"
         found.add("error", error)
         return
-    if report.nothing:
-        row_id, why = next(iter(report.reasons.items()))
-        found.warn(
-            f"{wording.count(facts['rows_without_training'], 'row')} would train nothing and are left out.",
-            f"Row {row_id}: {why}",
-            "Look at them, or raise the cut-off.",
-            "cutoff",
-        )
+    _left_out(found, rows_read, report)
     if facts["cut_share"] > MUCH_CUT:
         found.warn(
             f"{facts['cut_share']:.0%} of the rows are cut off at {settings.cutoff} tokens.",
@@ -241,6 +238,25 @@ def _rows(found: Preflight, rows_read: Survey, rows: int, model: Model) -> None:
     _held_out(found)
 
 
+def _left_out(found: Preflight, rows_read: Survey, report: Report) -> None:
+    """Rows that would train nothing: those that no cut-off helps, and those whose answers are beyond it."""
+    never = rows_read.report(NO_CUTOFF)
+    late = {row_id: why for row_id, why in report.reasons.items() if row_id not in never.reasons}
+    advice = "Give such rows an answer, leave them out, or choose a model whose chat template has a place for them."
+    for count, reasons, todo, field in (
+        (never.nothing, never.reasons, advice, "dataset"),
+        (report.nothing - never.nothing, late, "Raise the cut-off, or shorten the rows.", "cutoff"),
+    ):
+        for row_id, why in [*reasons.items()][:1]:
+            found.warn(
+                f"{wording.count(round(count * rows_read.scale), 'row')} would train nothing and are left out.",
+                f"One of them: {why}",
+                todo,
+                field,
+                (f"tab=data&dataset={quote(found.settings.dataset)}&row={quote(row_id)}", "Look at that row"),
+            )
+
+
 def _held_out(found: Preflight) -> None:
     if not found.facts["validation_rows"]:
         found.warn(
@@ -255,6 +271,32 @@ def _held_out(found: Preflight) -> None:
             "There will be no proof that the tuned model is better.",
             "Import the file again with --split, giving test a share.",
             "dataset",
+        )
+    elif found.facts["test_rows"] < FEWEST_ROWS:
+        name = found.settings.dataset
+        found.warn(
+            f"{wording.count(found.facts['test_rows'], 'held-out test row')} will give no verdict.",
+            f"From fewer than {FEWEST_ROWS} rows nobody can tell whether the tuned model is better than its base.",
+            f"Give the test side {FEWEST_ROWS} rows or more, on the dataset’s page or with launch.py split {name}, and "
+            "freeze a version; or go on without a verdict.",
+            "dataset",
+            (f"tab=data&dataset={quote(name)}&part=split", "Split it anew"),
+        )
+
+
+def _unfrozen(found: Preflight, dataset: Any, version: int) -> None:
+    """What people changed and no version has: after a file was imported anew this may be all they ever did."""
+    from studio.datasets.reviewing.reviews import Reviews
+
+    waiting = Reviews(dataset).unfrozen() if version == dataset.latest else 0
+    if waiting:
+        found.warn(
+            f"{wording.count(waiting, 'change')} of this dataset {'is' if waiting == 1 else 'are'} not trained on.",
+            f"A run reads a version, and version {version} does not have what was edited, left out, moved to another "
+            "side or added since it was made.",
+            f"Freeze a version first, on the dataset’s page or with launch.py freeze {dataset.name}.",
+            "dataset",
+            (f"tab=data&dataset={quote(dataset.name)}", "Look at the dataset"),
         )
 
 
@@ -283,6 +325,8 @@ def _steps(found: Preflight) -> None:
         found.warn(
             f"{wording.count(found.steps, 'step')} is too few to learn anything.",
             f"The weights change {found.steps} times in the whole run.",
-            "Give more passes (epochs) or a smaller batch size.",
+            "Give more steps, or leave this empty to go by passes."
+            if settings.max_steps
+            else "Give more passes (epochs) or a smaller batch size.",
             "max_steps" if settings.max_steps else "epochs",
         )

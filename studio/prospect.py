@@ -22,6 +22,7 @@ class Problem:
     why: str = ""
     next: str = ""
     field: str | None = None
+    link: tuple[str, str] | None = None  # a page of the studio that helps: its address, and what the link says
 
     @property
     def text(self) -> str:
@@ -98,5 +99,12 @@ class Preflight:
     def add(self, level: Literal["error", "warning"], error: StudioError) -> None:
         self.problems.append(Problem(level, error.what, error.why, error.next, error.field))
 
-    def warn(self, what: str, why: str, next: str, field: str | None = None) -> None:  # noqa: A002
-        self.problems.append(Problem("warning", what, why, next, field))
+    def warn(
+        self,
+        what: str,
+        why: str,
+        next: str,  # noqa: A002
+        field: str | None = None,
+        link: tuple[str, str] | None = None,
+    ) -> None:
+        self.problems.append(Problem("warning", what, why, next, field, link))

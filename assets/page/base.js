@@ -90,7 +90,7 @@ export function notice(error, level = "error") {
     return html`<div class="notice ${level} unanswered" role="status"><strong>This did not reach the studio.</strong> Try again when it answers.</div>`;
   }
   return html`<div class="notice ${level}" role="${level === "error" ? "alert" : "status"}">
-    <strong>${error.what}</strong> ${error.why} <span class="soft">${error.next}</span>${error.settings ? html` <a href="?tab=settings&part=${error.settings}" data-go="tab=settings&part=${error.settings}">Open Settings</a>` : ""}</div>`;
+    <strong>${error.what}</strong> ${error.why} <span class="soft">${error.next}</span>${error.settings ? html` <a href="?tab=settings&part=${error.settings}" data-go="tab=settings&part=${error.settings}">Open Settings</a>` : ""}${error.link ? html` <a href="?${error.link[0]}" data-go="${error.link[0]}">${error.link[1]}</a>` : ""}</div>`;
 }
 
 // A part of the page: draws into itself, polls while it can be seen, and goes on after the studio was away.

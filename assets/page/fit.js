@@ -28,7 +28,7 @@ export class Fit {
     this.found = found;
     const facts = this.facts(), { held } = this, known = facts.memory_gb !== undefined;
     const rows = [
-      ["Rows to train on", facts.rows === undefined ? null : number(facts.rows)],
+      ["Rows to train on", this.rows(facts)],
       ["Tokens to learn", facts.tokens === undefined ? null : `${number(facts.trained_tokens)} of ${number(facts.tokens)}`],
       ...(facts.cut_rows ? [["Rows cut off", `${facts.sampled ? "about " : ""}${number(facts.cut_rows)}`, `What is past the cut-off of ${number(this.chosen().settings.cutoff)} tokens is not learned.`]] : []),
       ["Steps", found.steps === null ? null : number(found.steps)],
@@ -56,6 +56,11 @@ export class Fit {
   facts() {
     const { facts } = this.found, { held } = this;
     return held ? { ...facts, memory_gb: held.estimated_gb, measured: held, near: false, too_big: !held.fits, seconds: held.seconds ?? facts.seconds } : facts;
+  }
+  // Those that would train nothing are left out by the run.
+  rows({ rows, rows_without_training: none, sampled }) {
+    if (rows === undefined) return null;
+    return none ? `${sampled ? "about " : ""}${number(rows - none)} of ${number(rows)}` : number(rows);
   }
   // The settings without an open choice, and why each was made; what was measured otherwise than it is chosen now has no reason.
   chosen() {

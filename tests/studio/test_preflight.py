@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting import leaks
 from studio.datasets.store import Dataset
+from studio.datasets.versions.freezing import freeze
 from studio.errors import Refused
 from studio.gpus import Gpu
 from studio.machine import machine
@@ -184,6 +186,22 @@ def test_rows_that_are_cut_or_train_nothing(ready):
     assert any("20 rows would train nothing" in text and "beyond the cut-off of 100" in text for text in warnings)
     assert any("20% of the rows are cut off at 100 tokens" in text for text in warnings)
     assert found.facts["sequences"] == 80 and found.facts["rows"] == 100
+    (link,) = [problem.link for problem in found.problems if "train nothing" in problem.what]
+    assert link[0].startswith("tab=data&dataset=long&row=")
+
+
+def test_rows_that_no_cut_off_helps_are_told_apart(ready):
+    rows = [*pairs(80), *({"prompt": "word " * 300, "completion": "no"} for _ in range(3))]
+    call = {"type": "function", "function": {"name": "find", "arguments": "{}"}}
+    asked = {"role": "user", "content": "Find it."}
+    lost = {"messages": [asked, {"role": "assistant", "content": "", "tool_calls": [call]}]}
+    turns = [(row["prompt"], row["completion"]) for row in rows]
+    made = [{"messages": [asked | {"content": one}, {"role": "assistant", "content": two}]} for one, two in turns]
+    add(ready, "both", [{**row, "split": "train"} for row in made] + [{**lost, "split": "train"}], split=None)
+    texts = {problem.field: problem.text for problem in look(ready, dataset="both", cutoff=100).problems
+             if "train nothing" in problem.what}  # fmt: skip
+    assert "3 rows" in texts["cutoff"] and "Raise the cut-off" in texts["cutoff"]
+    assert "1 row " in texts["dataset"] and "cut-off" not in texts["dataset"]
 
 
 def test_few_rows_that_are_cut_are_a_fact_and_no_warning(ready):
@@ -210,9 +228,28 @@ def test_a_set_without_held_out_rows(ready):
 
 def test_few_rows_and_few_updates(ready):
     add(ready, "few", pairs(20))
-    assert "16 training rows is very little" in told(look(ready, dataset="few"), "warning")["dataset"]
-    assert "10 steps is too few" in told(look(ready, max_steps=10), "warning")["max_steps"]
-    assert "20 steps" in told(look(ready, epochs=1), "warning")["epochs"]
+    found = look(ready, dataset="few").problems
+    texts = [problem.text for problem in found if problem.field == "dataset"]
+    assert len(texts) == 2 and "16 training rows is very little" in texts[0]
+    assert "2 held-out test rows will give no verdict" in texts[1] and "10 rows or more" in texts[1]
+    assert [problem.link for problem in found if "verdict" in problem.what] == [
+        ("tab=data&dataset=few&part=split", "Split it anew")
+    ]
+    text = told(look(ready, max_steps=10), "warning")["max_steps"]
+    assert "10 steps is too few" in text and "leave this empty" in text and "epochs" not in text
+    text = told(look(ready, epochs=1), "warning")["epochs"]
+    assert "20 steps" in text and "passes" in text
+
+
+def test_changes_that_no_version_has_are_told_beside_the_latest_alone(ready):
+    first, second, *_ = Dataset.open(ready, "questions").rows()
+    Reviews(Dataset.open(ready, "questions")).exclude(first.row_id)
+    text = told(look(ready), "warning")["dataset"]
+    assert "1 change of this dataset is not trained on" in text and "freeze questions" in text
+    freeze(ready, "questions")
+    assert look(ready).problems == []
+    Reviews(Dataset.open(ready, "questions")).exclude(second.row_id)
+    assert look(ready, version=1).problems == []
 
 
 @pytest.mark.parametrize(("rate", "word"), [(1e-6, "small"), (0.5, "large")])
