@@ -71,6 +71,7 @@ def router(workspace: Workspace) -> APIRouter:
             "groups": columns.groups(MOST_VALUES) if columns else {},
             "reviews": log.last(),
             "changes": len(changes),
+            "last": log.last_standing(),
             "leaving": sum(change.excluded for change in changes.values()),
             "added": len(log.accepted()),
             "waiting": len(log.waiting()),
@@ -139,7 +140,7 @@ def _act(workspace: Workspace, name: str, deed: str, body: Words) -> Words:
         number = body.get("number")
         if number is not None and not isinstance(number, int):
             raise BadInput("This change can't be read.", f"“{str(number)[:40]}” is no number.", "Reload the page.")
-        taken_back = reviews(dataset).undo(body.get("row"), number=number)
+        taken_back = reviews(dataset).undo(body.get("row"), number=number, by=str(body.get("by") or ""))
         return {name: taken_back[name] for name in ("row", "type", "count")}
     if deed == "freeze":
         log = reviews(dataset)

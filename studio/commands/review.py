@@ -106,7 +106,8 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
             files.accept(queue, eye, rows, f"accept all {args.accept_all}")
         result["accepted"] = len(rows)
     if args.undo:
-        result["undone"] = queue.reviews.undo()["count"]
+        undone = queue.reviews.undo(by=args.by)
+        result |= {"undone": undone["count"], "undone_of": undone.get("by", "")}
     sources = suggestions.sources(context.workspace, queue.dataset, queue.guidelines())
     return result | {"counts": queue.counts(eye), "reviewers": queue.reviewers(), "sources": sources}
 
@@ -194,7 +195,8 @@ def _done(result: dict[str, Any]) -> list[str]:
     if "accepted" in result:
         lines.append(f"{count(result['accepted'], 'row')} accepted.")
     if "undone" in result:
-        lines.append(f"{count(result['undone'], 'change')} taken back.")
+        whose = f" of {result['undone_of']}" if result["undone_of"] else ""
+        lines.append(f"{count(result['undone'], 'change')}{whose} taken back.")
     return lines
 
 

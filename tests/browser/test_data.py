@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 
@@ -229,6 +230,25 @@ def test_edit_exclude_undo_and_freeze(studio, page, tmp_path, page_faults):
     page.get_by_label("Version").select_option("1")
     expect(page.locator("[data-row]").first).to_contain_text("Answer 0.")
     expect(page.locator(".told").first).to_contain_text("which never changes")
+
+
+def test_what_another_did_is_not_taken_back_unasked(studio, page, tmp_path):
+    reviews = Reviews(put(studio, tmp_path, "shared"))
+    first, second, *_ = (row.row_id for row in reviews.dataset.rows())
+    reviews.exclude(second)
+    reviews.exclude(first, by="Ann")
+    studio.open(page, tab="data", dataset="shared")
+    told = page.locator(".told").first
+    told.get_by_role("button", name="Undo the last, by Ann").click()
+    told.get_by_role("button", name="Keep it").click()
+    told.get_by_role("button", name="Undo the last, by Ann").click()
+    expect(told).to_contain_text("It was made by Ann.")
+    assert set(reviews.pending()) == {first, second}
+    told.get_by_role("button", name="Take it back all the same").click()
+    expect(told).to_contain_text("1 change not yet in a version.")
+    told.get_by_role("button", name="Undo the last", exact=True).click()  # nobody's: it is not asked about
+    expect(told).to_be_empty()
+    assert not reviews.pending()
 
 
 def test_search_sides_pages_and_reload_keep_the_place(studio, page, tmp_path):

@@ -175,7 +175,7 @@ def take_back(queue: Queue, eye: Eye, key: str, row_id: str) -> str:
         own = dict.fromkeys(row for deed in deeds if deed.get("key") == key for row in rows_of(deed))
         alone = all(row in own for deed in deeds for row in rows_of(deed))
         for row in [None] if alone else own:
-            queue.reviews.undo(row, number=number)
+            queue.reviews.undo(row, number=number, by=eye.by)
     return row_id
 
 

@@ -199,11 +199,20 @@ class Reviews:
                 return self._append(checked[0].pop("type"), by, **checked[0], **({"why": why} if why else {}))
             return self._append("batch", by, why=why, deeds=checked)
 
-    def undo(self, row_id: str | None = None, *, number: int | None = None) -> Line:
+    def last_standing(self) -> Line | None:
+        """The review that `undo` would take back: its `number`, and `by`, who made it; None where there is none."""
+        standing = self.log().standing
+        number = next((number for number in reversed(standing) if standing[number]), 0)
+        if number <= self._known():
+            return None
+        return {"number": number, "by": standing[number][0].get("by", "")}
+
+    def undo(self, row_id: str | None = None, *, number: int | None = None, by: str = "") -> Line:
         """Takes back the last review that is in no version yet, a batch as a whole; or a row's last one, for it alone.
 
         Args:
             number: the review or batch to take back, instead of the last one; with a row what it did to that row.
+            by: who takes it back.
 
         Returns:
             Its first deed, for its first row, with `count`, how many times a row was rid of one.
@@ -215,7 +224,8 @@ class Reviews:
             self.dataset = Dataset(self.dataset.folder, read_info(self.dataset.folder))  # it may have a version since
             log, known = self.log(), self._known()
             if number is None and row_id is None:
-                number = next((number for number in reversed(log.standing) if log.standing[number]), 0)
+                last = self.last_standing()
+                number = last["number"] if last else 0
             elif number is None:
                 number = self.number_of(row_id or "")
             found = [
@@ -230,7 +240,7 @@ class Reviews:
                     "Edit the row again to change it.",
                 )
             deed, (row, *_) = found[0]
-            self._append("undo", "", of=number, row=row, **({"only": row_id} if row_id else {}))
+            self._append("undo", by, of=number, row=row, **({"only": row_id} if row_id else {}))
             told = {name: value for name, value in deed.items() if name != "rows"}
             return told | {"row": row, "count": sum(len(rows) for _, rows in found)}
 

@@ -97,7 +97,7 @@ def test_all_that_match_are_changed_as_one_change(ask: Ask, mails: Dataset) -> N
     assert out["total"] == 8 and all(row["left_out"] for row in out["rows"])
     assert ask("--side", "excluded", words=True).count("  left out  ") == 8
     assert "left out" in ask("--row", out["rows"][0]["id"], words=True)
-    ask("--undo", command="review")
+    assert ask("--undo", command="review")["undone_of"] == "Ann"
     assert not changes()
     assert ask("--tag", "domain=parcel", "--move", "validation")["changed"] == 8
     assert ask("--side", "validation")["total"] == 8

@@ -73,6 +73,20 @@ def test_undo_takes_back_the_last_one_and_then_the_one_before(dataset):
         reviews.undo()
 
 
+def test_whose_the_last_change_is_is_known_before_it_is_taken_back(workspace, dataset):
+    reviews, (one, other, *_) = Reviews(dataset), ids(dataset)
+    assert reviews.last_standing() is None
+    reviews.edit(one, answer("first"), by="Ann")
+    reviews.apply([{"type": "exclude", "row": other}], by="Zoe")
+    last = reviews.last_standing()
+    assert last["by"] == "Zoe"
+    assert reviews.undo(number=last["number"], by="Bob")["type"] == "exclude"
+    assert logs.read(reviews.path)[0][-1]["by"] == "Bob"
+    assert reviews.last_standing()["by"] == "Ann"
+    freeze(workspace, "set")
+    assert Reviews(Dataset.open(workspace, "set")).last_standing() is None
+
+
 @pytest.mark.parametrize(
     "texts",
     [
