@@ -17,7 +17,7 @@ def main(job: Job) -> dict[str, Any]:
 
     settings = plans.settings_of(job.folder)
     dataset = Dataset.open(job.workspace, settings.dataset)
-
+    settings = plans.as_last_split(dataset, settings)
     found = plans.plan(dataset, settings, job.watch)
     plans.save(found, job.folder)
     about = found.about

@@ -98,6 +98,8 @@ def show(result: dict[str, Any]) -> str:
 
 def leak_words(found: dict[str, Any]) -> str:
     """What a check found, in one sentence."""
+    if found["clean"] and not found["groups"]:
+        return "No rows belong together by these rules, so none can cross. Name a column that tells: --keep COLUMN"
     if found["clean"]:
         return f"Clean: none of {wording.count(found['groups'], 'group')} of rows that belong together crosses."
     crossing = "1 group stands" if found["crossing"] == 1 else f"{found['crossing']:,} groups stand"

@@ -75,8 +75,9 @@ def plan(dataset: Dataset, settings: SplitSettings, watch: Watch) -> Plan:
     groups = group(dataset, settings, watch, wanted)
     if not groups.ids:
         raise Refused("There is nothing to split.", "Every row is left out.", "Take some in again.")
-    _check_columns(groups, [name for name in (settings.stratify, by, *settings.keep) if name])
-    notes: list[str] = []
+    held = leaks.kept_columns(dataset) if settings.check else ()  # it may be that no row has these any more
+    _check_columns(groups, [name for name in (settings.stratify, by, *settings.keep) if name and name not in held])
+    notes = _told(settings, pending=bool(reviews.pending()))
     sides = array("b", groups.sides) if settings.check else _draw(groups, settings, notes)
     watch(len(sides), len(sides), "looking for groups that cross")
     about: Found = {
@@ -93,6 +94,15 @@ def plan(dataset: Dataset, settings: SplitSettings, watch: Watch) -> Plan:
         "notes": notes,
     }
     return Plan(groups, sides, about)
+
+
+def _told(settings: SplitSettings, pending: bool) -> list[str]:
+    """What the counts and the check go by."""
+    notes = ["Counted with the changes that are in no version yet."] if pending else []
+    if settings.check and settings.keep:
+        names = ", ".join(f"“{name}”" for name in settings.keep)
+        notes.append(f"Rows with the same value of {names} belong together.")
+    return notes
 
 
 def _short(found: Found) -> Found:
@@ -331,6 +341,13 @@ def settings_of(folder: Path) -> SplitSettings:
     """The settings of a split's job."""
     given = {key: value for key, value in job_folder.read_settings(folder).items() if key != "job"}
     return check(SplitSettings, given, "This split can't be made.")
+
+
+def as_last_split(dataset: Dataset, settings: SplitSettings) -> SplitSettings:
+    """A check that names no columns holds together what the last split did: else patients that cross would be clean."""
+    if not settings.check or settings.keep or settings.column:
+        return settings
+    return settings.model_copy(update={"keep": leaks.kept_columns(dataset)})
 
 
 def _lines(path: Path) -> list[Found]:

@@ -19,6 +19,7 @@ from studio.datasets.additions import SYNTHETIC, Additions, descended, parents_o
 from studio.datasets.reviewing.changes import Change
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.rows import SCHEMA, Row, batches, from_columns, to_columns
+from studio.datasets.spans import marked, spans_of
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import INFO, Dataset
 from studio.datasets.versions.publishing import Progress, Watch, hold
@@ -46,14 +47,14 @@ class Frozen:
     added: int = 0
     orphaned: int = 0  # written by a model after a row that is held out now: left out
 
-    def count(self, change: Change) -> None:
-        """Counts a change that was made."""
+    def count(self, change: Change, row: Row) -> None:
+        """Counts a change that was made of a row."""
         self.excluded += change.excluded
         if not change.excluded:
             self.edited += bool(change.content)
             self.moved += bool(change.split)
             self.tagged += bool(change.tags)
-            self.marked += change.spans is not None
+            self.marked += change.spans is not None and spans_of(marked(row, change.spans)) != spans_of(row)
 
 
 def freeze(
@@ -157,7 +158,7 @@ def _changed(batch: list[dict[str, Any]], changes: dict[str, Change], orphans: s
     for values in batch:
         row, change = from_columns(values), changes.get(values["row_id"])
         if change is not None:
-            made.count(change)
+            made.count(change, row)
             if change.excluded:
                 continue
             side = row.split

@@ -50,6 +50,7 @@ def test_tag_split_freeze_and_mix(workspace):
     row = next(frozen.rows(split="train")).row_id
     assert command(workspace, "split", "visits", "--move", row, "--to", "test", "--who", "Cem")["moved"] == 1
     assert whose() == ["Cem"]
+    assert command(workspace, "split", "visits", "--check", "--no-near")["leaks"]["clean"] is False  # patients cross
 
     told = command(
         workspace, "mix", "--name", "both", "--part", "visits[domain=lung]=2", "--by", "weights", "--preview"

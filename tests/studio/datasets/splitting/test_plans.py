@@ -148,7 +148,22 @@ def test_a_check_looks_at_the_sides_as_they_are(make):
     known = leaks.known(dataset)
     assert known and known["clean"] is False and "examples" not in known
     Reviews(dataset).apply([{"type": "move", "row": next(dataset.rows()).row_id, "split": "test"}])
-    assert planned(dataset, check=True).about["leaks"]["clean"]
+    moved = planned(dataset, check=True).about
+    assert moved["leaks"]["clean"] and moved["notes"] == ["Counted with the changes that are in no version yet."]
+
+
+def test_a_check_that_names_no_columns_goes_by_those_of_the_last_split(make):
+    patients = [talk(f"question {n}", f"answer {n}", patient="p1", split=("train", "test")[n]) for n in range(2)]
+    dataset, plain = make(patients), SplitSettings(dataset="set", check=True)
+    assert plans.as_last_split(dataset, plain) == plain
+    leaks.remember(dataset, 0, {"clean": True}, {"keep": ["patient", "ward"]})  # no row has a ward any more
+    again = plans.as_last_split(dataset, plain)
+    found = plans.plan(dataset, again, no_watch).about
+    assert again.keep == ["patient", "ward"] and not found["leaks"]["clean"] and "“patient”" in found["notes"][0]
+    named = SplitSettings(dataset="set", check=True, keep=["nothing"])
+    assert plans.as_last_split(dataset, named) == named
+    with pytest.raises(BadInput, match="No row has anything"):
+        plans.plan(dataset, named, no_watch)
 
 
 def test_rows_that_a_model_wrote_are_trained_on_with_what_they_came_from(make, workspace):
