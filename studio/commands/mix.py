@@ -65,12 +65,19 @@ def show(result: dict[str, Any]) -> str:
     left_out = sum(part["left_out"] for part in result["parts"])
     if left_out:
         lines.append(f"{wording.count(left_out, 'row')} left out, as they belong with held-out rows.")
+    lines += [_waiting(part) for part in result["parts"] if part["waiting"]]
     if result["preview"]:
         lines.append("Nothing was made; leave --preview out to make it.")
     else:
         lines.append(f"“{result['name']}” version {result['version']} is made.")
         lines.append(f"See whether near-duplicates stand on two sides: launch.py split {result['name']} --check")
     return "\n".join(lines)
+
+
+def _waiting(part: dict[str, Any]) -> str:
+    changes = wording.count(part["waiting"], "change")
+    name = part["dataset"]
+    return f"Without {changes} of “{name}” that no version has yet. To mix them in, first: launch.py freeze {name}"
 
 
 def _line(part: dict[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 from studio.batches.encode import whole_rows
 from studio.batches.tokenizer import ModelTokenizer, load_tokenizer
 from studio.datasets.mixing.apart import Some, left_out
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting.grouping import Watch
 from studio.datasets.splitting.sides import SIDES
 from studio.datasets.store import Dataset
@@ -218,7 +219,10 @@ def apportion(total: int, shares: Sequence[float]) -> list[int]:
 
 
 def preview(shares: Sequence[Share]) -> dict[str, Any]:
-    """What comes of a recipe: rows of each part and side, and in all."""
+    """What comes of a recipe: rows of each part and side, and in all.
+
+    Of each part `waiting` says how many changes its version does not have, where it is the latest.
+    """
     parts = [
         {
             "dataset": share.stock.dataset.name,
@@ -227,6 +231,7 @@ def preview(shares: Sequence[Share]) -> dict[str, Any]:
             "general": share.stock.general,
             "available": share.stock.trained,
             "left_out": share.stock.left_out,
+            "waiting": _waiting(share.stock),
             "times": round(share.times, 3),
             "counts": share.counts,
         }
@@ -234,6 +239,10 @@ def preview(shares: Sequence[Share]) -> dict[str, Any]:
     ]
     counts = {side: sum(share.counts[side] for share in shares) for side in SIDES}
     return {"parts": parts, "counts": counts, "rows": sum(counts.values())}
+
+
+def _waiting(stock: Stock) -> int:
+    return Reviews(stock.dataset).unfrozen() if stock.version == stock.dataset.latest else 0
 
 
 def look(

@@ -98,6 +98,20 @@ def test_a_mixture_has_the_very_counts_of_its_preview(three):
     assert set(again.values()) == {1, 2, 3} and sorted(again.values())[-3:] == [3, 3, 3]
 
 
+def test_changes_that_no_version_has_are_told_of_the_latest_alone(three):
+    row = next(Dataset.open(three, "letters").rows())
+    Reviews(Dataset.open(three, "letters")).exclude(row.row_id)
+    entry, found = made(three)
+    assert [part["waiting"] for part in entry["parts"]] == [1, 0]
+    assert row.row_id in {each.extra["mixed_from"]["row"] for each in found}
+    freeze(three, "letters")
+    entry, found = made(three)
+    assert [part["waiting"] for part in entry["parts"]] == [0, 0]
+    assert row.row_id not in {each.extra["mixed_from"]["row"] for each in found}
+    Reviews(Dataset.open(three, "letters")).exclude(next(Dataset.open(three, "letters").rows()).row_id)
+    assert [part["waiting"] for part in made(three, parts=["letters@1", "calls"])[0]["parts"]] == [0, 0]
+
+
 def test_the_rows_of_each_part_are_watched_batch_by_batch(three, monkeypatch):
     """So that Stop is heeded in the midst of a large part, and progress moves."""
     monkeypatch.setattr(mixture, "BATCH_ROWS", 16)
