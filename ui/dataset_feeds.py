@@ -203,7 +203,8 @@ def _lengths(workspace: Workspace, dataset: Any, version: int, model: str) -> Wo
 
     def count() -> Words:
         found = lengths(dataset, version, tokenizer(workspace, model), model=model)
-        return {"tokens": found.tokens, "rows": found.rows, "left_out": found.left_out}
+        row, why = found.first_left_out or ("", "")
+        return {"tokens": found.tokens, "rows": found.rows, "left_out": found.left_out, "left_out_row": row, "why": why}
 
     counted: Words = KEPT.get(("lengths", str(path), changed(path), model), count)
     return counted

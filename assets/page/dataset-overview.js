@@ -67,7 +67,7 @@ class Overview extends Part {
   }
   async histogram() {
     if (!this.tokens?.tokens.length) {
-      if (this.tokens) this.draw(".lengths .words", html`No row can be put into this model’s tokens.`);
+      if (this.tokens) this.draw(".lengths .words", this.leftOut());
       return;
     }
     const { tokens, rows, left_out } = this.tokens;
@@ -85,7 +85,14 @@ class Overview extends Part {
     this.plotted = true;
     const seen = tokens.length + left_out;
     this.draw(".lengths .words", html`Half of the rows have at most <b class="num">${number(half)}</b> tokens (${TOKENS}), the longest <b class="num">${number(most)}</b>.${seen < rows
-      ? ` Measured on ${number(seen)} of ${number(rows)} rows.` : ""}${left_out ? ` ${number(left_out)} can’t be put into this model’s tokens.` : ""}`);
+      ? ` Measured on ${number(seen)} of ${number(rows)} rows.` : ""}${this.leftOut()}`);
+  }
+  // Rows that this model can't be trained on: how many, why, and one to look at.
+  leftOut() {
+    const { tokens, left_out, left_out_row: row, why } = this.tokens;
+    if (!left_out) return "";
+    const count = !tokens.length ? "None of the rows can" : left_out === 1 ? "1 row can’t" : `${number(left_out)} rows can’t`;
+    return html`<div class="notice warning"><strong>${count} train this model.</strong> ${why} ${link(`row=${row}`, "Look at one")}</div>`;
   }
 }
 customElements.define("ft-overview", Overview);

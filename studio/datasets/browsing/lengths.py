@@ -33,11 +33,13 @@ Counts = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Lengths:
-    """Tokens of each row that was looked at; `rows` how many the version has, `left_out` how many can't be encoded."""
+    """Tokens of each row that was looked at; `rows` how many the version has, `left_out` how many can't be encoded, and
+    the id of the first of those and why."""
 
     tokens: list[int]
     rows: int
     left_out: int
+    first_left_out: tuple[str, str] | None = None
 
 
 def lengths(
@@ -48,13 +50,14 @@ def lengths(
     Args:
         model: under whose name to keep them, where these are all rows.
     """
-    found = [whole for _, whole in whole_rows(tokenizer, dataset.sample(version, most), "all")]
-    counted = [-1 if isinstance(whole, StudioError) else len(whole[0]) for whole in found]
+    found = [(row.row_id, whole) for row, whole in whole_rows(tokenizer, dataset.sample(version, most), "all")]
+    counted = [-1 if isinstance(whole, StudioError) else len(whole[0]) for _, whole in found]
+    errors = ((row_id, str(whole)) for row_id, whole in found if isinstance(whole, StudioError))
     tokens = [length for length in counted if length >= 0]
     rows = int(dataset.version_info(version)["rows"])
     if model and len(found) == rows:
         keep(dataset, version, model, np.array(counted, np.int32))
-    return Lengths(tokens, rows, len(found) - len(tokens))
+    return Lengths(tokens, rows, len(found) - len(tokens), next(errors, None))
 
 
 def count(

@@ -24,6 +24,9 @@ def test_lengths_are_those_that_are_trained_on(workspace, tmp_path, tiny):
     found = lengths(dataset, 1, tokenizer)
     whole = [len(whole_row(tokenizer, row, "all")) for row in dataset.rows() if row.label == "true"]
     assert (found.tokens, found.rows, found.left_out) == (whole, 39, 1)
+    (bad,) = [row for row in dataset.rows() if row.label == "false"]
+    row_id, why = found.first_left_out
+    assert row_id == bad.row_id and why
     few = lengths(dataset, 1, tokenizer, most=10)
     assert 8 <= len(few.tokens) + few.left_out <= 10 and few.rows == 39
 
