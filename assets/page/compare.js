@@ -4,12 +4,16 @@ import { Part, address, ask, go, html, notice } from "./base.js";
 import { AnswerOptions } from "./answer-options.js";
 import { Engines } from "./engines.js";
 import { missing } from "./missing.js";
-import { nameOf, pens } from "./run-words.js";
+import { refresh, runs } from "./run-store.js";
+import { isLive, nameOf, pens } from "./run-words.js";
+import { untrained } from "./untrained.js";
 import "./answer-file.js";
 import "./conversation.js";
 import "./held-out.js";
 
 const LOOK_EVERY = 5; // ticks between two looks at the list of runs
+
+const ANSWERS_HERE = "When a training has ended, its model answers here beside its base.";
 
 class Compare extends Part {
   every = 2000;
@@ -78,17 +82,16 @@ class Compare extends Part {
   nothing() {
     this.key = null;
     this.draw(".pickers", "");
-    this.draw(".body", html`<div class="card empty"><h2>No trained model yet</h2>
-      <p>When a training has ended, its model answers here beside its base.</p>
-      <p class="after"><a class="ft-button primary" href="?tab=train" data-go="tab=train">Train a model</a>
-        <a class="ft-button" href="?tab=home" data-go="tab=home">Try the sample</a></p></div>`);
+    this.draw(".body", untrained("No trained model yet", ANSWERS_HERE));
   }
   async gone(id) {
     this.key = null;
     let told;
     try {
-      await ask(`/studio/answers/${encodeURIComponent(id)}/engine`);
-      told = notice({ what: "This run has no trained weights yet.", why: "There is nothing to compare before its first result is saved.", next: "Wait until it ends, or choose another run." }, "warning");
+      await Promise.all([ask(`/studio/answers/${encodeURIComponent(id)}/engine`), refresh()]);
+      const run = runs.get(id);
+      if (run && isLive(run)) return this.draw(".body", untrained("This run has no trained weights", ANSWERS_HERE, id));
+      told = notice({ what: "This run has no trained weights yet.", why: "There is nothing to compare before its first result is saved.", next: "Look at the run, or choose another one." }, "warning");
     } catch (error) {
       if (error.missing) return this.draw(".body", missing(error, "tab=runs&run=&left=&right=", "See all runs"));
       told = notice(error);

@@ -6,9 +6,11 @@ import { menu } from "./menus.js";
 import { missing } from "./missing.js";
 import { nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
+import { untrained } from "./untrained.js";
 import "./evaluation-rows.js";
 
 const LIVE = ["queued", "running", "stopping"];
+const MEASURED_HERE = "When a training has ended, its model can be measured against its base here.";
 const WORDS = { better: "Better", worse: "Worse", mixed: "Mixed", "can't tell": "Can’t tell" };
 const CHIPS = { better: "finished", worse: "failed", mixed: "interrupted", "can't tell": "" };
 const SIDES = { test: "held-out rows", validation: "validation rows", train: "training rows" };
@@ -57,8 +59,7 @@ class Evaluate extends Part {
       ${evaluations.length ? html`<div class="card flush scroll"><table class="evaluations"><thead><tr><th scope="col">Run</th><th scope="col">Verdict</th>
         <th scope="col">Exact match</th><th scope="col">Token F1</th><th scope="col">Rows</th><th scope="col">When</th></tr></thead>
         <tbody>${evaluations.map((one) => this.line(one))}</tbody></table></div>` : ""}
-      ${runs.length || evaluations.length ? "" : html`<div class="card empty"><h2>Nothing to evaluate yet</h2><p>When a training has ended, its model can be measured against its base here.</p>
-        <p class="after"><a class="ft-button primary" href="?tab=train" data-go="tab=train">Train a model</a> <a class="ft-button" href="?tab=home" data-go="tab=home">Try the sample</a></p></div>`}</div>`);
+      ${runs.length || evaluations.length ? "" : untrained("Nothing to evaluate yet", MEASURED_HERE)}</div>`);
   }
   line(one) {
     const link = html`<a href="?tab=evaluate&evaluation=${one.id}" data-go="tab=evaluate&evaluation=${encodeURIComponent(one.id)}&run="><bdi>${one.run_name || "An evaluation"}</bdi></a>`;
@@ -95,7 +96,8 @@ class Evaluate extends Part {
   back() { return html`<a class="back" href="?tab=evaluate" data-go="tab=evaluate&run=&evaluation=&again=">‹ All evaluations</a>`; }
   startCard(about) {
     if (!about.trained) {
-      return notice({ what: "This run has no trained weights yet.", why: `It is ${about.status}.`, next: "Wait until it ends, or evaluate another one." }, "warning");
+      if (LIVE.includes(about.status)) return untrained("This run has no trained weights", MEASURED_HERE, about.run);
+      return notice({ what: "This run has no trained weights yet.", why: `It is ${about.status}.`, next: "Resume it, or evaluate another one." }, "warning");
     }
     const held = about.held_out, sides = Object.keys(SIDES).filter((side) => held[side]);
     if (!sides.length) {

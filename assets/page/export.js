@@ -6,6 +6,7 @@ import { menu } from "./menus.js";
 import { missing } from "./missing.js";
 import { nameOf } from "./run-words.js";
 import { toast } from "./toast.js";
+import { untrained } from "./untrained.js";
 
 const LIVE = ["queued", "running", "stopping"];
 const FORMS = {
@@ -53,9 +54,8 @@ class Export extends Part {
         <p><a class="ft-button" href="?tab=runs&run=${wanted}" data-go="tab=runs&run=${encodeURIComponent(wanted)}">See what became of it</a></p>` : "";
     this.draw(".body", html`<div class="stack"><div><h1>Export</h1><p class="soft">Take a tuned model anywhere. Before an export is called done it is loaded afresh and must answer held-out prompts exactly as the tuned model does.</p></div>
       ${runs.length ? html`${lost}${this.startCard(runs, run)}` : ""}
-      ${exports.length ? html`<div class="stack list">${exports.map((one) => this.card(one))}</div>` : runs.length ? "" : html`<div class="card empty"><h2>Nothing to export yet</h2>
-        <p>When a training has ended, its model can be taken away here.</p><p class="after"><a class="ft-button primary" href="?tab=train" data-go="tab=train">Train a model</a>
-          <a class="ft-button" href="?tab=home" data-go="tab=home">Try the sample</a></p></div>`}</div>`);
+      ${exports.length ? html`<div class="stack list">${exports.map((one) => this.card(one))}</div>`
+        : runs.length ? "" : untrained("Nothing to export yet", "When a training has ended, its model can be taken away here.", wanted)}</div>`);
   }
   startCard(runs, run) {
     const form = run.sizes[this.form] !== undefined ? this.form : "merged";

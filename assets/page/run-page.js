@@ -129,9 +129,7 @@ class Run extends Part {
   state(run) {
     const rest = words.left(run), evals = [...this.curves.evals.entries()].filter(([, loss]) => loss !== null);
     const best = evals.length ? evals.reduce((a, b) => (b[1] < a[1] ? b : a)) : null;
-    const said = run.status === "queued" ? `${run.place ? `Waiting: ${words.place(run.place)}.` : "Waiting for its turn."} ${words.resuming(run)}`
-      : run.status === "running" && words.resuming(run) ? words.resuming(run)
-      : run.status === "running" && !run.step ? this.events.findLast((event) => event.text)?.text ?? "Starting." : `Step ${words.steps(run)}`;
+    const said = words.progress(run, this.events.findLast((event) => event.text)?.text);
     const facts = [
       ["Training loss", words.short(run.loss)],
       ["Validation loss", words.short(run.validation_loss), best && `best ${words.short(best[1])} at step ${number(best[0])}`],

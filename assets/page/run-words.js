@@ -39,6 +39,13 @@ export const resuming = (run) => (run.resuming ? `Resuming from step ${number(ru
 export const took = (run) => run.worked + (["running", "stopping"].includes(run.status) && run.started ? Math.max(0, now() - run.started) : 0);
 export const left = (run) => (run.pace && run.total_steps ? run.pace * Math.max(0, run.total_steps - run.step) : null);
 
+// How far a run is, in a few words; `starting` is what is said of it before its first step.
+export function progress(run, starting = "Starting.") {
+  if (run.status === "queued") return `${run.place ? `Waiting: ${place(run.place)}.` : "Waiting for its turn."} ${resuming(run)}`;
+  if (run.status === "running" && resuming(run)) return resuming(run);
+  return run.status === "running" && !run.step ? starting : `Step ${steps(run)}`;
+}
+
 // dataset → model → method, each with its place.
 export function lineage(run) {
   const arrow = raw(` <span aria-hidden="true">→</span> `);

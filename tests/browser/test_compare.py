@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 
+from filelock import FileLock
 from playwright.sync_api import expect
 
 from studio import engines, events, logs
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
+from studio.runs import create as make_run
+from studio.settings.train import TrainSettings
 from tests import adapters
 from tests.browser.comparing import LOADING_MS, answered, ask, longest, opened, words
 from tests.browser.comparing import runs as runs
@@ -48,6 +51,31 @@ def test_an_empty_workspace_says_what_to_do(start_studio, page):
     expect(page.get_by_role("heading", name="No trained model yet")).to_be_visible()
     page.locator("ft-compare").get_by_role("link", name="Train a model").click()
     expect(page).to_have_url(re.compile("tab=train"))
+
+
+def test_a_first_run_that_trains_is_waited_for(start_studio, page, page_faults):
+    """No tab that needs its model says that there is none, and each shows it by itself when it is there."""
+    page_faults.allow("/prompts")  # the run has no model
+    studio = start_studio()
+    folder = make_run(studio.workspace, TrainSettings(dataset="letters", model="tiny", name="First"), total_steps=60)
+    with FileLock(folder / job_folder.LOCK, is_singleton=False), logs.Log(folder / events.EVENTS) as log:
+        log.append("starting", pid=1)
+        log.append("training", total_steps=60)
+        with logs.Log(folder / events.METRICS) as metrics:
+            metrics.append("step", step=12, loss=1.0)
+        for tab in ("export", "evaluate", "compare"):
+            studio.open(page, tab=tab)
+            waiting = page.locator(f"ft-{tab} ft-untrained")
+            expect(waiting).to_contain_text("First is training")
+            expect(waiting).to_contain_text("Step 12 of 60")
+            waiting.get_by_role("link", name="Watch it").click()
+            expect(page).to_have_url(re.compile(f"tab=runs&run={folder.name}"))
+            page.get_by_role("tab", name=tab.capitalize()).click()  # the run is named in the address now
+            expect(waiting).to_contain_text("Step 12 of 60")
+        (folder / "adapter").mkdir()
+        log.append("finished", steps=60)
+    expect(page.locator("#compare-prompt")).to_be_visible()
+    expect(waiting).to_have_count(0)
 
 
 def test_both_sides_stream_and_end_stamped_by_their_weights(runs, studio, page):
