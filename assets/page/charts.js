@@ -4,7 +4,7 @@ import { CONFIG, colour, layout, onTheme, plotly } from "./plotly.js";
 
 const BUCKETS = 900;
 
-// Lines in one chart. A series: {name, x, y, colour: "--tuned", dash, width, faint, points, quiet}.
+// Lines in one chart. A series: {name, x, y, colour: "--tuned", dash, width, faint, points, ring}.
 export class Lines {
   constructor(place, { digits = 4, height = 200, titled = true } = {}) {
     Object.assign(this, { place, digits, height, titled, series: [], axis: "step", log: false, range: null });
@@ -41,7 +41,7 @@ export class Lines {
       opacity: one.faint ? 0.28 : 1, hoverinfo: one.faint ? "skip" : undefined,
       hovertemplate: one.faint ? undefined : `%{y:.${this.digits}~g}`,
       line: { color: colour(one.colour), width: one.width ?? (one.faint ? 1 : 2), dash: one.dash ?? "solid" },
-      marker: { size: 6, color: colour(one.colour) },
+      marker: one.ring ? { size: 14, symbol: "circle-open", line: { width: 2 }, color: colour(one.colour) } : { size: 6, color: colour(one.colour) },
     };
   }
   layout() {
@@ -164,9 +164,10 @@ export class Curves {
     }
     return this.sums[axis];
   }
+  get evalSteps() { return [...this.evals.keys()].sort((a, b) => a - b); }
   // Validation losses as [x, y] in the order of their steps.
   validation(axis) {
-    const steps = [...this.evals.keys()].sort((a, b) => a - b);
+    const steps = this.evalSteps;
     const x = this.x(axis);
     const places = axis === "step" ? steps : steps.map((step) => (step === 0 ? 0 : x[Math.min(at(this.columns.step, step), x.length - 1)] ?? 0));
     return [places, steps.map((step) => this.evals.get(step))];

@@ -51,17 +51,25 @@ export class RunCurves {
     this.place = place;
     this.curves = curves;
     this.charts = new Map();
+    this.result = null; // the step whose weights the run left behind
     plotly().catch(() => {}); // on its way while the steps are; the first chart says it if it does not come
     place.innerHTML = html`<section class="card" aria-label="Loss"><div class="spread chart-head"><h2>Loss</h2><div class="row small choices"></div></div>
         <p class="soft small curve-about">How far the answers still are from the wanted ones: lower is better. Training is measured on the rows that are learned, validation on rows that are not;
           where only the training loss goes on falling, the rows are being learned by heart.</p>
         <div class="row small legend"><span><i class="line tuned"></i>Training</span><span><i class="line ink"></i>Validation</span>
+          <span class="kept" hidden><i class="ring"></i>The result</span>
           <span class="soft">Drag to zoom, double-click to see all.</span></div>
         <div class="plot" data-chart="loss"></div><p class="soft waiting">The curve begins with the first step.</p></section>
       <div class="minis"></div>`;
     this.choices = new Choices(place.querySelector(".choices"), () => this.draw());
   }
   close() { for (const chart of this.charts.values()) chart.close(); }
+  // Returns whether that is new.
+  mark(step) {
+    const fresh = step !== this.result;
+    this.result = step;
+    return fresh;
+  }
   async draw() {
     const { curves } = this;
     const empty = !curves.length && !curves.evals.size;
@@ -70,7 +78,8 @@ export class RunCurves {
     const axis = this.choices.offer(curves.axes);
     if (empty) return;
     const log = this.choices.log, x = curves.x(axis);
-    await this.chart("loss", { height: 300 }).set(losses(curves, axis, this.choices.smoothing), { axis, log });
+    this.place.querySelector(".kept").hidden = !curves.evals.has(this.result);
+    await this.chart("loss", { height: 300 }).set(losses(curves, axis, this.choices.smoothing, this.result), { axis, log });
     const there = SMALL.filter((one) => curves.has(one.key));
     this.frames(there);
     for (const one of there) {
@@ -92,12 +101,14 @@ export class RunCurves {
   }
 }
 
-function losses(curves, axis, smoothing) {
+function losses(curves, axis, smoothing, result) {
   const x = curves.x(axis), y = curves.columns.loss ?? [], [steps, values] = curves.validation(axis);
+  const kept = curves.evalSteps.indexOf(result);
   const smoothed = smoothing && y.length > 2 ? smooth(y, smoothing) : null;
   return [
     smoothed && { name: "Each step", x, y, colour: "--tuned", faint: true },
     { name: "Training", x, y: smoothed ?? y, colour: "--tuned" },
     values.length && { name: "Validation", x: steps, y: values, colour: "--ink", points: true, width: 1.5 },
+    kept >= 0 && { name: "The result", x: [steps[kept]], y: [values[kept]], colour: "--ink", points: true, ring: true },
   ].filter(Boolean);
 }

@@ -70,7 +70,7 @@ class Overlay extends Part {
       const pen = this.pens.get(id), link = `tab=runs&run=${encodeURIComponent(id)}&runs=`;
       return html`<tr><th scope="row" class="name"><div class="row tight"><i class="line" style="border-top:3px ${pen.dash === "dot" ? "dotted" : pen.dash === "solid" ? "solid" : "dashed"} var(${pen.colour})"></i>
         <a class="clip" href="?${link}" data-go="${link}"><bdi>${words.nameOf(run)}</bdi></a></div></th><td>${words.chip(run)}</td>
-        <td class="num right">${words.steps(run)}</td><td class="num right">${words.short(run.loss)}</td><td class="num right">${words.short(run.validation_loss)}</td>
+        <td class="num right">${words.steps(run)}</td><td class="num right">${words.short(run.loss)}</td><td class="num right">${words.short(words.checked(run))}</td>
         <td class="num right">${words.took(run) ? duration(words.took(run)) : "–"}</td>
         <td class="right"><button type="button" class="ft-button quiet small" data-leave="${id}" aria-label="Leave out ${words.nameOf(run)}">✕</button></td></tr>`;
     });

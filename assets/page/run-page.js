@@ -78,7 +78,9 @@ class Run extends Part {
     this.showTimeline(news.events.lines.length);
     if (news.log) this.showLog(news.log);
     this.samples.take(news.samples.lines);
-    if (grown || checked || !this.drawnOnce) await this.figures.draw();
+    const kept = words.resultStep(news.run), marked = this.figures.mark(kept);
+    this.samples.mark(kept);
+    if (grown || checked || marked || !this.drawnOnce) await this.figures.draw();
     this.drawnOnce = true;
   }
 
@@ -130,9 +132,12 @@ class Run extends Part {
     const rest = words.left(run), evals = [...this.curves.evals.entries()].filter(([, loss]) => loss !== null);
     const best = evals.length ? evals.reduce((a, b) => (b[1] < a[1] ? b : a)) : null;
     const said = words.progress(run, this.events.findLast((event) => event.text)?.text);
+    const kept = words.resultStep(run), last = evals.at(-1);
+    const whose = kept === null ? best && `best ${words.short(best[1])} at step ${number(best[0])}`
+      : `of the result, step ${number(kept)}${last && last[0] !== kept ? `; ${words.short(last[1])} at step ${number(last[0])}` : ""}`;
     const facts = [
       ["Training loss", words.short(run.loss)],
-      ["Validation loss", words.short(run.validation_loss), best && `best ${words.short(best[1])} at step ${number(best[0])}`],
+      ["Validation loss", words.short(words.checked(run)), whose],
       ["Speed", this.curves.has("tokens_per_second") ? `${number(this.curves.last("tokens_per_second"))} tokens/s` : "–"],
       ["Time", words.took(run) ? duration(words.took(run)) : "–"],
       ["Disk", size(run.disk ?? 0)],

@@ -6,11 +6,12 @@ export class Samples {
   constructor(place) {
     this.place = place;
     this.byStep = new Map();
-    this.chosen = null; // null: the latest, whatever it is
+    this.chosen = null; // null: that of the result, and until there is one the latest, whatever it is
+    this.result = null; // the step whose weights the run left behind
     place.addEventListener("input", (event) => {
       if (event.target.name !== "sample-step") return;
       const steps = this.steps, at = Number(event.target.value);
-      this.chosen = at === steps.length - 1 ? null : steps[at];
+      this.chosen = at === steps.length - 1 && this.result === null ? null : steps[at];
       this.draw();
     });
   }
@@ -23,6 +24,11 @@ export class Samples {
     }
     if (lines.length || !this.place.drawn) this.draw();
   }
+  mark(step) {
+    if (step === this.result) return;
+    this.result = step;
+    this.draw();
+  }
   get steps() { return [...this.byStep.keys()].sort((a, b) => a - b); }
   draw() {
     const { steps, place } = this;
@@ -33,17 +39,18 @@ export class Samples {
       return;
     }
     if (!place.querySelector("table")) this.frame();
-    const at = this.chosen === null ? steps.length - 1 : steps.indexOf(this.chosen), step = steps[at];
+    const chosen = steps.indexOf(this.chosen ?? this.result), at = chosen < 0 ? steps.length - 1 : chosen, step = steps[at];
+    const kept = step === this.result ? ", the result" : "";
     const slider = place.querySelector("input");
     slider.max = steps.length - 1;
     slider.value = at;
-    slider.setAttribute("aria-valuetext", `step ${step}`);
+    slider.setAttribute("aria-valuetext", `step ${step}${kept}`);
     slider.closest("label").hidden = steps.length < 2;
     const first = steps[0] === 0 && step !== 0 ? this.byStep.get(0) : null;
-    place.querySelector("output").textContent = step === 0 ? "before training" : `after step ${step}`;
+    place.querySelector("output").textContent = step === 0 ? "before training" : `after step ${step}${kept}`;
     const cell = (text, kind = "") => html`<td><div class="answer ${kind}" dir="auto">${text || "(empty)"}</div></td>`;
     place.querySelector("thead").innerHTML = html`<tr><th scope="col">Prompt</th><th scope="col">Expected answer</th>
-      ${first && html`<th scope="col" class="base-ink">Before training</th>`}<th scope="col" class="${step === 0 ? "base-ink" : "tuned-ink"}">${step === 0 ? "Before training" : `At step ${step}`}</th></tr>`;
+      ${first && html`<th scope="col" class="base-ink">Before training</th>`}<th scope="col" class="${step === 0 ? "base-ink" : "tuned-ink"}">${step === 0 ? "Before training" : `At step ${step}${kept}`}</th></tr>`;
     place.querySelector("tbody").innerHTML = html`${[...this.byStep.get(step).values()].map((line) => html`<tr>${cell(line.prompt)}${cell(line.expected)}
       ${first && cell(first.get(line.row_id)?.answer, "base")}${cell(line.answer, step === 0 ? "base" : "tuned")}</tr>`)}`;
   }

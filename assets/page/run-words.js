@@ -36,6 +36,9 @@ export function bar(run) {
 export const steps = (run) => (run.total_steps ? `${number(run.step)} of ${number(run.total_steps)}` : run.step ? number(run.step) : "–");
 // What a resumed run will go on from, until it does.
 export const resuming = (run) => (run.resuming ? `Resuming from step ${number(run.resuming)}.` : run.resuming === 0 ? "Resuming from its first step." : "");
+// The step whose weights an ended run left behind, and the validation loss that is its own: that of its result, if it has one.
+export const resultStep = (run) => run.result?.best_step ?? null;
+export const checked = (run) => run.result?.validation_loss ?? run.validation_loss;
 export const took = (run) => run.worked + (["running", "stopping"].includes(run.status) && run.started ? Math.max(0, now() - run.started) : 0);
 export const left = (run) => (run.pace && run.total_steps ? run.pace * Math.max(0, run.total_steps - run.step) : null);
 

@@ -371,6 +371,32 @@ def test_two_commands_on_one_workspace_are_shown_both(start_studio, tiny, page):
     expect(row(page, "mine")).to_contain_text("Finished")
 
 
+def test_what_the_run_left_behind_is_marked_as_the_result(studio, page):
+    """The best check was kept, not the last: answers, curve and figure are its own."""
+    folder = runs.create(studio.workspace, TrainSettings(dataset="letters", name="kept the best"), total_steps=60)
+    with Log(folder / events.EVENTS) as log:
+        log.append("starting", pid=1)
+        log.append("training", total_steps=60)
+        for step, loss in ((24, 1.25), (60, 2.5)):
+            log.append("eval", step=step, loss=loss)
+    write_samples(folder, (24, "What?", "the kept answer"), (60, "What?", "a later answer"))
+    table = page.locator("table.samples")
+    studio.open(page, tab="runs", run=folder.name)
+    expect(table).to_contain_text("a later answer")
+    with Log(folder / events.EVENTS) as log:
+        log.append("finished", steps=60, best_step=24, validation_loss=1.25)
+    expect(table).to_contain_text("the kept answer")
+    expect(table.locator("thead")).to_contain_text("At step 24, the result")
+    expect(page.locator(".facts")).to_contain_text(
+        re.compile(r"Validation loss\s*1.25\s*of the result, step 24; 2.5 at")
+    )
+    page.wait_for_function(
+        f"document.querySelector('{LOSS}').data?.find((one) => one.name === 'The result')?.x[0] === 24"
+    )
+    page.get_by_label("Step of the sample answers").press("ArrowRight")
+    expect(table.locator("thead")).to_have_text(re.compile("At step 60$"))
+
+
 def test_answers_settings_and_log(studio, page):
     folder = ended(studio, "with answers", learning_rate=1e-4)
     write_samples(
