@@ -6,18 +6,17 @@ import { Part, address, asset, go, html } from "./base.js";
 import { keep, recall } from "./remember.js";
 import { LIVE, lastAsked, refresh, runs } from "./run-store.js";
 import { STATES, nameOf } from "./run-words.js";
+import { announce, quiet, show } from "./title.js";
 import { toast } from "./toast.js";
 
 const SIGNS = { finished: "✓", stopped: "■", failed: "✕", interrupted: "✕" };
 const BUSY = 1400; // as on every page: what happens is told within a second and a half
 const IDLE = 12000;
-let title = null;
 let audio;
 
 window.addEventListener("ft-run-ended", ({ detail: { run } }) => {
   const words = `${SIGNS[run.status] ?? "•"} ${STATES[run.status].toLowerCase()} – ${nameOf(run)}`;
-  title ??= document.title;
-  document.title = words;
+  announce(run, words);
   if (recall("sound", false)) beep(run.status === "finished");
   if (recall("notify", false) && globalThis.Notification?.permission === "granted") {
     const told = new Notification(words, { body: "FlexTune Studio", tag: run.id, icon: asset("logo.svg") });
@@ -30,9 +29,7 @@ window.addEventListener("ft-run-ended", ({ detail: { run } }) => {
 });
 // The title goes back once somebody is here again.
 for (const kind of ["pointerdown", "keydown"]) {
-  window.addEventListener(kind, () => {
-    if (title !== null) { document.title = title; title = null; }
-  });
+  window.addEventListener(kind, quiet);
 }
 
 // Two notes upwards for a good end, downwards for another.
@@ -59,6 +56,7 @@ export function beep(good = true) {
 async function watch() {
   const live = [...runs.values()].some((run) => LIVE.includes(run.status));
   if (Date.now() - lastAsked() >= (live ? BUSY : IDLE)) await refresh().catch(() => {});
+  show();
   setTimeout(watch, 1000);
 }
 watch();

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import expect
+
+from studio.jobs import folder as job_folder
 from studio.jobs import queue
 from tests.browser.test_runs import rehearse, wait_for_step
 
@@ -30,3 +33,9 @@ def test_the_end_of_a_run_is_heard_and_notified_where_that_is_wished(studio, pag
     page.wait_for_function("told.length === 4")
     told = page.evaluate("told")
     assert told.count("a note") == 2 and folder.name in told and any("stopped" in words for words in told)
+    # Resumed elsewhere, it is no longer said to have ended, though nobody pressed anything here.
+    page.go_back()
+    expect(page).to_have_title("■ stopped – loud")
+    queue.requeue(studio.workspace, folder)
+    expect(page).to_have_title("FlexTune Studio")
+    assert job_folder.status(folder) in ("queued", "running")
