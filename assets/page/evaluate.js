@@ -5,6 +5,7 @@ import { interval } from "./interval.js";
 import { menu } from "./menus.js";
 import { missing } from "./missing.js";
 import { nameOf } from "./run-words.js";
+import { called } from "./title.js";
 import { toast } from "./toast.js";
 import { untrained } from "./untrained.js";
 import "./evaluation-rows.js";
@@ -138,6 +139,7 @@ class Evaluate extends Part {
     const here = address();
     if (here.evaluation ? here.evaluation !== id : here.run !== one.run && !one.run.endsWith(here.run ?? "-")) return;
     this.one = one;
+    called(one.id, one.run_name);
     const title = html`<div class="spread"><div><h1>Evaluation${one.run_name ? html` of <bdi>${one.run_name}</bdi>` : ""}</h1>
       <p class="soft small">${one.dataset ? html`${one.dataset} → ${one.model} · ` : one.run_there ? "" : "The run was deleted · "}${one.rows ? `${number(one.rows)} ${SIDES[one.split]} · ` : ""}${when(one.created)}</p></div>
       <div class="row">${one.run_there ? html`<a class="ft-button" href="?tab=compare&run=${one.run}" data-go="tab=compare&run=${encodeURIComponent(one.run)}&evaluation=">Compare in a chat</a>

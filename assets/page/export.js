@@ -5,6 +5,7 @@ import { copy } from "./copy.js";
 import { menu } from "./menus.js";
 import { missing } from "./missing.js";
 import { nameOf } from "./run-words.js";
+import { called } from "./title.js";
 import { toast } from "./toast.js";
 import { untrained } from "./untrained.js";
 
@@ -110,6 +111,7 @@ class Export extends Part {
     if (address().export !== id) return;
     const live = LIVE.includes(one.status);
     this.one = one;
+    called(one.id, one.run_name);
     this.draw(".body", html`<div class="stack">${this.back()}<div class="spread"><div><h1><bdi>${one.run_name}</bdi></h1>
       <p class="soft small num">${FORMS[one.to]?.[0] ?? ""}${one.bytes ? ` · ${size(one.bytes)}` : ""} · ${when(one.created)}</p></div>
       ${one.status === "finished" ? html`<a class="ft-button primary" download href="/studio/exports/${encodeURIComponent(id)}/download">Download zip</a>` : ""}</div>

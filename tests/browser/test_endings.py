@@ -37,5 +37,5 @@ def test_the_end_of_a_run_is_heard_and_notified_where_that_is_wished(studio, pag
     page.go_back()
     expect(page).to_have_title("■ stopped – loud")
     queue.requeue(studio.workspace, folder)
-    expect(page).to_have_title("FlexTune Studio")
+    expect(page).to_have_title("loud – Runs – FlexTune Studio")
     assert job_folder.status(folder) in ("queued", "running")

@@ -68,6 +68,7 @@ def test_a_deleted_result_is_restored(kind, tab, key, noun, studio, page, page_f
     page.get_by_role("button", name="Restore it").click()
     expect(page.locator("ft-missing")).to_have_count(0)
     expect(page.locator("h1").locator("visible=true")).to_contain_text("old 0000")
+    expect(page).to_have_title(f"old 0000 – {tab.capitalize()} – FlexTune Studio")
     assert name in studio.workspace.names(kind)
 
 
@@ -127,8 +128,10 @@ def test_each_tab_keeps_its_place_and_no_other_s(studio, page, page_faults):
 
     studio.open(page, tab="data", dataset="places", find="7", **{"from": "20"})
     expect(page.get_by_role("searchbox").first).to_have_value("7")
+    expect(page).to_have_title("places – Data – FlexTune Studio")
     page.get_by_role("tab", name="Runs").click()
     at(tab="runs", dataset="places", find=None)
+    expect(page).to_have_title("Runs – FlexTune Studio")
     page.get_by_role("tab", name="Data").click()
     at(tab="data", dataset="places", find="7")
     studio.open(page, tab="compare", left=one, right=other)

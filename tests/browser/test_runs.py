@@ -133,7 +133,7 @@ def test_reload_second_window_stop_and_resume(studio, page, open_page):
     assert curve(page) == curve(other) == list(range(1, 151))
     expect(page).to_have_title(f"✓ finished – letters {folder.name[-4:]}")
     page.keyboard.press("Shift")
-    expect(page).to_have_title("FlexTune Studio")
+    expect(page).to_have_title(f"letters {folder.name[-4:]} – Runs – FlexTune Studio")
 
 
 @pytest.mark.parametrize("both", [False, True], ids=["the worker", "the studio too"])
