@@ -14,6 +14,10 @@ from studio.jobs import queue
 from studio.logs import Log
 from studio.settings.train import TrainSettings
 
+LONG_SILENCE = """dispatchEvent(new CustomEvent('ft-heard', { detail: {
+  what: 'The studio does not answer.', why: 'It was closed, or is being restarted. Runs go on without it.',
+  next: 'Start it again: python3 launch.py. This page goes on by itself then.', unanswered: true } }))"""
+
 
 @pytest.fixture
 def at_work():
@@ -56,8 +60,18 @@ def test_a_studio_that_starts_is_waited_for(studio, page, page_faults):
     run = runs.create(studio.workspace, TrainSettings(dataset="nothing", name="Kept"))
     studio.open(page, tab="runs", run=run.name)
     expect(page.locator("ft-run h1")).to_have_text("Kept")
+    tab = page.get_by_role("tab", name="Data")
+    page.set_viewport_size({"width": 768, "height": 900})
+    before = tab.bounding_box()
     page.route("**/studio/**", lambda route: route.fulfill(status=503, json={}))
-    expect(page.locator("ft-header .notice")).to_contain_text("The studio is starting.")
+    told = page.locator("ft-header .notice")
+    expect(told).to_contain_text("The studio is starting.")
+    # It lies over the header: nothing moves, and the tabs can be used.
+    assert tab.bounding_box() == before
+    page.evaluate(LONG_SILENCE)
+    expect(told).to_contain_text("python3 launch.py")
+    box = told.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 768 and box["y"] + box["height"] <= before["y"] + 1
     expect(page.get_by_text("refused this")).to_have_count(0)
     page.unroute("**/studio/**")
     expect(page.locator("ft-header .notice")).to_have_count(0)
