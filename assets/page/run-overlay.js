@@ -15,12 +15,13 @@ class Overlay extends Part {
     this.known = new Map(this.ids.map((id) => [id, { id, curves: new Curves(), at: { events: 0, steps: 0 }, next: 0 }]));
     this.draw(null, html`<div class="stack">
       <a class="back" href="?tab=runs" data-go="tab=runs&runs=">‹ All runs</a>
-      <h1>${this.ids.length === 1 ? "1 run" : `${this.ids.length} runs compared`}</h1><div class="trouble"></div>
+      <h1></h1><div class="trouble"></div><div class="compared stack" hidden>
       <section class="card flush scroll" aria-label="Runs"><table class="overlaid"><thead><tr><th scope="col">Run</th><th scope="col">Status</th><th scope="col" class="right">Steps</th>
         <th scope="col" class="right">Training loss</th><th scope="col" class="right">Validation loss</th><th scope="col" class="right">Time</th><th scope="col"><span class="unseen">Leave out</span></th></tr></thead><tbody class="legend-rows"></tbody></table></section>
       <section class="card" aria-label="Training loss"><div class="spread chart-head"><h2>Training loss</h2><div class="row small choices"></div></div><div class="plot" data-chart="training"></div></section>
       <section class="card" aria-label="Validation loss" hidden><h2>Validation loss</h2><div class="plot" data-chart="validation"></div></section>
-      <section class="card" aria-label="Settings"><div class="spread"><h2>Settings</h2><label class="small"><input type="checkbox" name="all"> Show equal ones too</label></div><div class="settings-table scroll"></div></section></div>`);
+      <section class="card" aria-label="Settings"><div class="spread"><h2>Settings</h2><label class="small"><input type="checkbox" name="all"> Show equal ones too</label></div><div class="settings-table scroll"></div></section></div></div>`);
+    this.count(this.ids.length); // until it is known which are there
     this.choices = new Choices(this.querySelector(".choices"), () => this.drawCurves());
     this.training = new Lines(this.querySelector("[data-chart=training]"), { height: 340 });
     this.validation = new Lines(this.querySelector("[data-chart=validation]"), { height: 240 });
@@ -42,6 +43,8 @@ class Overlay extends Part {
     const due = [...this.known.values()].filter((one) => Date.now() >= one.next);
     const grown = await Promise.all(due.map((one) => this.look(one)));
     if (grown.some(Boolean)) {
+      this.count(this.there.length);
+      this.querySelector(".compared").hidden = !this.there.length;
       const missing = [...this.known.values()].filter((one) => one.gone).map((one) => words.nameOf(one.gone));
       this.draw(".trouble", missing.length ? html`${notice({ what: `${missing.length === 1 ? "One run is" : "Some runs are"} not there any more:`, why: `${missing.join(", ")}.`, next: "A deleted run can be restored." }, "warning")}
         <p class="after"><a class="ft-button" href="?tab=runs&deleted=1" data-go="tab=runs&deleted=1&runs=">See the deleted runs</a></p>` : "");
@@ -49,6 +52,9 @@ class Overlay extends Part {
       await this.drawSettings();
     }
     this.drawLegend();
+  }
+  count(runs) {
+    this.draw("h1", runs === 0 ? "No run to compare" : runs === 1 ? "1 run" : `${runs} runs compared`);
   }
   // Asks for what is new of one run; returns whether anything was.
   async look(one) {

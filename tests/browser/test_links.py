@@ -95,6 +95,12 @@ def test_a_comparison_of_curves_names_the_run_that_is_gone(gone, studio, page):
     studio.open(page, tab="runs", runs=f"{kept.name},{gone[0]}")
     told = page.locator("ft-overlay .trouble")
     expect(told).to_contain_text(f"One run is not there any more: {gone[1]}.")
+    expect(page.get_by_role("heading", name="1 run", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Training loss")).to_be_visible()
+    studio.open(page, tab="runs", runs=f"{gone[0]},../nothing")
+    expect(told).to_contain_text("Some runs are not there any more")
+    expect(page.get_by_role("heading", name="No run to compare")).to_be_visible()
+    expect(page.locator("ft-overlay section:visible")).to_have_count(0)
     told.get_by_role("link", name="See the deleted runs").click()
     expect(page.get_by_role("button", name=f"Restore {gone[1]}")).to_be_visible()
 
