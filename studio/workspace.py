@@ -30,6 +30,7 @@ KINDS = {
     "sweeps": "sweep",
 }
 MARK = "workspace.json"
+LONGEST_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,15 @@ class Workspace:
         return self.root / "trash"
 
     def folder(self, kind: str, name: str) -> Path:
-        """The folder of one item, by its kind (`runs`) and its name; Missing when there is none."""
-        path = inside(self.root, kind, check_name(name, f"{KINDS[kind]} name"))
+        """The folder of one item, by its kind (`runs`) and its name; Missing when there is none.
+
+        Of a name that nothing can have there is none either.
+        """
+        try:
+            path = inside(self.root, kind, check_name(name))
+        except BadInput:
+            shown = name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…"
+            raise Missing(KINDS[kind], kind, shown, None, self.names(kind)) from None
         if not path.is_dir():
             trashed = (item.deleted for item in self.trashed() if (item.folder, item.name) == (kind, name))
             raise Missing(KINDS[kind], kind, name, next(trashed, None), self.names(kind))

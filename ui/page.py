@@ -42,6 +42,7 @@ from ui.doorway import Doorway
 from ui.edition import Edition
 from ui.guard import Guard
 from ui.password import Password
+from ui.slashes import Slashes
 from ui.telling import words
 from ui.theme import theme
 
@@ -99,6 +100,7 @@ def build(workspace: Workspace, host: str, largest_upload: int) -> FastAPI:
         mcp_server=False,
     )
     calm(demo)
+    app.add_middleware(Slashes)
     app.add_middleware(Doorway, edition=edition)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Guard, host=host, password=password, largest=largest_upload, edition=edition.name)

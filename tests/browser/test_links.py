@@ -90,6 +90,21 @@ def test_a_dataset_s_visits_plans_and_versions_that_are_not_there_lead_on(studio
     expect(page.locator("ft-rows article")).to_have_count(3)
 
 
+@pytest.mark.parametrize(
+    ("tab", "key", "noun"),
+    [("data", "dataset", "dataset"), ("runs", "run", "run"), ("compare", "run", "run"), ("evaluate", "run", "run"),
+     ("evaluate", "evaluation", "evaluation"), ("export", "export", "export")],
+)  # fmt: skip
+def test_a_name_with_a_slash_is_one_that_is_not_there(tab, key, noun, studio, page, page_faults):
+    page_faults.allow("409")
+    studio.open(page, tab=tab, **{key: "../../etc"})
+    open_tab = page.locator(f"ft-{tab}")
+    expect(open_tab.get_by_role("heading", name=re.compile(f"There is no (such )?{noun}"))).to_be_visible()
+    expect(open_tab.get_by_role("link", name=re.compile(r"^(See all|All) \w+s$"))).to_be_visible()
+    expect(open_tab.locator(".ft-parts")).to_have_count(0)
+    expect(page.get_by_text("refused this")).to_have_count(0)
+
+
 def test_a_comparison_of_curves_names_the_run_that_is_gone(gone, studio, page):
     kept = runs.create(studio.workspace, TrainSettings(dataset="desk", name="The kept one"))
     studio.open(page, tab="runs", runs=f"{kept.name},{gone[0]}")

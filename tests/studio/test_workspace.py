@@ -54,8 +54,10 @@ def test_what_is_not_there_is_named(tmp_path):
         workspace.folder("runs", "nothing")
     assert "nothing" in caught.value.what
     assert caught.value.as_dict()["missing"] == {"kind": "runs", "noun": "run", "name": "nothing", "deleted": None}
-    with pytest.raises(BadInput):
-        workspace.folder("runs", "../models")
+    for name in ("../models", "", "x" * 5000):
+        with pytest.raises(Missing) as caught:
+            workspace.folder("runs", name)
+        assert len(caught.value.what) < 120
 
 
 def test_what_was_deleted_is_told_from_what_never_was(tmp_path):
