@@ -265,8 +265,9 @@ customElements.define("ft-import", Import);
 // What a file that was imported before has now, and the way to where it is shown row by row.
 function news({ news: found }) {
   if (!found) return "";
-  const { against, added, removed, changed, unchanged } = found;
-  return ` Against version ${against}, imported before: ${number(added)} added, ${number(removed)} gone, ${number(changed)} changed, ${number(unchanged)} unchanged.`;
+  const { against, added, removed, changed, moved, unchanged } = found;
+  const sides = moved ? ` ${number(moved)} moved to another side,` : "";
+  return ` Against version ${against}, imported before: ${number(added)} added, ${number(removed)} gone, ${number(changed)} changed,${sides} ${number(unchanged)} unchanged.`;
 }
 function seen({ name, version, news: found }) {
   if (!found || !(found.added || found.removed || found.changed)) return {};

@@ -43,9 +43,11 @@ def show(result: dict[str, Any]) -> str:
         lines.append(f"{wording.count(result['bad_rows'], 'bad row')} left out.")
     lines += [f"{note[:1].upper()}{note[1:]}." for note in result["notes"]]
     if news := result.get("news"):
-        counts = ", ".join(f"{wording.number(news[key])} {key}" for key in ("added", "removed", "changed", "unchanged"))
+        kinds = ("added", "removed", "changed", *(["moved"] if news["moved"] else []), "unchanged")
+        words = {"moved": "moved to another side"}
+        counts = ", ".join(f"{wording.number(news[key])} {words.get(key, key)}" for key in kinds)
         lines.append(f"Against version {news['against']}, imported before: {counts}.")
-        if news["added"] or news["removed"] or news["changed"]:
+        if any(news[key] for key in ("added", "removed", "changed", "moved")):
             pair = f"{news['against']} {result['version']}"
             lines.append(f"See them: launch.py versions {result['name']} --compare {pair}")
     lines.append(f"Train on it: launch.py train --dataset {result['name']}")

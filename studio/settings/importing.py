@@ -65,7 +65,8 @@ class ImportSettings(Settings):
         title="Split",
         help="Which share of the rows is trained on, which watches over the training, and which is held out.",
         group="Rows",
-        auto="the file's split column if it has one, else train=0.8,validation=0.1,test=0.1",
+        auto="the file's split column if it has one; else rows stay on the side they had in the version before, and "
+        "new ones fill up its shares, at first train=0.8,validation=0.1,test=0.1",
     )
     group_by: str | None = setting(
         None,

@@ -58,7 +58,7 @@ def test_a_file_imported_again_tells_what_is_new(workspace, tmp_path):
         folder = job(workspace, source, split="train=1")
         assert run(folder).returncode == 0
     finished = lines(folder)[-1]
-    assert finished["news"] == {"against": 1, "added": 2, "removed": 1, "changed": 0, "unchanged": 4}
+    assert finished["news"] == {"against": 1, "added": 2, "removed": 1, "changed": 0, "moved": 0, "unchanged": 4}
     said = import_.show(finished)
     assert "Against version 1, imported before: 2 added, 1 removed, 0 changed, 4 unchanged." in said
     assert "launch.py versions set --compare 1 2" in said

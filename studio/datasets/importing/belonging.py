@@ -46,6 +46,7 @@ class Belonging:
         self.fixed_sides = array("b")  # of each of these marks
         self.tied = array("I")  # rows of which an equal one was there before
         self.tied_sides = array("b")  # and its side
+        self.kept = array("b")  # of each group the side it had in the version before, -1 for a new one
 
     def add(self, group: int, document: str, part: int, label: str | None = None) -> None:
         """A row: the number of its group of equal rows, where it was cut from, if it was, and its label, if any."""
@@ -56,6 +57,16 @@ class Belonging:
         if document:
             self.homes.append(self.documents.setdefault(document, len(self.documents)))
             self.parts.append(part)
+
+    def keep(self, side: int) -> None:
+        """Leaves the row added last, and with it its group, on the side it had; -1 for a row that had none.
+
+        Where one of a group was held out, all are."""
+        group = self.groups[-1]
+        if group == len(self.kept):
+            self.kept.append(side)
+        else:
+            self.kept[group] = max(self.kept[group], side)
 
     def tie(self, mark: bytes) -> None:
         """Puts the row added last where the one with its mark is, or one of its group, if that was there before."""
@@ -69,6 +80,9 @@ class Belonging:
         """The side of each row; `digests` and `sizes` are those of the groups."""
         if len(self.homes) == len(self.groups) and self.groups:
             return self._draw_documents(len(sizes), fractions, seed)
+        if self.kept:
+            places = assign(digests, sizes, fractions, seed, self._strata(sizes), self.kept)
+            return array("b", (places[group] for group in self.groups))
         fixed = self.fixed_groups
         strata = None if fixed else self._strata(sizes)
         free = memoryview(sizes)[len(fixed) :]  # a slice of the array itself would be a copy of it
@@ -92,11 +106,18 @@ class Belonging:
             chosen.append(first[group])
             sizes[first[group]] += 1
         places = array("b", (self.fixed_documents.get(name, -1) for name, _ in names))
-        free = [unit for unit, size in enumerate(sizes) if size and places[unit] < 0]
+        for group, unit in zip(self.groups, chosen, strict=True) if self.kept else ():
+            places[unit] = max(places[unit], self.kept[group])
+        free = [unit for unit, size in enumerate(sizes) if size and (self.kept or places[unit] < 0)]
         marks = (blake2b(f"{names[unit][0]}\0{names[unit][1]}".encode(), digest_size=10).digest() for unit in free)
-        for unit, place in zip(free, assign(marks, [sizes[unit] for unit in free], fractions, seed), strict=True):
+        kept = [places[unit] for unit in free] if self.kept else None
+        drawn = assign(marks, [sizes[unit] for unit in free], fractions, seed, kept=kept)
+        for unit, place in zip(free, drawn, strict=True):
             places[unit] = place
-        return array("b", (places[unit] for unit in chosen))
+        if not self.kept:
+            return array("b", (places[unit] for unit in chosen))
+        pairs = zip(self.groups, chosen, strict=True)
+        return array("b", (places[unit] if self.kept[group] < 0 else self.kept[group] for group, unit in pairs))
 
     def _units(self) -> tuple[array[int], list[tuple[str, int]]]:
         """Of each row the unit that is drawn as one, and of each unit its document and part, 0 for a whole one."""

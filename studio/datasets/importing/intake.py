@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from studio.datasets.importing.belonging import Belonging, mark_of
 from studio.datasets.importing.digests import Digests
 from studio.datasets.importing.drafts import Draft, Drafter
+from studio.datasets.importing.standing import Standing
 from studio.datasets.importing.turns import BadRow
 from studio.datasets.reading.records import Record
 from studio.datasets.rows import HASH_BYTES, Side, compact, content_hash, key_id, row_id
@@ -160,7 +161,15 @@ class Intake:
     """Takes records one by one; knows at the end the rows, the bad ones, and the side of each row."""
 
     def __init__(
-        self, drafter: Drafter, writer: Writer, unit: str, file: str = "", *, ids: Ids | None = None, again: bool = True
+        self,
+        drafter: Drafter,
+        writer: Writer,
+        unit: str,
+        file: str = "",
+        *,
+        ids: Ids | None = None,
+        again: bool = True,
+        standing: Standing | None = None,
     ) -> None:
         self.drafter = drafter
         self.writer = writer
@@ -168,6 +177,8 @@ class Intake:
         self.file = file
         self.ids = ids or Ids()
         self.again = again
+        self.standing = standing  # where the rows of the version before stand, if they stay there
+        self.stayed = 0  # rows that version has too
         self.known = 0  # rows left out as an older version has them
         self.dismissed = 0  # rows left out as reviews say so
         self.moved = 0  # rows that are not where their own column says, but where an equal one is
@@ -202,6 +213,16 @@ class Intake:
             self.belonging.tie(_mark(draft))
         if side is not None:
             self.own_sides.append(PLACES[side])
+        elif self.standing is not None:
+            self._stay(self.standing, row, draft)
+
+    def _stay(self, standing: Standing, row: str, draft: Draft) -> None:
+        """Leaves the row added last where it was; under another id it is known by its words."""
+        place = standing.of_id(row)
+        if place < 0:
+            place = standing.of_mark(_mark(draft))
+        self.stayed += place >= 0
+        self.belonging.keep(place)
 
     def _own_side(self, name: str) -> Side:
         side = side_of(name)
@@ -278,6 +299,12 @@ class Intake:
             )
         if self.moved:
             notes.append(f"{self.moved:,} rows are not on the side their column says, but where an equal row is")
+        if self.stayed and self.standing is not None:
+            stay = "row stays on the side it" if self.stayed == 1 else "rows stay on the side they"
+            notes.append(
+                f"{self.stayed:,} {stay} had in version {self.standing.version}; to draw the sides of all rows anew, "
+                "give other shares with --split, or another --seed"
+            )
         return notes
 
 

@@ -18,6 +18,7 @@ from studio.datasets.importing.formats import take_for
 from studio.datasets.importing.intake import Intake
 from studio.datasets.importing.mapping import Guess
 from studio.datasets.importing.sources import Source, find
+from studio.datasets.importing.standing import UNREADABLE, Standing, standing_of
 from studio.datasets.importing.written import Written, written
 from studio.datasets.reading.readers import columns_of, sample
 from studio.datasets.reading.records import Reader
@@ -80,7 +81,9 @@ def import_file(
         guess = _recognise(reader, source.label, settings)
         _check_kind(guess, older, settings)
         path = scratch / "versions" / f"{version:04}.parquet"
-        made = _fill(reader, source.label, guess, settings, path, watch, older)
+        standing, unread = _standing(folder, before, guess, settings, watch)
+        split, seed = (standing.split, standing.seed) if standing else (settings.split, settings.seed)
+        made = _fill(reader, source.label, guess, settings, path, watch, older, standing)
         added = Written(0)
         if before and older is None:
             added = written(Dataset(folder, before), path, {guess.mapping.kind})
@@ -93,10 +96,10 @@ def import_file(
             "kind": guess.mapping.kind,
             "reasons": guess.reasons,
             "mapping": guess.mapping.model_dump(exclude_defaults=True),
-            "split": settings.split,
-            "seed": settings.seed,
+            "split": split,
+            "seed": seed,
             "source": _told(copy, reader.kind, digest, settings),
-            "notes": reader.notes + made.notes + added.notes(),
+            "notes": reader.notes + made.notes + unread + added.notes(),
             "bad_rows": made.intake.bad_count,
             "bad": [item.as_dict() for item in made.intake.bad],
         }  # fmt: skip
@@ -126,6 +129,21 @@ def _older(folder: Path, before: dict[str, Any] | None, settings: ImportSettings
             field="name",
         )
     return Dataset(folder, before)
+
+
+def _standing(
+    folder: Path, before: dict[str, Any] | None, guess: Guess, settings: ImportSettings, watch: Watch
+) -> tuple[Standing | None, list[str]]:
+    """Where the rows of the version before stand and so stay, None where they are given sides anew; and what is to be
+    said of it."""
+    standing = standing_of(before, settings)
+    if before is None or standing is None or (guess.mapping.split and settings.split is None):
+        return None, []
+    try:
+        standing.take(Dataset(folder, before), watch)
+    except UNREADABLE:
+        return None, [f"version {standing.version} can't be read, so the sides of all rows are drawn anew"]
+    return standing, []
 
 
 def _check_kind(guess: Guess, older: Dataset | None, settings: ImportSettings) -> None:
@@ -212,6 +230,7 @@ def _fill(
     path: Path,
     watch: Watch,
     older: Dataset | None,
+    standing: Standing | None,
 ) -> Filled:
     """Reads every record, and writes the version: the rows of an older one first, if it goes on with one."""
     if settings.split is not None or settings.splitting:  # what is asked for wins over a column of the file
@@ -224,7 +243,7 @@ def _fill(
             carried.ids.dismissed = dismissed(older)
         intake = Intake(
             Drafter(guess.mapping), writer, reader.unit, label,
-            ids=carried.ids, again=settings.keep_equal or older is None,
+            ids=carried.ids, again=settings.keep_equal or older is None, standing=standing,
         )  # fmt: skip
         carried.fix(intake.belonging)
         for number, record in enumerate(reader.records()):
@@ -233,7 +252,8 @@ def _fill(
             intake.take(record)
         intake.refuse(label, settings.skip_bad)
         watch(reader.size, reader.size, "drawing the split and writing")
-        sides = intake.sides(read_fractions(settings.split) if settings.split else dict(DEFAULT), settings.seed)
+        split, seed = (standing.split, standing.seed) if standing else (settings.split, settings.seed)
+        sides = intake.sides(read_fractions(split) if split else dict(DEFAULT), seed)
         sides = carried.sides() + sides
         writer.finish(path, sides)
     finally:

@@ -86,6 +86,7 @@ def assign(
     fractions: dict[Side, float],
     seed: int,
     strata: list[Mix] | None = None,
+    kept: Sequence[int] | None = None,
 ) -> array[int]:
     """The side of each group of rows that belong together, as its place in SIDES; groups are never parted.
 
@@ -100,12 +101,20 @@ def assign(
         digests: the content hash of each group.
         sizes: how many rows each group has.
         strata: how many rows of which stratum each group has; None when nothing is to be kept in balance.
+        kept: of each group the side it has already, -1 for one to be drawn: these get what is left of the shares.
     """
     ranks = _ranks(digests, len(sizes), seed)
     room = targets(sum(sizes), fractions, len(sizes))
     table = Table(strata, room) if strata is not None else None
-    sides = array("b", [PLACES["train"]]) * len(sizes)
+    sides = array("b", [PLACES["train"]]) * len(sizes) if kept is None else array("b", kept)
+    for group, place in enumerate(kept or ()):
+        if place >= 0:
+            room[SIDES[place]] -= sizes[group]
+            if table is not None and strata is not None:
+                table.put(strata[group], SIDES[place])
     for group in _ranked(ranks):
+        if kept is not None and kept[group] >= 0:
+            continue
         size = sizes[group]
         fitting = [side for side in ORDER if size <= room[side]]
         if not fitting:
@@ -119,7 +128,7 @@ def assign(
         sides[group] = PLACES[side]
         room[side] -= size
     if len(sizes) >= 3:
-        _fill_empty(sides, ranks, sizes, fractions)
+        _fill_empty(sides, ranks, sizes, fractions, kept)
     return sides
 
 
@@ -140,11 +149,15 @@ def _ranked(ranks: Ranks) -> Iterator[int]:
             yield from groups[at : at + BATCH].tolist()
 
 
-def _fill_empty(sides: array[int], ranks: Ranks, sizes: Sequence[int], fractions: dict[Side, float]) -> None:
+def _fill_empty(
+    sides: array[int], ranks: Ranks, sizes: Sequence[int], fractions: dict[Side, float], kept: Sequence[int] | None
+) -> None:
     """Gives a side that was asked for and got nothing (all groups were too large) the smallest group to spare."""
     for side, place in PLACES.items():
         if fractions[side] <= 0 or place in sides:
             continue
         held = [sides.count(other) for other in range(len(SIDES))]
-        spare = (group for group in _ranked(ranks) if held[sides[group]] > 1)
-        sides[min(spare, key=lambda group: sizes[group])] = place
+        drawn = (group for group in _ranked(ranks) if kept is None or kept[group] < 0)
+        spare = min((group for group in drawn if held[sides[group]] > 1), key=lambda group: sizes[group], default=-1)
+        if spare >= 0:
+            sides[spare] = place

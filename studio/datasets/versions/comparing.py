@@ -18,10 +18,10 @@ ASIDE = ("row_id", "source_file", "source_line", "extra")
 CONTENT = [name for name in SCHEMA.names if name not in ASIDE]
 
 _SQL = """
-    WITH old AS (SELECT row_id, file_row_number AS place, ({columns}) AS content FROM {table}),
-         new AS (SELECT row_id, file_row_number AS place, ({columns}) AS content FROM {table})
+    WITH old AS (SELECT row_id, file_row_number AS place, ({columns}) AS content, ({said}) AS said FROM {table}),
+         new AS (SELECT row_id, file_row_number AS place, ({columns}) AS content, ({said}) AS said FROM {table})
     SELECT row_id, CASE WHEN old.place IS NULL THEN 'added' WHEN new.place IS NULL THEN 'removed' ELSE 'changed' END
-        AS what
+        AS what, old.said IS NOT DISTINCT FROM new.said AS same
     FROM old FULL OUTER JOIN new USING (row_id)
     WHERE old.content IS DISTINCT FROM new.content
     ORDER BY coalesce(new.place, old.place), row_id
@@ -82,13 +82,17 @@ def compare(dataset: Dataset, old: int, new: int) -> Comparison:
     """
     with connect() as connection:
         paths = [str(dataset.path(old)), str(dataset.path(new))]
-        found = connection.sql(_sql(), params=paths).to_arrow_table()
+        found = connection.sql(f"SELECT row_id, what FROM ({_sql()})", params=paths).to_arrow_table()
     return Comparison(dataset, old, new, found)
 
 
 def _sql() -> str:
-    columns = f"md5(concat_ws(chr(31), {', '.join(f'coalesce({name}, chr(30))' for name in CONTENT)}))"
-    return _SQL.format(columns=columns, table="read_parquet(?, file_row_number = true)")
+    columns, said = _digest(CONTENT), _digest([name for name in CONTENT if name != "split"])
+    return _SQL.format(columns=columns, said=said, table="read_parquet(?, file_row_number = true)")
+
+
+def _digest(names: list[str]) -> str:
+    return f"md5(concat_ws(chr(31), {', '.join(f'coalesce({name}, chr(30))' for name in names)}))"
 
 
 def news(dataset: Dataset, version: int) -> dict[str, int] | None:
@@ -98,7 +102,8 @@ def news(dataset: Dataset, version: int) -> dict[str, int] | None:
     be told here as undone. A version to whose rows others were added is compared with the one it goes on with.
 
     Returns:
-        `against`, the number of the earlier version; `added`, `removed`, `changed` and `unchanged` rows.
+        `against`, the number of the earlier version; `added`, `removed`, `changed` and `unchanged` rows, and those
+        that `moved`: they say the same on another side.
     """
     entry = dataset.version_info(version)
     before = [each["version"] for each in dataset.info["versions"] if each["version"] < version and not derived(each)]
@@ -107,9 +112,11 @@ def news(dataset: Dataset, version: int) -> dict[str, int] | None:
     old = int(entry.get("added_to") or max(before))
     with connect() as connection:
         paths = [str(dataset.path(old)), str(dataset.path(version))]
-        counted = dict(connection.execute(f"SELECT what, count(*) FROM ({_sql()}) GROUP BY what", paths).fetchall())
-    counts: dict[str, int] = {what: counted.get(what, 0) for what in WHATS}
-    return {"against": old, **counts, "unchanged": int(entry["rows"]) - counts["added"] - counts["changed"]}
+        told = "CASE WHEN what = 'changed' AND same THEN 'moved' ELSE what END"
+        counted = dict(connection.execute(f"SELECT {told}, count(*) FROM ({_sql()}) GROUP BY ALL", paths).fetchall())
+    counts: dict[str, int] = {what: counted.get(what, 0) for what in (*WHATS, "moved")}
+    same = int(entry["rows"]) - counts["added"] - counts["changed"] - counts["moved"]
+    return {"against": old, **counts, "unchanged": same}
 
 
 def derived(entry: dict[str, Any]) -> bool:

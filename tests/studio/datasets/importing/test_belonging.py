@@ -28,6 +28,27 @@ def test_every_label_is_held_out_in_its_share(workspace, tmp_path):
     assert counts(workspace, tmp_path, list(reversed(rows)), "again") == found
 
 
+def test_documents_that_are_there_stay_whole_where_they_are(workspace, tmp_path):
+    """A passage more in each, and one document more: each goes on as one, and the new one fills up the shares."""
+    folder = tmp_path / "docs"
+    folder.mkdir()
+
+    def sides(documents, passages):
+        for n in range(documents):
+            text = "\n\n".join(f"# Part {k}\n\nPassage {k} of document {n}." for k in range(passages))
+            (folder / f"{n}.md").write_text(text)
+        import_file(workspace, ImportSettings(source=str(folder), name="docs", chunk=50, overlap=0))
+        found = {}
+        for row in Dataset.open(workspace, "docs").rows():
+            found.setdefault(row.source_file, set()).add(row.split)
+        assert all(len(each) == 1 for each in found.values())
+        return found
+
+    before = sides(10, 3)
+    after = sides(14, 5)
+    assert {name: after[name] for name in before} == before and len(after) == 14
+
+
 def test_many_labels_are_drawn_as_they_come(workspace, tmp_path):
     rows = [{"text": f"message number {n}", "label": f"label {n // 2}"} for n in range(400)]
     found = counts(workspace, tmp_path, rows)

@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import openpyxl
@@ -23,6 +24,7 @@ from studio.datasets.importing import steps
 from studio.datasets.importing.intake import BadRows
 from studio.datasets.importing.steps import import_file
 from studio.datasets.store import Dataset, list_datasets
+from studio.datasets.versions.comparing import news
 from studio.datasets.versions.publishing import Stopped, hold
 from studio.errors import Broken, Busy, NoRoom, StudioError
 from studio.settings.importing import ImportSettings
@@ -172,12 +174,12 @@ ROWS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=ROWS, seed=st.integers(0, 2**63 - 1), data=st.data())
 def test_ids_are_unique_whatever_the_order_and_equal_rows_share_a_side(tmp_path, texts, seed, data):
-    workspace = Workspace.open(tmp_path / "workspace")
+    workspace = Workspace.open(Path(tempfile.mkdtemp(dir=tmp_path)))  # of every example its own: none goes on with one
     shuffled = data.draw(st.permutations(texts))
     found = []
-    for given_texts in (texts, shuffled):
+    for name, given_texts in (("one", texts), ("other", shuffled)):
         source = write(tmp_path / "a.jsonl", [{"prompt": "q", "completion": text} for text in given_texts])
-        rows = list(bring(workspace, source, seed=seed).rows())
+        rows = list(bring(workspace, source, name, seed=seed).rows())
         assert len({row.row_id for row in rows}) == len(texts)
         found.append({(row.row_id, row.messages[-1]["content"], row.split) for row in rows})
         sides = {(row.messages[-1]["content"], row.split) for row in rows}
@@ -207,6 +209,75 @@ def test_importing_again_makes_a_version_with_the_same_ids_and_never_touches_the
         name: data for name, data in before.items() if name != "dataset.json"
     }
     assert again.info["versions"][0] == dataset.info["versions"][0]
+
+
+@pytest.mark.parametrize("key", [[], ["key=id"]])
+def test_what_stays_in_a_file_stays_on_its_side(workspace, tmp_path, key):
+    """Thirty rows more and one corrected: no row that was held out comes to be trained on."""
+    records = [record | {"id": f"T-{n}"} for n, record in enumerate(pairs(230))]
+    first = bring(
+        workspace, write(tmp_path / "a.jsonl", records[:200]), mapping=key, seed=3, split="train=0.8,test=0.2"
+    )
+    before = {row.messages[0]["content"]: row.split for row in first.rows()}
+    edited = next(n for n in range(200) if before[f"question {n}"] == "test")
+    records[edited] = records[edited] | {"completion": "better"}
+    again = bring(workspace, write(tmp_path / "a.jsonl", records), mapping=key)
+    after = {row.messages[0]["content"]: row.split for row in again.rows()}
+    stayed = before if key else {asked: side for asked, side in before.items() if asked != f"question {edited}"}
+    assert {asked: after[asked] for asked in stayed} == stayed
+    assert again.counts() == {"train": 184, "validation": 0, "test": 46}  # the new ones fill up the shares of before
+    assert again.version_info()["notes"][0].startswith(f"{len(stayed)} rows stay on the side they had in version 1")
+    assert news(again, 2) | {"against": 1} == {
+        "against": 1, "added": 30 + (not key), "removed": int(not key), "changed": len(key), "moved": 0,
+        "unchanged": 199,
+    }  # fmt: skip
+    anew = bring(workspace, tmp_path / "a.jsonl", mapping=key, split="train=0.5,test=0.5")
+    assert anew.counts() == {"train": 115, "validation": 0, "test": 115}  # what is asked for wins
+    assert not any("stay on the side" in note for note in anew.version_info()["notes"])
+    moved = news(anew, 3)
+    assert moved and moved["moved"] > 60 and moved["changed"] == 0
+
+
+def test_one_row_of_three_is_corrected(workspace, tmp_path):
+    rows = pairs(3)
+    before = {row.messages[0]["content"]: row.split for row in bring(workspace, write(tmp_path / "a", rows)).rows()}
+    for n in range(3):
+        corrected = [*rows[:n], rows[n] | {"completion": "better"}, *rows[n + 1 :]]
+        again = bring(workspace, write(tmp_path / "a", corrected))
+        assert {row.messages[0]["content"]: row.split for row in again.rows()} == before
+        bring(workspace, write(tmp_path / "a", rows))
+
+
+def test_a_new_row_equal_to_one_held_out_is_held_out(workspace, tmp_path):
+    """Equal rows never stand on two sides, also where the file gave them other ones or their keys are new."""
+    records = [record | {"id": n, "split": "test" if n < 3 else "train"} for n, record in enumerate(pairs(20))]
+    bring(workspace, write(tmp_path / "a.jsonl", records), mapping=["key=id"])
+    new = [{name: record[name] for name in ("id", "prompt", "completion")} for record in records]
+    new += [new[0] | {"id": 90}, new[1] | {"id": 91}]
+    new[7] |= {"prompt": "question 2", "completion": "answer 2"}  # was trained on, and says now what is asked for
+    again = bring(workspace, write(tmp_path / "a.jsonl", new), mapping=["key=id"])
+    sides = {row.row_id: row.split for row in again.rows()}
+    ids = list(sides)
+    assert {n for n in range(22) if sides[ids[n]] == "test"} == {0, 1, 2, 7, 20, 21}
+    renamed = [record | {"id": f"other {n}"} for n, record in enumerate(new)]
+    again = bring(workspace, write(tmp_path / "a.jsonl", renamed), mapping=["key=id"])
+    assert [row.split for row in again.rows()] == list(sides.values())
+
+
+def test_a_side_that_the_file_names_wins_over_the_one_before(workspace, tmp_path):
+    bring(workspace, write(tmp_path / "a.jsonl", pairs(10)))
+    rows = [pair | {"split": "test" if n else "train"} for n, pair in enumerate(pairs(10))]
+    assert bring(workspace, write(tmp_path / "a.jsonl", rows)).counts() == {"train": 1, "validation": 0, "test": 9}
+
+
+def test_a_version_before_that_is_damaged_hinders_no_import(workspace, tmp_path):
+    source = write(tmp_path / "a.jsonl", pairs(10))
+    for damage in (Path.unlink, lambda path: path.write_bytes(b"PAR1 no")):
+        dataset = bring(workspace, source)
+        damage(dataset.path())
+        again = bring(workspace, source)
+        told = f"version {dataset.latest} can't be read, so the sides of all rows are drawn anew"
+        assert told in again.version_info()["notes"] and again.counts()["test"] == 1
 
 
 def test_with_a_key_an_id_survives_a_change_of_its_row(workspace, tmp_path):

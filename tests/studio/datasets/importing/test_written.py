@@ -73,7 +73,7 @@ def test_what_was_written_after_rows_that_are_gone_stays_behind(workspace, tmp_p
 def test_what_the_file_has_itself_now_is_not_doubled(workspace, tmp_path, written):
     exported = [row.record() for row in Dataset.open(workspace, "set").rows()]
     dataset, made = bring(workspace, tmp_path, exported)
-    assert made.info["rows"] == 10 and not Reviews(dataset).waiting() and not made.info["notes"]
+    assert made.info["rows"] == 10 and not Reviews(dataset).waiting() and "written" not in made.info
 
 
 def test_a_file_that_is_added_takes_them_along(workspace, tmp_path, written):

@@ -79,7 +79,7 @@ def test_what_is_new_is_told_against_the_last_import_not_against_what_people_did
     freeze(workspace, "set")
     new = [*old[:5], old[5] | {"completion": "other"}, *old[8:], {"id": "new", "prompt": "q", "completion": "a"}]
     dataset = put(workspace, tmp_path, new, split="train=1")
-    assert news(dataset, 3) == {"against": 1, "added": 1, "removed": 2, "changed": 1, "unchanged": 17}
+    assert news(dataset, 3) == {"against": 1, "added": 1, "removed": 2, "changed": 1, "moved": 0, "unchanged": 17}
     dataset = put(workspace, tmp_path, records(22), append=True)
     assert dataset.version_info()["added_to"] == 3
     told = news(dataset, 4)
