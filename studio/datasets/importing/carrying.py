@@ -19,6 +19,7 @@ from studio.datasets.splitting.sides import PLACES
 from studio.datasets.store import Dataset
 from studio.datasets.versions.publishing import Watch
 from studio.datasets.versions.writer import BATCH_ROWS, VersionWriter
+from studio.wording import count
 
 Named = tuple[str, str]  # a row: its dataset's name, and its id there
 
@@ -142,8 +143,8 @@ class Carried:
     def notes(self) -> list[str]:
         """What was changed so that no row stands on two sides."""
         several = sum(bits & (bits - 1) > 0 for bits in self.seen)
-        told = "rows stood on several sides; where a row is held out once, it is held out"
-        return [f"{several:,} {told}"] if several else []
+        told = "stood on several sides; where a row is held out once, it is held out"
+        return [f"{count(several, 'row')} {told}"] if several else []
 
 
 def dismissed(dataset: Dataset) -> set[str]:

@@ -17,8 +17,10 @@ from studio.datasets.reading.records import Record
 from studio.datasets.rows import HASH_BYTES, Side, compact, content_hash, key_id, row_id
 from studio.datasets.splitting.sides import PLACES, side_of
 from studio.errors import BadInput
+from studio.wording import count
 
 KEPT = 1000
+NEW_WORDS = "to take the new words, import the whole file again without --append"
 SHOWN = 5
 CONTENT_ID = re.compile(r"[0-9a-f]{20}(?:-\d{1,9})?")
 
@@ -143,6 +145,10 @@ class Ids:
         where = "in the dataset" if taken else f"at {self.lines[number]:,}"
         raise BadRow(f"its key “{key[:60]}” stands {where} already")
 
+    def has_key(self, key: str) -> bool:
+        """Whether a row that was carried has the key."""
+        return self._has(key_id(key))
+
     def _has(self, row: str) -> bool:
         return len(self.others) > 0 and self.others.find(_mark_of_id(row)) >= 0
 
@@ -180,6 +186,8 @@ class Intake:
         self.standing = standing  # where the rows of the version before stand, if they stay there
         self.stayed = 0  # rows that version has too
         self.known = 0  # rows left out as an older version has them
+        self.reworded = 0  # and those of which it has the key with other words
+        self.reworded_at: list[str] = []  # where the first of these stand
         self.dismissed = 0  # rows left out as reviews say so
         self.moved = 0  # rows that are not where their own column says, but where an equal one is
         self.belonging = Belonging()
@@ -201,7 +209,7 @@ class Intake:
             self._reject(record.line, str(error), record.file)
             return
         except Known:
-            self.known += 1
+            self._leave(record, draft)
             return
         except Dismissed:
             self.dismissed += 1
@@ -224,6 +232,16 @@ class Intake:
         self.stayed += place >= 0
         self.belonging.keep(place)
 
+    def _leave(self, record: Record, draft: Draft) -> None:
+        """Counts a row that an older version has, and notes one that says there something else under the same key."""
+        there = self.belonging.fixed_marks.find(_mark(draft)) >= 0
+        if there or draft.key is None or not self.ids.has_key(draft.key):
+            self.known += 1
+            return
+        self.reworded += 1
+        if len(self.reworded_at) < SHOWN:
+            self.reworded_at.append(BadRecord(record.line, "", record.file).place)
+
     def _own_side(self, name: str) -> Side:
         side = side_of(name)
         if side is None:
@@ -240,8 +258,15 @@ class Intake:
     def refuse(self, file: str, skip_bad: bool) -> None:
         """Raises BadInput when there is nothing to learn, and BadRows when rows are bad and may not be left out."""
         total = self.rows + self.bad_count
-        if (self.known or self.dismissed) and not self.rows and not self.bad_count:
-            had = f"The dataset has all of its {self.known:,} rows already."
+        if (self.known or self.reworded or self.dismissed) and not self.rows and not self.bad_count:
+            had = f"The dataset has all of its {count(self.known, 'row')} already."
+            if self.reworded:
+                raise BadInput(
+                    f"No row of {file} can be added.",
+                    f"{self._told_reworded()}. The others are there already.",
+                    f"{NEW_WORDS[:1].upper()}{NEW_WORDS[1:]}.",
+                    field="source",
+                )
             if self.dismissed:
                 had = f"The dataset has {self.known:,} of its rows, and {self.dismissed:,} were left out in Review."
             raise BadInput(
@@ -265,17 +290,17 @@ class Intake:
     def _summary(self) -> str:
         """The most frequent reasons with their first places."""
         parts = []
-        for reason, count in self.reasons.most_common(SHOWN):
+        for reason, number in self.reasons.most_common(SHOWN):
             found = [item for item in self.bad if item.reason == reason][:SHOWN]
             places = [item.place for item in found]
             if found and not found[0].line:
                 parts.append(reason)  # a whole file: the reason names it
-            elif count == 1 and places:
+            elif number == 1 and places:
                 parts.append(f"{self.unit} {places[0]}: {reason}")
             else:
-                more = ", …" if count > len(places) else ""
-                parts.append(f"{count:,} {self.unit}s ({', '.join(places)}{more}): {reason}")
-        rest = self.bad_count - sum(count for _, count in self.reasons.most_common(SHOWN))
+                more = ", …" if number > len(places) else ""
+                parts.append(f"{number:,} {self.unit}s ({', '.join(places)}{more}): {reason}")
+        rest = self.bad_count - sum(number for _, number in self.reasons.most_common(SHOWN))
         return "; ".join(parts) + (f"; and {rest:,} more with other reasons." if rest else ".")
 
     def sides(self, fractions: dict[Side, float], seed: int) -> array[int]:
@@ -287,23 +312,39 @@ class Intake:
             sides[row] = place
         return sides
 
+    def _told_reworded(self) -> str:
+        """How many rows have a key that is taken, where they stand, and what becomes of them."""
+        one = self.reworded == 1
+        more = ", …" if self.reworded > len(self.reworded_at) else ""
+        units = f"{self.unit}{'' if one else 's'} {', '.join(self.reworded_at)}{more}"
+        have, stay = ("has", "it stays as it was") if one else ("have", "they stay as they were")
+        rows = count(self.reworded, "row")
+        return f"{rows} ({units}) {have} an id that is in the dataset already, with other words: {stay} there"
+
     def notes(self) -> list[str]:
         """What became of rows that the dataset knew before; complete once the sides are given."""
         notes = []
         if self.known:
-            notes.append(f"{self.known:,} rows were in the dataset already and are not doubled")
+            were = "was in the dataset already and is" if self.known == 1 else "were in the dataset already and are"
+            notes.append(f"{count(self.known, 'row')} {were} not doubled")
+        if self.reworded:
+            notes.append(f"{self._told_reworded()}; {NEW_WORDS}")
         if self.dismissed:
+            were, stay, them = ("was", "stays", "it") if self.dismissed == 1 else ("were", "stay", "them")
             notes.append(
-                f"{self.dismissed:,} rows that were left out, or discarded in Review, stay out; to have them back, "
-                "import the file as a new version instead of adding it, and take them in there"
+                f"{count(self.dismissed, 'row')} that {were} left out, or discarded in Review, {stay} out; to have "
+                f"{them} back, import the file as a new version instead of adding it, and take {them} in there"
             )
         if self.moved:
-            notes.append(f"{self.moved:,} rows are not on the side their column says, but where an equal row is")
+            are, their = ("is", "its") if self.moved == 1 else ("are", "their")
+            rows = count(self.moved, "row")
+            notes.append(f"{rows} {are} not on the side {their} column says, but where an equal row is")
         if self.stayed and self.standing is not None:
-            stay = "row stays on the side it" if self.stayed == 1 else "rows stay on the side they"
+            stay, they = ("stays", "it") if self.stayed == 1 else ("stay", "they")
+            rows = count(self.stayed, "row")
             notes.append(
-                f"{self.stayed:,} {stay} had in version {self.standing.version}; to draw the sides of all rows anew, "
-                "give other shares with --split, or another --seed"
+                f"{rows} {stay} on the side {they} had in version {self.standing.version}; to draw the sides of all "
+                "rows anew, give other shares with --split, or another --seed"
             )
         return notes
 

@@ -82,6 +82,22 @@ def test_a_row_with_a_key_is_not_doubled(workspace, tmp_path):
     changed = [{"prompt": "question 3", "completion": "another"}, {"prompt": "new", "completion": "row"}]
     new = bring(workspace, write(tmp_path / "b.jsonl", changed), "set", mapping=["key=prompt"], append=True)
     assert list(sides(new))[:10] == list(sides(old)) and len(sides(new)) == 11
+    (told,) = new.version_info()["notes"]
+    assert told == (
+        "1 row (line 1) has an id that is in the dataset already, with other words: it stays as it was there; to take "
+        "the new words, import the whole file again without --append"
+    )
+    again = [*changed, *pairs(range(4, 6)), {"prompt": "question 6", "completion": "another"}, *pairs(range(20, 21))]
+    newer = bring(workspace, write(tmp_path / "b.jsonl", again), "set", mapping=["key=prompt"], append=True)
+    known, told = newer.version_info()["notes"]
+    assert known == "3 rows were in the dataset already and are not doubled"
+    assert told.startswith("2 rows (lines 1, 5) have an id that is in the dataset already, with other words: they stay")
+    with pytest.raises(BadInput, match=r"1 row \(line 1\) has an id") as caught:
+        bring(workspace, write(tmp_path / "b.jsonl", changed), "set", mapping=["key=prompt"], append=True)
+    assert "without --append" in caught.value.next and "nothing new" not in str(caught.value)
+    bring(workspace, write(tmp_path / "c.jsonl", pairs(range(3))), "other")
+    one = bring(workspace, write(tmp_path / "c.jsonl", pairs(range(2, 5))), "other", append=True)
+    assert one.version_info()["notes"] == ["1 row was in the dataset already and is not doubled"]
 
 
 def test_reviews_that_a_version_has_are_not_asked_for_again(workspace, tmp_path):
