@@ -8,7 +8,9 @@ import { rowBody, turns } from "./turns.js";
 export const STATES = { pending: "Pending", draft: "Draft", accepted: "Accepted", discarded: "Discarded" };
 export const key = (name) => html`<kbd>${name}</kbd>`;
 // Why Doctor sent a row here.
-export const sent = (reason) => html`<span class="chip sent" title="Doctor sent this row to be judged">Doctor: ${reason}</span>`;
+export const sent = (reason) => reason === "changed in the source since"
+  ? html`<span class="chip sent" title="It was accepted with other words: judge it as it is now">Changed in the source since</span>`
+  : html`<span class="chip sent" title="Doctor sent this row to be judged">Doctor: ${reason}</span>`;
 const DIGITS = 9;
 
 // ---- What was said ----

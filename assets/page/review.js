@@ -15,7 +15,7 @@ import { editGuidelines, showGuidelines } from "./review-guidelines.js";
 import { Outbox } from "./review-outbox.js";
 
 const VIEWS = { "": "ft-review-queue", list: "ft-review-list", agreement: "ft-review-agreement" };
-const SHOWS = { ...STATES, written: "Written by a model", doctor: "From Doctor", conflict: "In conflict", all: "All" };
+const SHOWS = { ...STATES, written: "Written by a model", doctor: "To look at again", conflict: "In conflict", all: "All" };
 const ORDERS = [["", "As they came"], ["shortest", "Shortest first"], ["disagreement", "Disagreement first"]];
 
 class Review extends Part {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SHOWS = ("pending", "draft", "accepted", "discarded", "conflict", "written", "doctor", "all")
 ORDERS = ("file", "shortest", "loss", "uncertain", "disagreement")
-STATES = {"conflict": "in conflict", "written": "written by a model", "doctor": "sent by the doctor"}
+STATES = {"conflict": "in conflict", "written": "written by a model", "doctor": "to look at again"}
 NEXT = 10
 SHOWN = 300  # characters of a turn
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--show",
         choices=SHOWS,
         default="pending",
-        help="with --next: rows of this state, or those that the doctor sent",
+        help="with --next: rows of this state; doctor: those that the doctor sent or that changed in the source since",
     )
     parser.add_argument("--order", choices=ORDERS, default="file", help="with --next: which rows come first")
     parser.add_argument("--run", default="", metavar="ID", help="the run that --order loss or uncertain goes by")
@@ -202,9 +202,12 @@ def _done(result: dict[str, Any]) -> list[str]:
 
 def _row(line: dict[str, Any]) -> str:
     """A row to be judged, as a person reads it."""
+    from studio.datasets.reviewing.judgements import SOURCE_CHANGED
+
     said = line["row"]
     lines = [f"{line['row_id']}  {line['stands']}"]
-    lines += [f"  sent by the doctor: {reason}" for reason in line["reasons"]]
+    for reason in line["reasons"]:
+        lines.append(f"  {reason}" if reason == SOURCE_CHANGED else f"  sent by the doctor: {reason}")
     for name in ("messages", "chosen", "rejected"):
         for turn in said.get(name) or []:
             speaker = turn["role"] if name == "messages" else name

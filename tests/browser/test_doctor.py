@@ -114,11 +114,11 @@ def test_rows_sent_to_review_are_found_there_with_the_reason(studio, page, tmp_p
     told = page.locator(".ft-toast")
     expect(told).to_contain_text("2 rows sent to the review queue.")
     told.get_by_role("button", name="Review them").click()
-    expect(page.get_by_role("button", name="From Doctor 2")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="To look at again 2")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".rv-head")).to_contain_text("Lost letters")
     expect(page.locator(".rv-side")).not_to_contain_text("Judged before")
     page.get_by_role("button", name="Accept Enter").click()
-    expect(page.get_by_role("button", name="From Doctor 1")).to_be_visible()
+    expect(page.get_by_role("button", name="To look at again 1")).to_be_visible()
 
 
 def test_a_changed_dataset_makes_the_report_stale(studio, page, tmp_path):

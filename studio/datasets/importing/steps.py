@@ -17,6 +17,7 @@ from studio.datasets.importing.drafts import Drafter
 from studio.datasets.importing.formats import take_for
 from studio.datasets.importing.intake import Intake
 from studio.datasets.importing.mapping import Guess
+from studio.datasets.importing.reworded import Reworded, reworded
 from studio.datasets.importing.sources import Source, find
 from studio.datasets.importing.standing import UNREADABLE, Standing, standing_of
 from studio.datasets.importing.written import Written, written
@@ -84,9 +85,10 @@ def import_file(
         standing, unread = _standing(folder, before, guess, settings, watch)
         split, seed = (standing.split, standing.seed) if standing else (settings.split, settings.seed)
         made = _fill(reader, source.label, guess, settings, path, watch, older, standing)
-        added = Written(0)
+        added, changed = Written(0), Reworded()
         if before and older is None:
             added = written(Dataset(folder, before), path, {guess.mapping.kind})
+            changed = reworded(Dataset(folder, before), path)
         entry = {
             "version": version,
             "made": round(time.time(), 3),
@@ -99,7 +101,7 @@ def import_file(
             "split": split,
             "seed": seed,
             "source": _told(copy, reader.kind, digest, settings),
-            "notes": reader.notes + made.notes + unread + added.notes(),
+            "notes": reader.notes + made.notes + unread + changed.notes() + added.notes(),
             "bad_rows": made.intake.bad_count,
             "bad": [item.as_dict() for item in made.intake.bad],
         }  # fmt: skip
@@ -111,6 +113,8 @@ def import_file(
             entry |= {"added_to": about["version"], "added": made.intake.rows, "reviews": about.get("reviews", 0)}
         del reader  # and with it what it unpacked
         added.keep(folder)
+        if before:  # first, as for the rows above: no acceptance is to stand on words that nobody saw
+            changed.put_back(Dataset(folder, before))
         publish(folder, scratch, entry, before)
         if checked is not None:
             checked.remember(Dataset(folder, read_info(folder)))

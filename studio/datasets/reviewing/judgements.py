@@ -7,7 +7,8 @@ chosen, rejected or tie), `ratings` (name → 1 to 5, "" for the whole), `spans`
     blind   true when they did not see what others judged
     key     an id of its own, so that one that is sent twice counts once
 
-One with a `reason` is nobody's judgement: the doctor sent the row to the queue, and everybody sees why.
+One with a `reason` is nobody's judgement: the doctor sent the row to the queue, or its words changed in the source
+since it was accepted; everybody sees why.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ PENDING, DRAFT, ACCEPTED, DISCARDED = "pending", "draft", "accepted", "discarded
 STATES = (PENDING, DRAFT, ACCEPTED, DISCARDED)
 DECIDED = (ACCEPTED, DISCARDED)
 LONGEST_NAME = 80  # characters of a reviewer's name
+SOURCE_CHANGED = "changed in the source since"  # a reason
 WHOLE = ""  # the name of the rating of the whole row
 
 
@@ -59,7 +61,7 @@ def judges(deed: Deed) -> bool:
 
 
 def reasons(deeds: Iterable[Deed]) -> tuple[str, ...]:
-    """Why the doctor sent a row to the queue, where nobody has judged it since."""
+    """Why the doctor or an import sent a row to the queue, where nobody has judged it since."""
     found: dict[str, None] = {}
     for deed in deeds:
         if judges(deed):
