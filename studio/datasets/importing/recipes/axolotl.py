@@ -6,6 +6,7 @@ Source: the project's docs/dataset-formats and `prompt_strategies`, versions 0.4
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,20 @@ def parts(path: Path, said: Any, entry: str) -> list[Part]:
             )
     ranked = bool(isinstance(said, dict) and said.get("rl"))
     whole = isinstance(said, dict) and bool(said.get("pretraining_dataset")) and not said.get("datasets")
-    return [part for block in blocks for part in _parts(path, block, ranked, whole)]
+    found = [part for block in blocks for part in _parts(path, block, ranked, whole)]
+    if isinstance(said, dict) and said.get("test_datasets"):
+        found[0] = replace(found[0], notes=(*found[0].notes, _left_out(said["test_datasets"])))
+    return found
+
+
+def _left_out(blocks: Any) -> str:
+    """What is said of the datasets that the configuration tests on: of them a version would have no side by itself."""
+    named = [str(block.get("path")) for block in blocks if isinstance(block, dict)] if isinstance(blocks, list) else []
+    names = f" ({', '.join(named[:5])}{', …' if len(named) > 5 else ''})" if named else ""
+    return (
+        f"test_datasets{names} was left out, and the test side is drawn from the rows that are here; to have those "
+        "rows held out, import their file with --append --split test=1"
+    )
 
 
 def _parts(path: Path, block: dict[str, Any], ranked: bool, whole: bool) -> list[Part]:

@@ -124,6 +124,15 @@ def test_axolotl_preferences_and_texts(workspace, tmp_path):
     assert (row.kind, row.text) == ("text", "Once.")
 
 
+def test_axolotl_test_datasets_are_told_of(workspace, tmp_path):
+    """They are not read, and nobody is to think that they were held out."""
+    said = "datasets:\n  - path: a.jsonl\n    type: alpaca\ntest_datasets:\n  - path: held.jsonl\n    type: alpaca\n"
+    first(workspace, tmp_path, "config.yml", [{"instruction": "q", "output": "a"}], said)
+    notes = Dataset.open(workspace, "set").version_info()["notes"]
+    (told,) = [note for note in notes if "test_datasets" in note]
+    assert told.startswith("test_datasets (held.jsonl) was left out") and "--append --split test=1" in told
+
+
 REFUSED = {
     "several": ({"a": {"file_name": "a.jsonl"}, "b": {"file_name": "a.jsonl"}}, "", "There are: a, b"),
     "no such": ({"a": {"file_name": "a.jsonl"}}, "c", "no dataset “c”"),
