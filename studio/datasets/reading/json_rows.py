@@ -220,6 +220,14 @@ class Scanner:
                 self.at += 1
                 return
             self.expect(",")
+            if self.peek() == "]":
+                line = self.line + self.buffer.count("\n", 0, self.at)
+                raise refuse(
+                    self.path,
+                    f"There is a comma too many before the last bracket (line {line:,}): row {self.row + 1:,} should "
+                    "follow it.",
+                    "Take that comma away, or save the rows one a line as .jsonl.",
+                )
 
     def name(self) -> str:
         """The name of an object's field, and the colon behind it."""

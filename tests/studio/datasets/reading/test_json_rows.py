@@ -54,6 +54,7 @@ def test_an_array_of_mixed_shapes_gives_a_reason_for_each(tmp_path):
         ('{"a": [{"b": 1}]', "breaks off"),
         ("{1: 2}", "name in quotation marks"),
         ("[" * 100_000, "nested too deeply"),
+        ('[{"a": 1},\n {"a": 2},\n]', "a comma too many before the last bracket (line 3): row 3 should follow"),
     ],
 )
 def test_what_can_not_be_told_apart_is_refused_with_its_place(tmp_path, text, words):
