@@ -119,10 +119,15 @@ class Belonging:
         pairs = zip(self.groups, chosen, strict=True)
         return array("b", (places[unit] if self.kept[group] < 0 else self.kept[group] for group, unit in pairs))
 
+    def parted(self) -> int:
+        """How many documents there are, where they are so few that their parts are drawn; 0 where they stay whole."""
+        known = self.documents.keys() | self.fixed_documents.keys()
+        return len(known) if self.homes and len(self.homes) == len(self.groups) and len(known) < FEWEST else 0
+
     def _units(self) -> tuple[array[int], list[tuple[str, int]]]:
         """Of each row the unit that is drawn as one, and of each unit its document and part, 0 for a whole one."""
         names = list(self.documents)
-        if len(self.documents.keys() | self.fixed_documents.keys()) >= FEWEST:
+        if not self.parted():
             return self.homes, [(name, 0) for name in names]
         numbers: dict[tuple[int, int], int] = {}
         cut = zip(self.homes, self.parts, strict=True)

@@ -8,7 +8,7 @@ from collections import Counter
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
-from studio.datasets.importing.belonging import Belonging, mark_of
+from studio.datasets.importing.belonging import FEWEST, Belonging, mark_of
 from studio.datasets.importing.digests import Digests
 from studio.datasets.importing.drafts import Draft, Drafter
 from studio.datasets.importing.standing import Standing
@@ -339,6 +339,11 @@ class Intake:
             are, their = ("is", "its") if self.moved == 1 else ("are", "their")
             rows = count(self.moved, "row")
             notes.append(f"{rows} {are} not on the side {their} column says, but where an equal row is")
+        if (few := self.belonging.parted()) and not self.own_sides:
+            notes.append(
+                f"with {count(few, 'document')} no side can have whole ones, so parts of the same document are trained "
+                f"on and held out; to keep each on one side, import {FEWEST} or more together, or split by hand"
+            )
         if self.stayed and self.standing is not None:
             stay, they = ("stays", "it") if self.stayed == 1 else ("stay", "they")
             rows = count(self.stayed, "row")

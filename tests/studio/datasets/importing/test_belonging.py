@@ -49,6 +49,17 @@ def test_documents_that_are_there_stay_whole_where_they_are(workspace, tmp_path)
     assert {name: after[name] for name in before} == before and len(after) == 14
 
 
+def test_of_few_documents_it_is_said_that_they_are_parted(workspace, tmp_path):
+    for n in range(3):
+        text = "\n\n".join(f"# Part {k}\n\nPassage {k} of document {n}." for k in range(6))
+        (tmp_path / f"{n}.md").write_text(text)
+    files = [str(tmp_path / f"{n}.md") for n in range(3)]
+    for few in (1, 2, 3):
+        made = import_file(workspace, ImportSettings(source=files[:few], name=f"docs{few}", chunk=50, overlap=0))
+        told = [note for note in made.info["notes"] if "parts of the same document" in note]
+        assert len(told) == (few < 3), made.info["notes"]
+
+
 def test_many_labels_are_drawn_as_they_come(workspace, tmp_path):
     rows = [{"text": f"message number {n}", "label": f"label {n // 2}"} for n in range(400)]
     found = counts(workspace, tmp_path, rows)
