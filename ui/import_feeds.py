@@ -228,12 +228,13 @@ def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
         return known | {"error": words(error, ADVICE)}
     with uploads.scratch() as scratch:
         try:
-            return known | _look(settings, scratch, bool(body.get("patient")))
+            opened = body.get("opened")
+            return known | _look(settings, scratch, bool(body.get("patient")), opened if isinstance(opened, list) else [])
         except (StudioError, OSError) as error:
             return known | {"error": words(error, ADVICE)} | _columns(settings, scratch)
 
 
-def _look(settings: ImportSettings, scratch: Path, patient: bool) -> Words:
+def _look(settings: ImportSettings, scratch: Path, patient: bool, opened: list[Any]) -> Words:
     from studio.datasets.importing.preview import preview
     from studio.datasets.importing.sources import find
 
@@ -256,7 +257,7 @@ def _look(settings: ImportSettings, scratch: Path, patient: bool) -> Words:
         "key": guess.key,
         "split": guess.split,
         "tags": guess.tags,
-        "rows": [_row(row, source.label) for row in found.rows],
+        "rows": [_row(row, source.label, at in opened) for at, row in enumerate(found.rows)],
         "bad": [bad.as_dict() for bad in found.bad[:SHOWN_BAD]],
         "bad_count": found.bad_count,
         "checked": found.checked,
@@ -266,10 +267,10 @@ def _look(settings: ImportSettings, scratch: Path, patient: bool) -> Words:
     }
 
 
-def _row(row: Row, source: str) -> Words:
+def _row(row: Row, source: str, whole: bool) -> Words:
     from studio.datasets.reading.documents import KINDS
 
-    drawn = row_pictures.picture(row, short=True)
+    drawn = row_pictures.picture(row, short=not whole)
     drawn["file"] = row.source_file if row.source_file != source else ""
     if "document" in row.extra:
         unit = next((unit for _, _, unit in KINDS.values() if unit in row.extra), "")

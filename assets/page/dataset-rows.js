@@ -4,7 +4,7 @@
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { at } from "./dataset-links.js";
 import { NO_CHOICE, bar, change, chosen, isChosen } from "./row-choice.js";
-import { SIDES, chips, rowBody } from "./turns.js";
+import { SIDES, chips, moreTurns, rowBody } from "./turns.js";
 
 let lastRow = null; // the row that was looked at, to come back to its place in the list
 export function leftRow(id) { lastRow = id; }
@@ -133,10 +133,9 @@ class Rows extends Part {
     if (index.state === "building" && !index.columns) this.sortable = setTimeout(() => this.isConnected && this.rows(), 2000);
   }
   card(row, place) {
-    const cut = row.more ? html`<p class="soft small">${row.more === 1 ? "and one more turn" : `and ${row.more} more turns`}</p>` : "";
     return html`<article class="card ft-rowcard ${row.excluded ? "out" : ""}" data-row="${row.id}"><header>
       <a class="open" data-go="row=${row.id}" href="?tab=data&dataset=${encodeURIComponent(this.name)}&row=${row.id}">Row ${number(place)}</a>${chips(row)}
-      <span class="soft small where">${row.file ? `line ${number(row.line)}` : ""}</span></header>${rowBody(row)}${cut}</article>`;
+      <span class="soft small where">${row.file ? `line ${number(row.line)}` : ""}</span></header>${rowBody(row)}${moreTurns(row)}</article>`;
   }
 
   clicked(event) {

@@ -8,7 +8,7 @@ import { Mapping } from "./mapping.js";
 import { keep, recall } from "./remember.js";
 import "./sources.js";
 import { toast } from "./toast.js";
-import { rowBody } from "./turns.js";
+import { moreTurns, rowBody } from "./turns.js";
 
 const CLEAR = { import: null, upload: null, path: null, sample: null, job: null, fetch: null, fetching: null };
 
@@ -35,6 +35,7 @@ class Import extends Part {
     this.showing = source;
     this.mapping = null;
     this.found = null;
+    this.whole = new Map(); // the rows of the preview that are shown whole, by their place
     if (!this.source) { this.choose(); return; }
     this.mapping = new Mapping(recall("import")?.source === source ? recall("import").choices : null);
     this.draw(".step", html`<div class="card"><p class="soft" role="status">Looking at it…</p><div class="bar unknown"><i></i></div></div>`);
@@ -57,10 +58,11 @@ class Import extends Part {
   async look(patient = false) {
     const asked = (this.asked = (this.asked ?? 0) + 1);
     const source = this.showing;
+    const opened = patient ? [] : [...this.whole.keys()];
     const slow = setTimeout(() => this.querySelector(".ft-looking")?.removeAttribute("hidden"), 200);
     let found;
     try {
-      found = await tell("/studio/imports/preview", { ...this.source, ...this.mapping.asked(), patient }, { signal: this.left.signal });
+      found = await tell("/studio/imports/preview", { ...this.source, ...this.mapping.asked(), opened, patient }, { signal: this.left.signal });
     } catch (error) {
       found = { error };
     }
@@ -70,6 +72,7 @@ class Import extends Part {
     if (found.error && !found.columns && !found.entries?.length && !["encoding", "overlap", "chunk"].includes(found.error.field)) { this.unreadable(found.error); return; }
     this.draw(".told", html``);
     this.found = { ...this.found, rows: null, bad_count: 0, first: null, error: null, ...found };
+    if (!patient) this.whole = new Map(opened.filter((at) => found.rows?.[at]).map((at) => [at, found.rows[at]]));
     this.mapping.take(this.found);
     this.render();
     if (found.rows && !found.whole && !patient) this.look(true); // the first rows are shown; now for the bad ones among many
@@ -85,9 +88,10 @@ class Import extends Part {
     if (!this.querySelector(".ft-work")) {
       this.draw(".step", html`<div class="ft-work"><form class="card stack ft-form" data-form="import" novalidate></form><div class="stack ft-shown"><div class="bar unknown ft-looking" hidden><i></i></div>
         <div class="preview stack"></div></div></div>`);
+      new ResizeObserver(() => this.offer()).observe(this.querySelector(".preview"));
     }
     this.form();
-    this.draw(".preview", this.preview());
+    this.drawPreview();
     this.drawJob();
   }
   // The form is drawn anew only when its fields change; what is being typed stays, with its cursor.
@@ -147,9 +151,38 @@ class Import extends Part {
     const why = [...reasons, ...notes].join("; ");
     return html`${wrong}<div class="card ft-guess"><h2>${kind_words}</h2><p class="soft">${kind_words === format_words ? "" : `${format_words}: `}${kind_words === format_words ? why.charAt(0).toUpperCase() + why.slice(1) : why}.</p>
         <p class="soft small num">${this.found.whole ? `${number(this.found.checked)} row${this.found.checked === 1 ? "" : "s"}` : `The first ${number(this.found.checked)} rows were looked at; the import reads them all`}${this.sides()}</p></div>
-      ${this.bad()}<h2>${this.found.cuts ? "The first pieces" : "The first rows"}, as the model will learn them</h2>${rows.length ? rows.map((row) => html`<article class="card ft-rowcard"><header><span class="soft small">${row.file ? html`<bdi>${row.file}</bdi>, ` : ""}${row.unit || this.found.unit} ${number(row.line)}</span>${row.heading ? html`<span class="chip clip" dir="auto" title="The headings it stands under">${row.heading}</span>` : ""}
-        ${Object.entries(row.tags).map(([name, value]) => html`<span class="chip tag" title="${name}">${value}</span>`)}</header>${rowBody(row)}</article>`)
+      ${this.bad()}<h2>${this.found.cuts ? "The first pieces" : "The first rows"}, as the model will learn them</h2>${rows.length ? rows.map((row, at) => [this.whole.get(at) ?? row, at]).map(([row, at]) => html`<article class="card ft-rowcard ${this.whole.has(at) ? "whole" : ""}"><header><span class="soft small">${row.file ? html`<bdi>${row.file}</bdi>, ` : ""}${row.unit || this.found.unit} ${number(row.line)}</span>${row.heading ? html`<span class="chip clip" dir="auto" title="The headings it stands under">${row.heading}</span>` : ""}
+        ${Object.entries(row.tags).map(([name, value]) => html`<span class="chip tag" title="${name}">${value}</span>`)}</header>${rowBody(row)}${moreTurns(row)}${this.opener(row, at)}</article>`)
         : html`<div class="card empty"><h2>No row can be used</h2><p>Look at the reasons above; another column or format may be meant.</p></div>`}`;
+  }
+  drawPreview() {
+    this.draw(".preview", this.preview());
+    this.offer();
+  }
+  opener(row, at) {
+    const open = this.whole.has(at);
+    return html`<button type="button" class="ft-button small" data-whole="${at}" aria-expanded="${open ? "true" : "false"}">${open ? "Show it short" : "Show it whole"}<span class="unseen">, ${row.unit || this.found.unit} ${number(row.line)}</span></button>`;
+  }
+  // Where nothing of a row is cut, there is nothing to open.
+  offer() {
+    for (const card of this.querySelectorAll(".preview .ft-rowcard:not(.whole)")) {
+      const cut = [...card.querySelectorAll(".words, .call")].some((text) => text.scrollHeight > text.clientHeight + 1);
+      const button = card.querySelector("[data-whole]");
+      button.hidden = !cut && !this.found.rows?.[button.dataset.whole]?.more;
+    }
+  }
+  // A row whole or short again: the studio sends the whole of it when it is asked for.
+  async open(at) {
+    const { whole } = this;
+    if (!whole.delete(at)) {
+      const asked = { ...this.source, ...this.mapping.asked(), opened: [at] };
+      const { rows, error } = await tell("/studio/imports/preview", asked, { signal: this.left.signal }).catch((wrong) => ({ error: wrong }));
+      if (whole !== this.whole || !this.isConnected) return; // other rows are shown by now
+      if (!rows?.[at]) { this.fault(error); return; }
+      whole.set(at, rows[at]);
+    }
+    this.drawPreview();
+    this.querySelector(`[data-whole="${at}"]`)?.focus();
   }
   sides() {
     const { sides } = this.found;
@@ -193,6 +226,8 @@ class Import extends Part {
       if (address().upload) tell("/studio/imports/discard", { upload: address().upload }).catch(() => null);
       go({ upload: null, path: null, sample: null, job: null });
     }
+    const whole = event.target.closest("[data-whole]");
+    if (whole) this.open(Number(whole.dataset.whole));
     const chip = event.target.closest("[data-insert]");
     if (chip) {
       const area = this.querySelector(`#${chip.dataset.into}`);
@@ -247,7 +282,7 @@ class Import extends Part {
     if (failed?.bad_rows) {
       this.refused = failed.bad_rows;
       this.failed = failed.bad;
-      this.draw(".preview", this.preview());
+      this.drawPreview();
       this.consent();
     }
     const told = this.querySelector(".ft-form .job ft-job .ft-job");

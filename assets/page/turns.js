@@ -26,6 +26,11 @@ export function rowBody(row, edit = false, labels = []) {
   return asked;
 }
 
+// Of a row in a list: that it goes on.
+export function moreTurns(row) {
+  return row.more ? html`<p class="soft small">${row.more === 1 ? "and one more turn" : `and ${row.more} more turns`}</p>` : html``;
+}
+
 export function turns(list, of = "messages", edit = false) {
   return html`${(list ?? []).map((one, at) => turn(one, NAMES[one.role] ?? one.role, of, at, edit))}`;
 }

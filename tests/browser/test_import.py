@@ -78,6 +78,29 @@ def test_a_name_with_spaces_becomes_one_that_can_be_had(studio, page, page_fault
     expect(page.locator("ft-dataset h1")).to_have_text("My-rows")
 
 
+def test_a_row_of_the_preview_says_that_it_goes_on_and_opens(studio, page):
+    turns = [{"role": role, "content": f"Turn {n}."} for n, role in enumerate(("user", "assistant") * 4)]
+    long = [{"role": "user", "content": "A line.\n" * 9}, {"role": "assistant", "content": "The last."}]
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("talk.jsonl", "".join(json.dumps({"messages": one}) + "\n" for one in (turns, long, turns[:2])).encode()))
+    first, second, third = (page.locator(".preview article").nth(at) for at in range(3))
+    expect(first).to_contain_text("and 4 more turns")
+    expect(third.get_by_role("button")).to_have_count(0)  # nothing of it is cut
+    show = first.get_by_role("button", name="Show it whole")
+    show.focus()
+    page.keyboard.press("Enter")
+    expect(first).to_contain_text("Turn 7.")
+    expect(first).not_to_contain_text("more turns")
+    expect(first.get_by_role("button", name="Show it short")).to_be_focused()
+    clamped = "(text) => text.scrollHeight > text.clientHeight + 1"
+    assert second.locator(".words").first.evaluate(clamped)
+    second.get_by_role("button", name="Show it whole").click()
+    expect(second.get_by_role("button", name="Show it short")).to_be_visible()
+    assert not second.locator(".words").first.evaluate(clamped)
+    page.keyboard.press("Enter")
+    expect(second.get_by_role("button", name="Show it whole")).to_be_focused()
+
+
 def test_a_document_shows_what_it_will_become(studio, page):
     studio.open(page, tab="data", **{"import": "1"})
     upload(page, ("Handbook.docx", handbook()))

@@ -58,6 +58,14 @@ def test_several_files_of_one_upload_are_previewed_together(page):
     assert {row["file"] for row in found["rows"]} == {"test.jsonl", "train.jsonl"}
 
 
+def test_rows_of_a_preview_are_short_until_they_are_asked_for_whole(page):
+    turns = [{"role": role, "content": role * 1000} for role in ("user", "assistant") * 6]
+    upload = send(page, "talk.jsonl", (json.dumps({"messages": turns}) + "\n").encode() * 2)
+    first, second = preview(page, upload=upload, opened=[1])["rows"]
+    assert (len(first["messages"]), first["more"], len(first["messages"][0]["content"])) == (4, 8, 1501)
+    assert (len(second["messages"]), second["more"], second["messages"][0]["content"]) == (12, 0, "user" * 1000)
+
+
 @pytest.mark.parametrize("data", [rows(0, 6), b"a,b\n1,2\n"])
 def test_a_preview_unpacks_below_the_workspace_and_tidies_up(page, workspace, monkeypatch, data):
     upload = send(page, "a.zip", packed({"a.csv" if b"," in data[:2] else "a.jsonl": data}))
