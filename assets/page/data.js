@@ -58,7 +58,7 @@ class Datasets extends Part {
   }
   line(item) {
     const name = html`<th scope="row" class="name"><a data-go="tab=data&dataset=${encodeURIComponent(item.name)}"
-      href="?tab=data&dataset=${encodeURIComponent(item.name)}">${item.name}</a></th>`;
+      href="?tab=data&dataset=${encodeURIComponent(item.name)}">${parted(item.name)}</a></th>`;
     if (item.error) return html`<tr>${name}<td colspan="5"><span class="chip broken">Broken</span> <span class="small">${item.error.what} ${item.error.why} ${item.error.next}</span>
       <button type="button" class="ft-button small" data-delete="${item.name}" aria-label="Delete ${item.name}">Delete</button></td></tr>`;
     const { train, validation, test } = item.counts;
@@ -101,3 +101,6 @@ class Datasets extends Part {
   }
 }
 customElements.define("ft-datasets", Datasets);
+
+// A long name goes on a second line behind one of its signs.
+const parted = (name) => name.split(/(?<=[_.-])/).map((part, at) => html`${at ? html`<wbr>` : ""}${part}`);

@@ -128,7 +128,7 @@ class RunList extends Part {
     const broken = run.status === "broken", under = broken ? run.error?.what : run.notes.split("\n")[0];
     return [
       ["td", "tick", run.status !== "broken" && html`<input type="checkbox" aria-label="Select ${words.nameOf(run)}" ${this.chosen.has(run.id) ? html`checked` : ""}>`],
-      ["th", "name", html`<a class="clip" href="?${link}" data-go="${link}" title="${words.nameOf(run)} · ${run.id}"><bdi>${words.nameOf(run)}</bdi></a>
+      ["th", "name", html`<a class="two-lines" href="?${link}" data-go="${link}" title="${words.nameOf(run)} · ${run.id}"><bdi>${words.nameOf(run)}</bdi></a>
         <div class="narrow soft small clip">${[run.dataset, run.model, words.method(run)].filter(Boolean).join(" · ")}</div>
         <div class="soft small ${broken ? "" : "clip"}" title="${broken ? run.error?.why : under}"><bdi>${under}</bdi></div>`],
       ["td", "", html`${words.chip(run)}${run.place && html`<div class="soft small">${words.place(run.place)}</div>`}`],
