@@ -16,7 +16,7 @@ class EvaluationRows extends Part {
     this.draw(null, html`<section class="card flush"><div class="stack pad">
         <div class="spread"><h2>Rows</h2><div class="row"><a class="ft-button small" download href="${path}?form=csv">Download CSV</a><a class="ft-button small" download href="${path}?form=jsonl">Download JSONL</a></div></div>
         <div class="spread"><div class="row shows" role="group" aria-label="Which rows"></div>
-          <div class="row"><label class="check small">Judged by <select name="metric"><option value="exact_match">exact match</option><option value="token_f1">token F1</option></select></label>
+          <div class="row"><label class="check small">Judged by <select class="ft-select" name="metric"><option value="exact_match">exact match</option><option value="token_f1">token F1</option></select></label>
           <label class="check small"><input type="checkbox" name="marks" ${this.marks ? html`checked` : ""}> Mark differing words</label></div></div>
         <div><label class="unseen" for="rows-find">Search prompts and answers</label><input id="rows-find" type="search" class="search" placeholder="Search prompts and answers" autocomplete="off"></div></div>
       <div class="trouble"></div><div class="scroll list"></div><div class="pad spread pages"></div></section>`);

@@ -24,7 +24,7 @@ export class Choices {
     this.log = recall("log", false);
     this.axis = recall("axis", "step");
     place.innerHTML = html`<label>Smoothing <input type="range" name="smoothing" min="0" max="0.98" step="0.02" value="${this.smoothing}"></label>
-      <label>Over <select name="axis"></select></label>
+      <label>Over <select class="ft-select" name="axis"></select></label>
       <label><input type="checkbox" name="log" ${this.log ? html`checked` : ""}> Log scale</label>`;
     place.oninput = (event) => {
       const { name, type, checked, value } = event.target;

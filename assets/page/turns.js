@@ -19,7 +19,7 @@ export function rowBody(row, edit = false, labels = []) {
   if (row.kind === "feedback") {
     const good = row.label === "true";
     return html`${asked}<div class="ft-turn"><span class="who">Judged</span><div class="said">${edit
-      ? html`<select data-of="label" aria-label="Judged"><option value="true" ${good ? html`selected` : ""}>Good</option>
+      ? html`<select class="ft-select" data-of="label" aria-label="Judged"><option value="true" ${good ? html`selected` : ""}>Good</option>
           <option value="false" ${good ? "" : html`selected`}>Bad</option></select>`
       : html`<span class="chip ${good ? "good" : "bad"}">${good ? "Good" : "Bad"}</span>`}</div></div>`;
   }
