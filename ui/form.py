@@ -43,9 +43,12 @@ class Field:
         """Its limits in words, where they are worth reading."""
         low = self.limits.get("ge", self.limits.get("gt"))
         high = self.limits.get("le", self.limits.get("lt"))
-        if high is not None and high <= WIDE and low is not None:
+        if high is None or high > WIDE or low is None:
+            return ""
+        if "ge" in self.limits and "le" in self.limits:
             return f"{low:,g} to {high:,g}"
-        return ""
+        least = f"{low:,g}" if "ge" in self.limits else f"more than {low:,g}"
+        return f"{least}, up to {high:,g}" if "le" in self.limits else f"{least} to less than {high:,g}"
 
 
 def fields(model: type[Settings], leave_out: Iterable[str] = ()) -> list[Field]:
@@ -144,9 +147,11 @@ def draw_field(field: Field, prefix: str) -> str:
 
 
 def _label(field: Field, name: str) -> str:
-    beside = " · ".join(part for part in (field.unit, field.range) if part and part != field.title.lower())
-    unit = f'<span class="form-unit">{escape(beside)}</span>' if beside else ""
-    return f'<label for="{name}">{escape(field.title)}</label>{unit}'
+    title = field.title.lower()
+    unit = "" if field.unit in title or title in field.unit else field.unit
+    beside = " · ".join(part for part in (unit, field.range) if part)
+    words = f'<span class="form-unit">{escape(beside)}</span>' if beside else ""
+    return f'<label for="{name}">{escape(field.title)}</label>{words}'
 
 
 def _text(field: Field, name: str) -> str:

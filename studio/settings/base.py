@@ -89,7 +89,7 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
             case "float_parsing" | "float_type":
                 message = f"“{str(item['input'])[:80]}” is not a number"
             case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
-                message = f"{item['input']} is not {_bound(item['type'])} {next(iter(item['ctx'].values())):,}"
+                message = f"{item['input']} is not {_bound(item['type'])} {_limit(*item['ctx'].values())}"
             case "string_too_long":
                 message = f"it has {len(item['input']):,} characters; at most {item['ctx']['max_length']:,} are allowed"
             case _:
@@ -102,3 +102,8 @@ def _bound(kind: str) -> str:
     """A limit in words."""
     words = {"greater_than": "more than", "greater_than_equal": "at least", "less_than": "less than"}
     return words.get(kind, "at most")
+
+
+def _limit(value: float) -> str:
+    """A limit as people write it: `0`, not `0.0`; no digit is lost."""
+    return f"{int(value) if value == int(value) else value:,}"

@@ -6,10 +6,12 @@ import re
 from html.parser import HTMLParser
 from typing import Annotated, Literal
 
+import pytest
 from pydantic import Field as PydanticField
 
 from studio.acceleration import no_flash
-from studio.settings.base import Settings, setting
+from studio.errors import BadInput
+from studio.settings.base import Settings, check, setting
 from studio.settings.flags import flags
 from studio.settings.train import TrainSettings
 from ui import form
@@ -84,7 +86,7 @@ def test_a_field_has_all_that_was_declared():
     ]
     assert found["rooms"].auto == "as needed" and found["rooms"].unit == "chambers" and found["rooms"].default is None
     assert found["rent"].level == "advanced" and found["rent"].limits == {"gt": 0, "le": 100}
-    assert found["rent"].range == "0 to 100" and found["rooms"].range == ""
+    assert found["rent"].range == "more than 0, up to 100" and found["rooms"].range == ""
     assert found["heat"].flag == "fire" and found["heat"].why == "It burns by itself."
     assert [(one.value, one.title, one.help) for one in found["heat"].choices] == [
         ("gas", "Gas", ""),
@@ -110,6 +112,21 @@ def test_a_switch_that_may_be_left_to_be_chosen_has_three_states():
         ("false", False),
     ]
     assert Shed.model_validate({"roof": "false"}).roof is False
+
+
+def test_a_limit_is_told_as_it_is_checked_and_a_unit_once():
+    class Walk(Settings):
+        passes: float = setting(1.0, title="Passes", help="How many.", unit="passes over the hill", gt=0, le=1000)
+        pause: float = setting(0.0, title="Pause", help="How long.", unit="minutes", ge=0, lt=1)
+        rest: float = setting(0.5, title="Rest", help="How long.", unit="hours", gt=0, lt=1.5)
+
+    read = Read(form.draw(form.fields(Walk), "x"))
+    told = ["more than 0, up to 1,000", "minutes · 0 to less than 1", "hours · more than 0 to less than 1.5"]
+    assert [word for word in read.words if word in told] == told
+    with pytest.raises(BadInput) as caught:
+        check(Walk, {"passes": 0, "pause": 1, "rest": 1.5})
+    said = ["passes: 0 is not more than 0", "pause: 1 is not less than 1", "rest: 1.5 is not less than 1.5"]
+    assert caught.value.why == "; ".join(said)
 
 
 def test_settings_can_be_left_out():
