@@ -101,7 +101,7 @@ class Import extends Part {
     const now = document.activeElement;
     const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
       <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" data-most="64" autocomplete="off" spellcheck="false" aria-describedby="ft-name-hint"><span class="soft small" id="ft-name-hint">It becomes a folder’s name: spaces and other signs turn into dashes.</span></div><div class="name-told"></div><div class="exists stack tight-stack"></div>
-      <div class="consent"></div><div class="start-told"></div><div class="start"><button class="ft-button primary">Import</button></div><div class="job"></div>
+      <div class="consent"></div><div class="start-told"></div><div class="start row tight-row"><button class="ft-button primary" aria-describedby="ft-why">Import</button><span class="soft small why" id="ft-why"></span></div><div class="job"></div>
       ${this.mapping.form(this.found)}`;
     const place = this.querySelector(".ft-form");
     const key = this.mapping.shape(this.found) + file;
@@ -144,7 +144,7 @@ class Import extends Part {
     const { error, rows, first, columns } = this.found;
     const wrong = error ? notice(error) : html``;
     if (!rows) {
-      return html`${wrong}${first ? html`<div class="card"><h2>The first row, by columns</h2><dl class="ft-columns">${columns.slice(0, 60).map((name) =>
+      return html`${wrong}${first && Object.keys(first).length ? html`<div class="card"><h2>The first row, by columns</h2><dl class="ft-columns">${columns.slice(0, 60).map((name) =>
         html`<div><dt class="clip">${name}</dt><dd dir="auto">${first[name] || html`<span class="soft">empty</span>`}</dd></div>`)}</dl></div>` : ""}`;
     }
     const { kind_words, format_words, reasons, notes } = this.found;
@@ -268,7 +268,9 @@ class Import extends Part {
     const place = this.querySelector(".ft-form .job");
     if (!place) return;
     this.draw(".ft-form .job", job ? html`<ft-job data-id="${job}" data-title="Importing ${this.found.file}" data-stopped="Nothing was imported."></ft-job>` : html``);
-    this.querySelector(".start button").disabled = Boolean(job) && !this.over;
+    const { error } = this.found;
+    this.querySelector(".start button").disabled = Boolean(error) || (Boolean(job) && !this.over);
+    this.draw(".why", error ? html`${error.what}` : html``);
   }
   ended({ status, result, events }) {
     if (status === "finished") {

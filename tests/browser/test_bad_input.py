@@ -93,6 +93,9 @@ def test_files_that_can_not_be_used(studio, page, files):
             notice = page.locator("ft-import .notice:visible").first
             expect(notice).to_be_visible()
             troubles[case] = faulty(notice, words)
+            if case == "no row":
+                expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+                expect(page.locator(".preview .card")).to_have_count(0)
         else:
             expect(page.locator(".ft-bad tbody"), case).to_contain_text(words)
             expect(page.locator(".ft-bad thead")).to_contain_text("Reason")
