@@ -7,6 +7,7 @@ import { keep, recall } from "./remember.js";
 import { short } from "./run-words.js";
 
 const AXES = { step: "Steps", tokens: "Tokens", time: "Time" };
+const LOSS_HEIGHT = 300, SMALL_HEIGHT = 130;
 const SMALL = [
   { key: "learning_rate", title: "Learning rate", about: "how far a step moves the model", say: (value) => short(value, 3) },
   { key: "grad_norm", title: "Gradient norm", about: "how strongly the rows pull; steady is good", say: (value) => short(value, 3) },
@@ -15,6 +16,8 @@ const SMALL = [
   { key: "gpu_memory_gb", title: "GPU memory", about: "taken on the graphics card", say: (value) => `${short(value, 3)} GB` },
   { key: "gpu_use", title: "GPU in use", about: "how busy the graphics card is", say: (value) => `${short(value, 3)} %` },
 ];
+// Those that every run has, on any machine.
+const USUAL = SMALL.filter((one) => !one.key.startsWith("gpu_"));
 
 // The choices above a loss chart; `changed` is called when one is made.
 export class Choices {
@@ -70,21 +73,27 @@ export class RunCurves {
     this.result = step;
     return fresh;
   }
-  async draw() {
+  // `expected`: whether steps are still to come. Their charts have their room before, so that nothing below them jumps.
+  async draw(expected = this.expected) {
     const { curves } = this;
+    this.expected = expected;
     const empty = !curves.length && !curves.evals.size;
-    this.place.querySelector(".waiting").hidden = !empty;
+    const waiting = this.place.querySelector(".waiting");
+    waiting.hidden = !empty;
+    waiting.style.minHeight = expected ? `${LOSS_HEIGHT}px` : "";
     this.place.querySelector(".plot").hidden = empty;
     const axis = this.choices.offer(curves.axes);
+    if (!curves.length) this.frames(expected ? USUAL : []);
     if (empty) return;
     const log = this.choices.log, x = curves.x(axis);
     this.place.querySelector(".kept").hidden = !curves.evals.has(this.result);
-    await this.chart("loss", { height: 300 }).set(losses(curves, axis, this.choices.smoothing, this.result), { axis, log });
+    await this.chart("loss", { height: LOSS_HEIGHT }).set(losses(curves, axis, this.choices.smoothing, this.result), { axis, log });
+    if (!curves.length) return;
     const there = SMALL.filter((one) => curves.has(one.key));
     this.frames(there);
     for (const one of there) {
       this.place.querySelector(`[data-now="${one.key}"]`).textContent = one.say(curves.last(one.key));
-      await this.chart(one.key, { height: 130, titled: false }).set([{ name: one.title, x, y: curves.columns[one.key], colour: "--soft", width: 1.5 }], { axis });
+      await this.chart(one.key, { height: SMALL_HEIGHT, titled: false }).set([{ name: one.title, x, y: curves.columns[one.key], colour: "--soft", width: 1.5 }], { axis });
     }
   }
   frames(there) {
@@ -93,7 +102,7 @@ export class RunCurves {
     this.framed = text;
     for (const [key, chart] of this.charts) if (key !== "loss") { chart.close(); this.charts.delete(key); }
     this.place.querySelector(".minis").innerHTML = html`${there.map((one) => html`<section class="card" aria-label="${one.title}">
-      <div class="spread"><h3>${one.title}</h3><span class="num soft" data-now="${one.key}"></span></div><p class="soft small">${one.about}</p><div class="plot" data-chart="${one.key}"></div></section>`)}`;
+      <div class="spread"><h3>${one.title}</h3><span class="num soft" data-now="${one.key}">–</span></div><p class="soft small">${one.about}</p><div class="plot" data-chart="${one.key}" style="height:${SMALL_HEIGHT}px"></div></section>`)}`;
   }
   chart(key, options) {
     if (!this.charts.has(key)) this.charts.set(key, new Lines(this.place.querySelector(`[data-chart="${key}"]`), options));

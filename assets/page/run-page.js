@@ -8,7 +8,7 @@ import { menu } from "./menus.js";
 import { editNote } from "./run-note.js";
 import { Samples } from "./run-samples.js";
 import { settingsList } from "./run-settings.js";
-import { learn, runs } from "./run-store.js";
+import { LIVE, learn, runs } from "./run-store.js";
 import * as words from "./run-words.js";
 
 const LONGEST_LOG = 300_000;
@@ -78,9 +78,9 @@ class Run extends Part {
     this.showTimeline(news.events.lines.length);
     if (news.log) this.showLog(news.log);
     this.samples.take(news.samples.lines);
-    const kept = words.resultStep(news.run), marked = this.figures.mark(kept);
+    const kept = words.resultStep(news.run), marked = this.figures.mark(kept), expected = LIVE.includes(this.run.status);
     this.samples.mark(kept);
-    if (grown || checked || marked || !this.drawnOnce) await this.figures.draw();
+    if (grown || checked || marked || !this.drawnOnce || expected !== this.figures.expected) await this.figures.draw(expected);
     this.drawnOnce = true;
   }
 

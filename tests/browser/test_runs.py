@@ -161,6 +161,24 @@ def test_a_killed_run_is_interrupted_and_resumes(studio, page, page_faults, both
     assert curve(page) == list(range(1, 91))
 
 
+def test_the_first_step_moves_nothing_below_the_curves(studio, page):
+    folder = runs.create(studio.workspace, TrainSettings(dataset="letters", model="tiny"), total_steps=100)
+    height = "document.querySelector('.curves').offsetHeight"
+    with FileLock(folder / job_folder.LOCK, is_singleton=False), Log(folder / events.EVENTS) as log:
+        log.append("starting", pid=1)
+        log.append("training", total_steps=100)
+        studio.open(page, tab="runs", run=folder.name)
+        expect(page.get_by_text("The curve begins with the first step.")).to_be_visible()
+        before = page.evaluate(height)
+        seen = {"learning_rate": 1e-4, "grad_norm": 1.0, "tokens": 90, "seconds": 0.5, "memory_gb": 1.0}
+        with Log(folder / events.METRICS) as metrics:
+            metrics.append("step", step=1, loss=1.0, tokens_per_second=180, **seen)
+        wait_for_step(page, 1)
+        page.wait_for_function("[...document.querySelectorAll('.minis .plot')].every((one) => one.data)")
+        assert page.locator(".minis .plot").count() == 4 and abs(page.evaluate(height) - before) <= 2
+        log.append("stopped", step=1)
+
+
 def test_a_resumed_run_shows_at_once_where_it_goes_on_from(studio, page):
     """Between Resume and the word of its worker, which loads for long, nothing shows what will be taken back."""
     folder = runs.create(studio.workspace, TrainSettings(dataset="letters", model="tiny"), total_steps=100)
