@@ -229,7 +229,9 @@ def _preview(workspace: Workspace, uploads: Any, body: Words) -> Words:
     with uploads.scratch() as scratch:
         try:
             opened = body.get("opened")
-            return known | _look(settings, scratch, bool(body.get("patient")), opened if isinstance(opened, list) else [])
+            return known | _look(
+                settings, scratch, bool(body.get("patient")), opened if isinstance(opened, list) else []
+            )
         except (StudioError, OSError) as error:
             return known | {"error": words(error, ADVICE)} | _columns(settings, scratch)
 

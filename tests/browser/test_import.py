@@ -82,7 +82,9 @@ def test_a_row_of_the_preview_says_that_it_goes_on_and_opens(studio, page):
     turns = [{"role": role, "content": f"Turn {n}."} for n, role in enumerate(("user", "assistant") * 4)]
     long = [{"role": "user", "content": "A line.\n" * 9}, {"role": "assistant", "content": "The last."}]
     studio.open(page, tab="data", **{"import": "1"})
-    upload(page, ("talk.jsonl", "".join(json.dumps({"messages": one}) + "\n" for one in (turns, long, turns[:2])).encode()))
+    upload(
+        page, ("talk.jsonl", "".join(json.dumps({"messages": one}) + "\n" for one in (turns, long, turns[:2])).encode())
+    )
     first, second, third = (page.locator(".preview article").nth(at) for at in range(3))
     expect(first).to_contain_text("and 4 more turns")
     expect(third.get_by_role("button")).to_have_count(0)  # nothing of it is cut
