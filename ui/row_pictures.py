@@ -58,6 +58,8 @@ def picture(row: Row, change: Change | None = None, short: bool = False) -> dict
         "tagged": bool(change and change.tags),
         "changed": change is not None,
     }
+    if row.tools and not short:
+        drawn["definitions"] = [cut(_pretty(tool), most) for tool in row.tools]
     for name in ("messages", "chosen", "rejected"):
         turns = getattr(shown, name)
         if turns is not None:

@@ -8,7 +8,7 @@ import { Mapping } from "./mapping.js";
 import { keep, recall } from "./remember.js";
 import "./sources.js";
 import { toast } from "./toast.js";
-import { moreTurns, rowBody } from "./turns.js";
+import { moreTurns, rowBody, tools } from "./turns.js";
 
 const CLEAR = { import: null, upload: null, path: null, sample: null, job: null, fetch: null, fetching: null };
 
@@ -152,7 +152,7 @@ class Import extends Part {
     return html`${wrong}<div class="card ft-guess"><h2>${kind_words}</h2><p class="soft">${kind_words === format_words ? "" : `${format_words}: `}${kind_words === format_words ? why.charAt(0).toUpperCase() + why.slice(1) : why}.</p>
         <p class="soft small num">${this.found.whole ? `${number(this.found.checked)} row${this.found.checked === 1 ? "" : "s"}` : `The first ${number(this.found.checked)} rows were looked at; the import reads them all`}${this.sides()}</p></div>
       ${this.bad()}<h2>${this.found.cuts ? "The first pieces" : "The first rows"}, as the model will learn them</h2>${rows.length ? rows.map((row, at) => [this.whole.get(at) ?? row, at]).map(([row, at]) => html`<article class="card ft-rowcard ${this.whole.has(at) ? "whole" : ""}"><header><span class="soft small">${row.file ? html`<bdi>${row.file}</bdi>, ` : ""}${row.unit || this.found.unit} ${number(row.line)}</span>${row.heading ? html`<span class="chip clip" dir="auto" title="The headings it stands under">${row.heading}</span>` : ""}
-        ${Object.entries(row.tags).map(([name, value]) => html`<span class="chip tag" title="${name}">${value}</span>`)}</header>${rowBody(row)}${moreTurns(row)}${this.opener(row, at)}</article>`)
+        ${Object.entries(row.tags).map(([name, value]) => html`<span class="chip tag" title="${name}">${value}</span>`)}</header>${tools(row)}${rowBody(row)}${moreTurns(row)}${this.opener(row, at)}</article>`)
         : html`<div class="card empty"><h2>No row can be used</h2><p>Look at the reasons above; another column or format may be meant.</p></div>`}`;
   }
   drawPreview() {

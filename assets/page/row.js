@@ -8,7 +8,7 @@ import { reviewer } from "./remember.js";
 import { conflictNotice } from "./review-conflicts.js";
 import { chosen } from "./row-choice.js";
 import { toast } from "./toast.js";
-import { SIDES, chips, rowBody, texts } from "./turns.js";
+import { SIDES, chips, rowBody, texts, tools } from "./turns.js";
 
 const VIEWS = [["", "Conversation"], ["tokens", "Tokens"], ["stored", "As stored"]];
 const KINDS = [
@@ -99,7 +99,7 @@ class Row extends Part {
       : row.edited && !this.editing ? html`<div class="notice warning" role="status">This row was edited; the change is in the next version.</div>` : html``);
     const view = this.at.view ?? "";
     if (view === "tokens") this.tokens();
-    else this.draw(".body", view === "stored" ? this.stored() : this.editing ? this.form() : html`<div class="card ft-rowcard whole">${rowBody(row)}</div>`);
+    else this.draw(".body", view === "stored" ? this.stored() : this.editing ? this.form() : html`<div class="card ft-rowcard whole">${tools(row)}${rowBody(row)}</div>`);
     if (view === "" && this.editing) this.fill();
   }
   alike() {

@@ -87,16 +87,17 @@ class Settings extends Part {
   drawWorkspace() {
     const { kinds, counting, part, free, total } = this.disk;
     const shown = Object.keys(KINDS).map((kind) => kinds.find((one) => one.kind === kind)).filter((one) => one && (one.bytes || one.items));
+    const things = shown.filter((one) => one.items); // the few bytes of an empty folder fill no bar
     const all = shown.reduce((sum, one) => sum + one.bytes, 0);
     this.draw("[data-slot=workspace]", html`
       <p class="soft">Everything the studio keeps is in this folder, in open formats. A copy of it is a backup.</p>
       <div class="row path"><code><bdi>${this.settings.workspace}</bdi></code><button type="button" class="ft-button small" data-copy="${this.settings.workspace}">Copy</button></div>
       <div class="spread small soft"><span role="status">${counting ? `Counting… ${part} folders so far` : html`<strong class="num">${size(all)}</strong> used`}</span>
         <span class="num">${size(free)} of ${size(total)} free on this disk</span></div>
-      <div class="parts" aria-hidden="true">${shown.map((one) => html`<i class="kind-${one.kind}" style="flex-grow:${all ? one.bytes / all : 0}"></i>`)}</div>
+      <div class="parts" aria-hidden="true">${things.map((one) => html`<i class="kind-${one.kind}" style="flex-grow:${all ? one.bytes / all : 0}"></i>`)}</div>
       <ul class="legend-list">${shown.map((one) => html`<li><i class="dot kind-${one.kind}"></i><span>${KINDS[one.kind]}</span>
         <span class="num soft">${number(one.items)}</span><span class="num">${size(one.bytes)}</span></li>`)}</ul>
-      ${shown.length || counting ? "" : html`<p class="soft">It is empty so far.</p>`}`);
+      ${things.length || counting ? "" : html`<p class="soft">It is empty so far.</p>`}`);
   }
 
   // ---- Trash ----

@@ -55,6 +55,13 @@ function choice(label, labels) {
       <span class="soft small">or write a new one</span></div></div></div>`;
 }
 
+// What the tools of a row are, as the model reads it.
+export function tools(row) {
+  if (!row.definitions) return html``;
+  return html`<details class="fold ft-definitions"><summary>${row.tools.length === 1 ? "1 tool the model may call" : `${row.tools.length} tools the model may call`}</summary>
+    <div class="ft-turn"><span></span><div class="said">${row.definitions.map((one) => html`<pre class="call">${one}</pre>`)}</div></div></details>`;
+}
+
 // The texts that were changed.
 export function texts(place) {
   return [...place.querySelectorAll("[data-of]")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -10,11 +12,12 @@ from starlette.responses import JSONResponse
 from studio.datasets.browsing import index
 from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import Reviews
+from studio.datasets.rows import Row
 from studio.datasets.store import Dataset
 from studio.errors import StudioError
 from studio.jobs import follow, local
 from studio.settings.importing import ImportSettings
-from ui import dataset_feeds, row_feeds
+from ui import dataset_feeds, row_feeds, row_pictures
 from ui.telling import words
 
 ROWS = 60
@@ -121,3 +124,11 @@ def test_counts_and_labels_are_those_of_the_rows_as_they_shall_be(page, workspac
     assert told["groups"]["label"] == [["b", 30], ["a", 29], ["c", 1]]
     assert told["counts"][side] == counts[side] + 1 and sum(told["counts"].values()) == ROWS
     assert page.get(f"/studio/datasets/set/rows/{first}").json()["labels"] == ["b", "a", "c"]
+
+
+def test_the_tools_of_a_row_are_told_where_it_is_shown_whole():
+    tool = {"type": "function", "function": {"name": "find_room", "description": "Finds a free room."}}
+    row = Row("r", "chat", messages=[{"role": "user", "content": "q"}], tools=[tool])
+    whole, short = row_pictures.picture(row), row_pictures.picture(row, short=True)
+    assert whole["tools"] == short["tools"] == ["find_room"] and "definitions" not in short
+    assert json.loads(whole["definitions"][0]) == tool
