@@ -100,6 +100,7 @@ class Untouched:
         self.report = report
         self.own = report.own()
         self.by_row = reviews.log().by_row
+        self.taken_back = reviews.rows_taken_back_since(report.reviews)
         self.pending = reviews.pending()
 
     def of(self, pairs: list[Pair]) -> list[str]:
@@ -108,7 +109,7 @@ class Untouched:
 
     def _same(self, row: str) -> bool:
         change = self.pending.get(row)
-        if change is not None and change.excluded:
+        if (change is not None and change.excluded) or row in self.taken_back:
             return False
         numbers = {int(deed["number"]) for deed in self.by_row.get(row, ())}
         return all(number <= self.report.reviews or number in self.own for number in numbers)

@@ -132,6 +132,8 @@ class Report:
         others = [number for number, deeds in reviews.log().standing.items() if deeds and number > self.reviews]
         if set(others) - self.own():
             return "Rows were changed since."
+        if reviews.taken_back_since(self.reviews):
+            return "Changes that the doctor saw were taken back since."
         return ""
 
     def note_fix(self, kind: str, number: int, rows: int, **fields: Any) -> None:

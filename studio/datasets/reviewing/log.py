@@ -45,7 +45,7 @@ class ReviewLog:
     def _forget(self) -> None:
         self.last = 0
         self.standing: dict[int, list[Deed]] = {}  # number → its deeds, in the order of the log
-        self.undone: dict[int, int] = {}  # number of each undo → the number that it took back
+        self.undone: dict[int, tuple[int, pa.StringArray]] = {}  # number of each undo → the number, and whose rows
         self.by_row: dict[str, Deeds] = {}
         self.folds: dict[Any, Fold] = {}
 
@@ -69,8 +69,8 @@ class ReviewLog:
         if not _readable(line):
             return
         if line["type"] == "undo":
-            self.undone[number] = line.get("of", 0)
-            self._take_back(line.get("of", 0), line.get("only"))
+            of = line.get("of", 0)
+            self.undone[number] = of, pa.array(self._take_back(of, line.get("only")), pa.string())
             return
         deeds = list(_deeds(line))
         self.standing[number] = [deed for deed, _ in deeds]
@@ -80,14 +80,15 @@ class ReviewLog:
     def _add(self, deed: Deed, rows: Collection[str]) -> None:
         self._each(rows, lambda before: (*before, deed))
 
-    def _take_back(self, number: int, only: str | None) -> None:
-        """Forgets the deeds of one number, or those of one row among them."""
+    def _take_back(self, number: int, only: str | None) -> set[str]:
+        """Forgets the deeds of one number, or those of one row among them; returns the rows they were done to."""
         deeds = self.standing.pop(number, [])
         gone = {row for deed in deeds for row in rows_of(deed) if only in (None, row)}
         if stays := [left for deed in deeds if (left := _without(deed, only))]:
             self.standing[number] = stays
             self.standing = dict(sorted(self.standing.items()))
         self._each(gone, lambda before: tuple(deed for deed in before if deed["number"] != number))
+        return gone
 
     def _each(self, rows: Collection[str], after: Callable[[Deeds], Deeds]) -> None:
         """Gives rows other deeds, made of those they had; rows that had the same ones share the new ones too."""

@@ -88,7 +88,12 @@ class Reviews:
 
     def taken_back_since(self, number: int) -> bool:
         """Whether a review up to that number was taken back by a later one."""
-        return any(at > number >= taken for at, taken in self.log().undone.items())
+        return any(at > number >= taken for at, (taken, _) in self.log().undone.items())
+
+    def rows_taken_back_since(self, number: int) -> set[str]:
+        """The rows that were rid of a review up to that number by a later one."""
+        undone = self.log().undone
+        return {row for at, (taken, rows) in undone.items() if at > number >= taken for row in rows.to_pylist()}
 
     def waiting(self) -> dict[str, Row]:
         """The added rows that the latest version does not have, by row id."""

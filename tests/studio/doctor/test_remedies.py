@@ -112,6 +112,22 @@ def test_rows_that_somebody_changed_since_are_passed_over(visited):
         remedies.fix(dataset, report, "duplicates")
 
 
+def test_a_report_is_out_of_date_once_changes_that_it_saw_are_taken_back(make, tmp_path):
+    dataset = make([*ROWS[2:4], talk("Where is it?", "Here."), talk("And this?", "Write to ann@firma.de.")])
+    ids = {row.source_line: row.row_id for row in dataset.rows()}
+    reviews = Reviews(dataset)
+    reviews.edit(ids[3], [{"of": "messages", "at": 0, "text": "Hello?"}, {"of": "messages", "at": 1, "text": "Hello."}])
+    fixed = reviews.apply([{"type": "exclude", "row": ids[4]}], why="doctor: emails")
+    reports.write(tmp_path, dataset, dataset.latest, reviews.last(), examine(dataset))
+    report = Report.read(tmp_path)
+    assert (report.rows, report.finding("duplicates")["count"], report.stale(dataset, reviews)) == (3, 2, "")
+    reviews.undo(number=fixed)
+    assert "taken back since" in report.stale(dataset, reviews)
+    reviews.undo()  # the third row is no copy any more, and must not be left out as one
+    done = remedies.fix(dataset, report, "duplicates")
+    assert (done["rows"], done["passed_over"]) == (1, 1) and answers(dataset)[3] == "Here."
+
+
 def test_rows_that_somebody_changes_while_a_fix_is_made_are_passed_over(visited, monkeypatch):
     dataset, report = visited
     ids = {row.source_line: row.row_id for row in dataset.rows()}
