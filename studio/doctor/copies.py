@@ -26,7 +26,9 @@ from studio.wording import count
 
 SPACE = re.compile(r"\s+")
 BATCH = 1024
-LEAST_PROMPT = 16  # letters of a prompt that has to be the same to count as a leak: greetings are not held out
+# Letters of a prompt that, with another answer, counts as a leak: that both sides greet gives no answer away. Rows that
+# are the same as a whole leak, and the same prompts with other answers contradict, however short they are.
+LEAST_PROMPT = 16
 PART = 0.5  # how alike question and answer each have to be, besides the row as a whole
 SLACK = 0.12  # how far the estimate from 128 numbers may fall short of the true likeness: three deviations
 CROWD = 200  # rows that hang together, up to which each is compared with each
@@ -89,9 +91,11 @@ class Copies:
             "leaks": leaks,
             "duplicates": duplicates,
             "near_duplicates": near,
-            "contradictions": self._contradictions(sides),
+            "contradictions": self._contradictions(leaks | duplicates | near),
         }
         told = [self._as_found(kind, places) for kind, places in kinds.items() if places]
+        if held := len(kinds["contradictions"].keys() & leaks.keys()):
+            told[-1].facts = {"words": _held_words(len(told[-1]), held)}
         groups = self.likeness.groups()
         return [*told, self._nearly_alike(groups)] if groups else told
 
@@ -115,15 +119,21 @@ class Copies:
     def _duplicates(self, wholes: Column, sides: npt.NDArray[np.int8]) -> Places:
         """Copies on one side, each with the row that stays."""
         copies: Places = {}
-        for group in _equal(wholes, sides):
-            stays = next((place for place in group if place in self.kept), group[0])
-            copies |= {place: stays for place in group if place != stays}
+        for side in range(len(SIDES)):
+            for group in _equal(np.where(sides == side, wholes, -1)):
+                stays = next((place for place in group if place in self.kept), group[0])
+                copies |= {place: stays for place in group if place != stays}
         return copies
 
-    def _contradictions(self, sides: npt.NDArray[np.int8]) -> Places:
-        """Rows of one side whose prompt another one answers differently, each with such a one."""
+    def _contradictions(self, going: Places) -> Places:
+        """Rows whose prompt another one answers differently, on any side, each with such a one.
+
+        Args:
+            going: rows that other findings leave out; they are named beside a row only where no other one opposes it.
+        """
         opposed: Places = {}
-        for group in _equal(np.array(self.prompts, np.int64), sides):
+        for places in _equal(np.array(self.prompts, np.int64)):
+            group = sorted(places, key=lambda place: (place in going, place))
             first = group[0]
             other = next((place for place in group if self.answers[place] != self.answers[first]), None)
             if other is not None:
@@ -184,17 +194,21 @@ class Copies:
         return {place: other for place, other in found if other is not None}
 
 
-def _equal(keys: Column, sides: npt.NDArray[np.int8]) -> Iterator[list[int]]:
-    """Groups of two and more rows of one side with the same key (none for -1), each in the order of the rows."""
-    for side in range(len(SIDES)):
-        places = np.flatnonzero((sides == side) & (keys >= 0))
-        order = places[np.argsort(keys[places], kind="stable")]
-        ranked = keys[order]
-        cuts = np.flatnonzero(ranked[1:] != ranked[:-1]) + 1
-        starts, ends = np.append(0, cuts), np.append(cuts, len(order))
-        for start, end in zip(starts, ends, strict=True):
-            if end - start > 1:
-                yield [int(place) for place in order[start:end]]
+def _held_words(rows: int, held: int) -> str:
+    training = "1 of them is a training row that is" if held == 1 else f"{held:,} of them are training rows that are"
+    return f"{count(rows, 'row')}; {training} held out too. With those left out, the held-out answer is still to check."
+
+
+def _equal(keys: Column) -> Iterator[list[int]]:
+    """Groups of two and more rows with the same key (none for -1), each in the order of the rows."""
+    places = np.flatnonzero(keys >= 0)
+    order = places[np.argsort(keys[places], kind="stable")]
+    ranked = keys[order]
+    cuts = np.flatnonzero(ranked[1:] != ranked[:-1]) + 1
+    starts, ends = np.append(0, cuts), np.append(cuts, len(order))
+    for start, end in zip(starts, ends, strict=True):
+        if end - start > 1:
+            yield [int(place) for place in order[start:end]]
 
 
 def _held_too(keys: Column, sides: npt.NDArray[np.int8]) -> Places:

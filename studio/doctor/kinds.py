@@ -101,7 +101,7 @@ ALL = (
     ),
     Kind(
         "contradictions", "copies", "The same prompt with different answers",
-        "Where only one answer is right, the model learns to guess. Where several are right, all is well.",
+        "Where only one answer is right, the model learns to guess or is scored wrong. Where several are, all is well.",
         "mend", "review", "sent to the review queue, where you choose",
     ),
     Kind(

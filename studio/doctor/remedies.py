@@ -65,7 +65,7 @@ def fix(
     reviews = Reviews(dataset)
     pairs = report.row_ids(kind)
     seen = reviews.numbers_of(row for pair in pairs for row in pair if row)
-    rows = Untouched(report, reviews).of(pairs)
+    rows = Untouched(report, reviews).of(pairs, alone=about.deed == "review")
     deeds = list(_deeds(dataset, report, finding, reviews, rows, mask, tokenizer, watch))
     watch(len(deeds), len(deeds), "writing the changes down")
     number, deeds = _applied(reviews, deeds, pairs, seen, by, f"doctor: {kind}")
@@ -103,13 +103,25 @@ class Untouched:
         self.taken_back = reviews.rows_taken_back_since(report.reviews)
         self.pending = reviews.pending()
 
-    def of(self, pairs: list[Pair]) -> list[str]:
-        """The ids of a finding's rows, each with the one it belongs with, that a fix may change."""
-        return [row for row, other in pairs if self._same(row) and (other is None or self._same(other))]
+    def of(self, pairs: list[Pair], alone: bool = False) -> list[str]:
+        """The ids of a finding's rows that a fix may change.
+
+        Args:
+            alone: also those whose other row another fix left out: a person is to look at what stays, while a copy
+                must not go where nothing would stay.
+        """
+
+        def stays(other: str | None) -> bool:
+            return other is None or (self._same(other) and (alone or self._there(other)))
+
+        return [row for row, other in pairs if self._same(row) and self._there(row) and stays(other)]
+
+    def _there(self, row: str) -> bool:
+        change = self.pending.get(row)
+        return change is None or not change.excluded
 
     def _same(self, row: str) -> bool:
-        change = self.pending.get(row)
-        if (change is not None and change.excluded) or row in self.taken_back:
+        if row in self.taken_back:
             return False
         numbers = {int(deed["number"]) for deed in self.by_row.get(row, ())}
         return all(number <= self.report.reviews or number in self.own for number in numbers)

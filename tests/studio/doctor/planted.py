@@ -176,7 +176,13 @@ def _copies(grown: Gardener, training: list[int], held: list[int]) -> None:
     grown.mark("contradictions", at, grown.add(grown.parts(at)[0], grown.text(2, 4)))
     grown.mark("leaks", grown.add(*grown.parts(grown.some(held))))
     grown.mark("leaks", grown.add(*map(grown.change, grown.parts(grown.some(held)))))
-    grown.mark("leaks", grown.add(grown.parts(grown.some(held))[0], grown.text(3, 5)))
+    at = grown.some(held)  # answered differently on two sides: a leak, and a contradiction besides
+    leak = grown.add(grown.parts(at)[0], grown.text(3, 5))
+    grown.mark("leaks", leak)
+    grown.mark("contradictions", at, leak)
+    at = grown.some(held)
+    other = "test" if grown.planted.rows[at]["split"] == "validation" else "validation"
+    grown.mark("contradictions", at, grown.add(grown.parts(at)[0], grown.text(2, 4), other))
 
 
 def _content(grown: Gardener) -> None:

@@ -65,6 +65,24 @@ def test_the_same_prompt_with_different_answers_is_for_a_person(make):
     assert lines(dataset, examined, "near_duplicates") == []
 
 
+def test_the_same_prompt_contradicts_on_any_side_and_however_short_it_is(make):
+    asked = "Who made the blue cup with the handle?"
+    rows = [
+        talk(asked, "Ann."), talk(asked, "Ben.", "validation"), talk(asked, "Cleo.", "test"),
+        talk("Open?", "Yes.", "validation"), talk("Open?", "No.", "test"),
+        talk("Closed?", "Yes."), talk("Closed?", "Yes.", "test"),
+    ]  # fmt: skip
+    dataset = make(rows)
+    examined = examine(dataset)
+    assert (lines(dataset, examined, "contradictions"), lines(dataset, examined, "leaks")) == ([1, 2, 3, 4, 5], [1, 6])
+    (told,) = [finding.words for finding in examined.findings if finding.kind == "contradictions"]
+    assert told.startswith("5 rows; 1 of them is a training row that is held out too.")
+    ids = {row.row_id: row.source_line for row in dataset.rows()}
+    found = [line for line in examined.table.to_pylist() if line["kind"] == "contradictions"]
+    beside = {ids[line["row_id"]]: ids[line["other_id"]] for line in found}
+    assert beside[2] == 3 and beside[3] == 2  # the first will be left out, these two stay
+
+
 def test_other_tools_or_another_system_prompt_is_another_prompt(make):
     system = [[{"role": "system", "content": who}] for who in ("You sell cups.", "You sell cars.")]
     rows = [talk("Do you open on Sunday?", answer) for answer in ("Yes.", "No.")]

@@ -82,6 +82,17 @@ def test_what_needs_judgement_goes_to_the_review_queue(visited):
     assert answers(dataset) == before
 
 
+@pytest.mark.parametrize("order", [("leaks", "contradictions"), ("contradictions", "leaks")])
+def test_a_held_out_row_goes_to_review_though_the_row_that_contradicts_it_is_left_out(make, tmp_path, order):
+    dataset = make([talk(QUESTION, "Here."), talk(QUESTION, "There.", "test")])
+    reports.write(tmp_path, dataset, 1, 0, examine(dataset))
+    for kind in order:
+        remedies.fix(dataset, Report.read(tmp_path), kind)
+    judged = Reviews(dataset).log().fold(("judged",), lambda deeds: [deed["type"] for deed in deeds] or None)
+    ids = {row.source_line: row.row_id for row in dataset.rows()}
+    assert answers(dataset) == {1: None, 2: "There."} and judged[ids[2]] == ["judge"]
+
+
 def test_stand_ins_are_the_same_for_the_same_person_in_every_row(visited):
     dataset, report = visited
     remedies.fix(dataset, report, "emails", "stand-ins")
