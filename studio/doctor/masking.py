@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection
 from hashlib import blake2b
 
-from studio.doctor.personal import hits
+from studio.doctor.personal import evened, hits
 from studio.settings.doctor import Mask
 
 LABELS = {
@@ -53,7 +53,7 @@ class Masker:
 
 def stand_in(kind: str, original: str, key: bytes) -> str:
     """What stands for one piece of personal data; spaces, dashes and case of the original make no difference."""
-    same = re.sub(r"[\s().\-/]" if kind != "emails" else r"\s", "", original).lower()
+    same = re.sub(r"[\s().\-/]" if kind != "emails" else r"\s", "", evened(original)).lower()
     number = int.from_bytes(blake2b(f"{kind}:{same}".encode(), key=key, digest_size=16).digest(), "big")
     match kind:
         case "emails":

@@ -28,6 +28,7 @@ def _form(country: str, module: str, pattern: str, words: str = "") -> Form:
 
 FORMS = (
     _form("us", "ssn", r"\d{3}-\d{2}-\d{4}"),
+    _form("us", "ssn", r"\d{9}|\d{3} \d{2} \d{4}", r"\bSSNs?\b|social security"),
     _form("br", "cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}"),
     _form("ch", "ssn", r"756\.\d{4}\.\d{4}\.\d{2}"),
     _form("be", "nn", r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}"),
@@ -80,5 +81,5 @@ def national_ids(text: str) -> Iterator[tuple[int, int]]:
             around = text[max(0, start - BESIDE) : start] + "\n" + text[end : end + BESIDE]
             if form.words is not None and not form.words.search(around):
                 continue
-            if _module(form.country, form.module).is_valid(match[0]):
+            if _module(form.country, form.module).is_valid(match[0].replace(" ", "")):
                 yield start, end

@@ -28,17 +28,31 @@ class Hit(NamedTuple):
     end: int
 
 
-EMAIL = re.compile(r"(?<![\w.+-])\w[\w.+-]{0,63}@(?:[^\W_](?:[\w-]{0,62})\.){1,8}[A-Za-z]{2,24}(?![\w@])")
+# Signs that programs put for a space or a hyphen so that no line breaks there; one for one, so places stay the same.
+EVENED = str.maketrans({**dict.fromkeys("\u00a0\u2007\u2009\u202f", " "), **dict.fromkeys("\u2010\u2011", "-")})
+EMAIL = re.compile(
+    r"(?<![\w.+-])\w(?:[\w.+-]|(?<=\w)['’](?=\w)){0,63}@(?:[^\W_](?:[\w-]{0,62})\.){1,8}[A-Za-z]{2,24}(?![\w@])"
+)
 RESERVED = re.compile(r"(?:@|\.)(?:example\.(?:com|net|org)|example|test|invalid|localhost)$", re.IGNORECASE)
+# A name with its size or version (icon@2x.png, lodash@latest.tgz): endings of files, none of which ends an address.
+FILE = re.compile(
+    r"\.(?:png|jpe?g|gif|svg|webp|avif|bmp|ico|tiff?|pdf|tgz|gz|tar|xz|rar|whl|jar|git|lock|log|jsx?|[cm]js|tsx?|s?css|html?"
+    r"|json|xml|ya?ml|toml|txt|csv|exe|dll|apk|deb|rpm|dmg|woff|ttf)$",
+    re.IGNORECASE,
+)
+REPOSITORY = re.compile(r"git@[\w.-]+[:/]\w", re.IGNORECASE)  # the name that everybody has there
 DIGIT = re.compile(r"\d")
 LONG_NUMBER = re.compile(r"\d(?:[ ().\-/]{0,3}\d){6}")
-CARD = re.compile(r"(?<![\w.+-])(?<!\d )\d(?:[ -]?\d){12,18}(?![\w-]| \d)")
+CARD = re.compile(
+    r"(?<![\w.+-])(?<!\d )(?:\d{4}(?:\.\d{4}){3}|\d{4}\.\d{6}\.\d{5}|\d(?:[ -]?\d){12,18})"
+    r"(?:(?![\w-]|[ ./]\d)|(?= (?:0?[1-9]|1[0-2]) ?[/-] ?\d\d(?:\d\d)?(?!\w)))"  # the month it ends may follow
+)
 # Issuer ranges with the lengths they use (ISO/IEC 7812).
 ISSUERS = re.compile(
     r"4(?:\d{15}|\d{18})|(?:5[1-5]\d{2}|222[1-9]|22[3-9]\d|2[3-6]\d{2}|27[01]\d|2720)\d{12}|3[47]\d{13}"
     r"|(?:6011|65\d{2}|64[4-9]\d)\d{12,15}|3(?:0[0-5]|[68]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}"
 )
-IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![a-z])")
+IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=((?:[ -]?[A-Za-z0-9]){11,30}))")
 SHORTEST_IBAN = 15
 IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,4}[0-9A-Fa-f:]{5,36}(?![\w:])")
@@ -70,6 +84,7 @@ def hits(text: str, country: str) -> list[Hit]:
     Args:
         country: whose phone numbers are known without a country code, as US.
     """
+    text = evened(text)
     found = list(emails(text)) if "@" in text else []
     if LONG_NUMBER.search(text):
         found += [*ibans(text), *cards(text)]
@@ -79,6 +94,11 @@ def hits(text: str, country: str) -> list[Hit]:
         found += [Hit("national_ids", *span) for span in national_ids(text)]
         found += addresses(text)
     return _apart(found)
+
+
+def evened(text: str) -> str:
+    """The text with common spaces and hyphens, each where it was."""
+    return text if text.isascii() else text.translate(EVENED)
 
 
 def _apart(found: list[Hit]) -> list[Hit]:
@@ -96,7 +116,7 @@ def _apart(found: list[Hit]) -> list[Hit]:
 
 def emails(text: str) -> Iterator[Hit]:
     for match in EMAIL.finditer(text):
-        if not RESERVED.search(match[0]):
+        if not (RESERVED.search(match[0]) or FILE.search(match[0]) or REPOSITORY.match(text, match.start())):
             yield Hit("emails", *match.span())
 
 
@@ -114,12 +134,18 @@ def ibans(text: str) -> Iterator[Hit]:
     from stdnum import iban
 
     for match in IBAN.finditer(text):
-        candidate = match[0]
-        while len(candidate.replace(" ", "")) >= SHORTEST_IBAN:  # capitals that follow it are not part of it
-            if iban.is_valid(candidate):
-                yield Hit("ibans", match.start(), match.start() + len(candidate))
+        candidate = match[0] + match[1]
+        while len(candidate) >= SHORTEST_IBAN:  # what follows it is not part of it
+            end = match.start() + len(candidate)
+            if iban.is_valid(candidate) and not _goes_on(candidate, text[end : end + 1]):
+                yield Hit("ibans", match.start(), end)
                 break
-            candidate = candidate[:-1].rstrip()
+            candidate = candidate[:-1].rstrip(" -")
+
+
+def _goes_on(candidate: str, after: str) -> bool:
+    """Whether a letter or digit stands right behind; capitals behind capitals (DE89…00BIC) are another word."""
+    return after.isalnum() and not (after.isupper() and candidate.isupper())
 
 
 def addresses(text: str) -> Iterator[Hit]:

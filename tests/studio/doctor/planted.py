@@ -62,8 +62,13 @@ DECOYS = (
     "In {year}-{year} there were {n4} {n4} visitors.", "The language model was trained by a team of {n2} people.",
     "The fictional number 202-555-0143 is used in films.", "The parcel {n10} weighs {d2}.5 kg.", "He said: “Déjà vu.”",
     "The part is called {n8}X in the catalogue.", "Call it {n4}/{n2} for short.", "The hash starts with {n8}:{n4}.",
+    "The picture is {noun}@2x.png.", "Install {noun}@latest.tgz first.", "Clone git@github.com:{noun}/{noun}.git now.",
+    "The reference is gb{d2}-{n4}-{n4}-{n4}-{n4}-{n2} in their system.", "The serial is {dotted}.",
+    "Lot {n8}1 is here.", "In {year} there were {n4}\u00a0{n4} visitors.",
+    "The number {n16} 12/26 is not theirs.", "The mean is 4.{n16}.",
     "The café charged €{d2} for naïve art.", "I am sorry to hear that the {noun} is late.",
 )  # fmt: skip
+BETWEEN = (" ", "-", "\u00a0", "\u202f", "\u2011")  # what stands between the groups of a long number
 
 
 @dataclass
@@ -115,7 +120,8 @@ class Gardener:
         while luhn.is_valid(number):
             number = digits(16)
         return self.random.choice(DECOYS).format(
-            n16=number, n10=digits(10), n8=digits(8), n4=f"{self.random.randint(1000, 9999)}", n2=digits(2),
+            n16=number, dotted=".".join(number[at : at + 4] for at in range(0, 16, 4)),
+            n10=digits(10), n8=digits(8), n4=f"{self.random.randint(1000, 9999)}", n2=digits(2),
             d2=f"{self.random.randint(10, 28)}", s=self.random.randint(0, 19), b=self.random.randint(1, 254),
             year=self.random.randint(1950, 2020), noun=self.random.choice(NOUNS),
         )  # fmt: skip
@@ -217,7 +223,8 @@ def digits_of(draw: random.Random, count: int) -> str:
 
 
 def email(draw: random.Random) -> str:
-    name = f"{draw.choice(NOUNS)}{draw.choice(['.', '_', '-', ''])}{draw.choice(NOUNS)}{draw.randint(1, 99)}"
+    first = draw.choice(["", "o'"])
+    name = f"{first}{draw.choice(NOUNS)}{draw.choice(['.', '_', '-', ''])}{draw.choice(NOUNS)}{draw.randint(1, 99)}"
     return f"Write to {name}@{draw.choice(NOUNS)}-{draw.choice(NOUNS)}.{draw.choice(['com', 'de', 'co.uk', 'org'])}."
 
 
@@ -234,14 +241,19 @@ def card(draw: random.Random) -> str:
     digits = start + digits_of(draw, length - len(start) - 1)
     digits += luhn.calc_check_digit(digits)
     parted = " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
-    return f"The card {draw.choice([digits, parted, parted.replace(' ', '-')])} was charged."
+    dated = f"{parted} {draw.randint(1, 12):02}/27 {digits_of(draw, 3)}"
+    forms = [digits, dated, *(parted.replace(" ", between) for between in BETWEEN)]
+    if length == 16:
+        forms.append(parted.replace(" ", "."))
+    return f"The card {draw.choice(forms)} was charged."
 
 
 def account(draw: random.Random) -> str:
     country, body = draw.choice([("DE", digits_of(draw, 18)), ("AT", digits_of(draw, 16)), ("CH", digits_of(draw, 17))])
     number = country + iban.calc_check_digits(f"{country}00{body}") + body
     parted = " ".join(number[at : at + 4] for at in range(0, len(number), 4))
-    return f"Please pay to {draw.choice([number, parted])} this week."
+    forms = [number, number.lower(), parted.lower(), *(parted.replace(" ", between) for between in BETWEEN)]
+    return f"Please pay to {draw.choice(forms)} this week."
 
 
 def address(draw: random.Random) -> str:
@@ -254,8 +266,9 @@ def national_id(draw: random.Random) -> str:
     body = (
         "".join(draw.choice("BCDFGHLMNPRST") for _ in range(6)) + f"{draw.randint(40, 99)}A{draw.randint(10, 28)}H501"
     )
-    forms = (f"{draw.randint(100, 665)}-{draw.randint(10, 99)}-{draw.randint(1000, 9999)}",
-             spanish + dni.calc_check_digit(spanish), body + codicefiscale.calc_check_digit(body))  # fmt: skip
+    american = f"{draw.randint(100, 665)}-{draw.randint(10, 99)}-{draw.randint(1000, 9999)}"
+    forms = (american, f"SSN {american.replace('-', '')}", spanish + dni.calc_check_digit(spanish),
+             body + codicefiscale.calc_check_digit(body))  # fmt: skip
     return f"The id is {draw.choice(forms)} on paper."
 
 
