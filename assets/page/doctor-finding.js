@@ -27,8 +27,9 @@ function fix({ kind, title, deed, count, family }, report, mask) {
     aria-describedby="dr-fix-${kind}">${names[deed]} ${rows(count)}</button>${choice}`;
 }
 function done({ kind, title, fixed }) {
-  const review = fixed.deed === "review";
-  return html`<span class="chip good">${review ? "Sent to review" : "Fixed"}: ${rows(fixed.rows)}</span>${review ? html`<button type="button" class="ft-button" data-deed="judge" data-kind="${kind}">Review what Doctor sent</button>` : ""}${fixed.last
+  const review = fixed.deed === "review" || fixed.sent === fixed.rows;
+  const sent = !review && fixed.sent > 0 ? `, ${number(fixed.sent)} of them sent to review` : "";
+  return html`<span class="chip good">${review ? "Sent to review" : "Fixed"}: ${rows(fixed.rows)}${sent}</span>${review || sent ? html`<button type="button" class="ft-button" data-deed="judge" data-kind="${kind}">Review what Doctor sent</button>` : ""}${fixed.last
     ? html`<button type="button" class="ft-button" data-deed="undo" data-kind="${kind}" aria-label="Undo: ${title}">Undo</button>`
     : review && fixed.frozen ? "" : html`<span class="soft small">${fixed.frozen ? "It is in a version now." : "Later changes were made; undo those first to take it back."}</span>`}`;
 }

@@ -187,11 +187,10 @@ class Doctor extends Part {
   // The rows that were sent to the review queue.
   judge() { go({ dataset: this.name, part: "review", show: "doctor", job: null, finding: null }); }
   tellDone(deed, kind, done) {
-    const { deed: does } = this.visit.report.findings.find((each) => each.kind === kind) ?? {};
     const rows = done.rows === 1 ? "1 row" : `${number(done.rows)} rows`;
     const again = (other) => ({ run: () => this.act({ dataset: { deed: other, kind } }) });
-    if (deed === "fix" && does === "review") toast(`${rows} sent to the review queue.`, { button: done.rows === 1 ? "Review it" : "Review them", run: () => this.judge() });
-    else if (deed === "fix") toast(`${rows} changed; it goes into the next version.${done.passed_over > 0 ? ` ${number(done.passed_over)} needed nothing.` : ""}`, again("undo"));
+    if (deed === "fix" && done.sent === done.rows) toast(`${rows} sent to the review queue.`, { button: done.rows === 1 ? "Review it" : "Review them", run: () => this.judge() });
+    else if (deed === "fix") toast(`${rows} changed; it goes into the next version.${done.sent > 0 ? ` ${number(done.sent)} of them sent to the review queue.` : ""}${done.passed_over > 0 ? ` ${number(done.passed_over)} needed nothing.` : ""}`, again("undo"));
     if (deed === "undo") toast("The fix is taken back.");
     if (deed === "ignore") toast("You will hear no more of it for this dataset.", again("heed"));
   }

@@ -85,10 +85,11 @@ def show(result: dict[str, Any]) -> str:
 def _fixed(fix: dict[str, Any], result: dict[str, Any]) -> str:
     """What a fix did, in a line."""
     rows = wording.count(fix["rows"], "row")
-    if any(one["kind"] == fix["kind"] and one["deed"] == "review" for one in result["findings"]):
+    if fix["sent"] == fix["rows"]:
         look = f"launch.py review {result['dataset']} --next --show doctor"
         return f"Sent {rows} to the review queue ({fix['kind']}), as one change to undo. Judge them: {look}"
-    return f"Fixed {fix['kind']}: {rows} changed, as one change to undo."
+    sent = f", {fix['sent']:,} of them sent to the review queue" if fix["sent"] else ""
+    return f"Fixed {fix['kind']}: {rows} changed{sent}, as one change to undo."
 
 
 def _example(example: dict[str, Any]) -> str:

@@ -67,7 +67,8 @@ ALL = (
     Kind(
         "special_tokens", "marks", "Marks of a chat template inside the text",
         "The model takes them for the real end or beginning of a turn, so the conversation falls apart.",
-        "harm", "edit", "the marks are taken out of the text",
+        "harm", "edit",
+        "the marks are taken out of the text; where several speak in one text, the row is sent to the review queue",
     ),
     Kind(
         "cards", "personal", "Card numbers",

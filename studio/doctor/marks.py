@@ -18,6 +18,13 @@ KNOWN = (
     "<｜User｜>", "<｜Assistant｜>", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<|START_OF_TURN_TOKEN|>",
     "<|END_OF_TURN_TOKEN|>", "<|user_start|>", "<|assistant_start|>", "<eos>", "<bos>",
 )  # fmt: skip
+ROLE = r"\s*(?:system|developer|user|assistant|model|tool|ipython|function)\b"
+# Where somebody begins to speak, with the role that is named there: it is a part of the mark, not of what is said.
+OPENING = re.compile(
+    rf"(?:<\|im_start\|>|<start_of_turn>){ROLE}|<\|start_header_id\|>{ROLE}(?:\s*<\|end_header_id\|>)?"
+    rf"|<\|start\|>{ROLE}(?:\s*<\|channel\|>\s*\w+)?|<\|channel\|>\s*\w+\s*(?=<\|message\|>)"
+    r"|\[/?INST\]|<</?SYS>>|<\|(?:user|assistant|system)(?:_start)?\|>|<｜(?:User|Assistant)｜>|<\|START_OF_TURN_TOKEN\|>"
+)
 LEAST = 3  # letters of a token to be looked for
 
 
@@ -53,8 +60,16 @@ class Marks:
         return [self.marked] if len(self.marked) else []
 
 
-def removed(text: str, marks: re.Pattern[str]) -> str:
-    """The text without marks, and without the spaces and lines they leave behind."""
+def removed(text: str, marks: re.Pattern[str]) -> str | None:
+    """The text without marks, and without the roles they name and the spaces and lines they leave behind.
+
+    None where several speak in it: without the marks nobody could tell any more who said what.
+    """
     if not marks.search(text):
         return text
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]{2,}", " ", marks.sub("", text))).strip()
+    said = [words for part in OPENING.split(text) if (words := _cleaned(marks.sub("", part)))]
+    return None if len(said) > 1 else "".join(said)
+
+
+def _cleaned(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]{2,}", " ", text)).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -25,7 +26,7 @@ FEW = 200  # rows that are looked up one by one; more are quicker found by readi
 OFTEN = 2000  # rows between two words on how far it is
 Content = dict[str, Any]
 Pair = tuple[str, str | None]
-Mender = Callable[[Row], Content]
+Mender = Callable[[Row], Content | None]  # None: only a person can mend it
 
 
 def fix(
@@ -46,7 +47,8 @@ def fix(
             nothing was changed.
 
     Returns:
-        `kind`, `number` of the batch, `rows` changed, `passed_over`: rows somebody changed since they were looked at.
+        `kind`, `number` of the batch, `rows` changed or sent to the review queue, how many of these were `sent`,
+        `passed_over`: rows somebody changed since they were looked at.
 
     Raises:
         NotFound: nothing of this kind was found.
@@ -69,8 +71,10 @@ def fix(
     deeds = list(_deeds(dataset, report, finding, reviews, rows, mask, tokenizer, watch))
     watch(len(deeds), len(deeds), "writing the changes down")
     number, deeds = _applied(reviews, deeds, pairs, seen, by, f"doctor: {kind}")
-    report.note_fix(kind, number, len(deeds), deed=about.deed)
-    return {"kind": kind, "number": number, "rows": len(deeds), "passed_over": finding["count"] - len(deeds)}
+    sent = sum(deed["type"] == "judge" for deed in deeds)
+    report.note_fix(kind, number, len(deeds), deed=about.deed, sent=sent)
+    passed_over = finding["count"] - len(deeds)
+    return {"kind": kind, "number": number, "rows": len(deeds), "sent": sent, "passed_over": passed_over}
 
 
 def _applied(
@@ -142,15 +146,22 @@ def _deeds(
     if about.deed == "exclude":
         yield from ({"type": "exclude", "row": row} for row in rows)
     elif about.deed == "review":
-        yield from ({"type": "judge", "row": row, "status": "pending", "reason": about.title} for row in rows)
+        yield from (_sent(row, about.title) for row in rows)
     else:
         mend = mender(dataset, report, finding, mask, tokenizer)
-        yield from (deed for row in current(dataset, reviews, rows, watch) if (deed := _mended(row, mend)))
+        found = current(dataset, reviews, rows, watch)
+        yield from (deed for row in found if (deed := _mended(row, mend, about.title)))
 
 
-def _mended(row: Row, mend: Mender) -> Content | None:
-    """The edit of one row; it is left out where nothing would stay of a text."""
+def _sent(row: str, reason: str) -> Content:
+    return {"type": "judge", "row": row, "status": "pending", "reason": reason}
+
+
+def _mended(row: Row, mend: Mender, reason: str) -> Content | None:
+    """The edit of one row; left out where nothing would stay of a text, sent to a person where nothing else can."""
     content = mend(row)
+    if content is None:
+        return _sent(row.row_id, reason)
     if all(getattr(row, name) == value for name, value in content.items()):
         return None
     if _emptied(row, content):
@@ -181,11 +192,19 @@ def mender(
         return lambda row: rewritten(row, lambda text, _: repaired(text))
     if kind == "special_tokens":
         pattern = marks.pattern(tokenizer)
-        return lambda row: rewritten(row, lambda text, _: marks.removed(text, pattern))
+        return lambda row: unmarked(row, pattern)
     if kind in ("label_variants", "misspelt_labels"):
         usual = finding["facts"]["usual"]
         return lambda row: rewritten(row, lambda text, who: usual.get(text, text) if who == "Label" else text)
     return unechoed
+
+
+def unmarked(row: Row, pattern: re.Pattern[str]) -> Content | None:
+    """The row without marks of templates; None where several speak in one of its texts."""
+    texts = {text: marks.removed(text, pattern) for _, text in Reading(0, row).texts}
+    if None in texts.values():
+        return None
+    return rewritten(row, lambda text, _: texts[text] or "")
 
 
 def unechoed(row: Row) -> Content:

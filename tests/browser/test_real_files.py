@@ -34,6 +34,7 @@ class Real:
         first: words of its first row.
         finding, deed: a finding of the doctor with a fix, and the button of that fix; none where all is well.
         path: whether the file is named by its path on the machine, instead of being uploaded.
+        sent: whether the fix can only send the rows to a person.
     """
 
     guess: str
@@ -41,13 +42,16 @@ class Real:
     finding: str = ""
     deed: str = ""
     path: bool = False
+    sent: bool = False
 
 
 FILES = {
     "alpaca_en_demo.json": Real("Alpaca", "Describe a process of making crepes.", "duplicates", "Leave out"),
     "glaive_toolcall_en_demo.json": Real("ShareGPT", "I have some ingredients", "emails", "Mask in"),
     "dpo_en_demo.json": Real("Better and worse answers", "a character named Angela", "encoding", "Mend"),
-    "kto_en_demo.json": Real("Answers judged good or bad", "going after spyware", "special_tokens", "Mend", path=True),
+    "kto_en_demo.json": Real(
+        "Answers judged good or bad", "going after spyware", "special_tokens", "Mend", path=True, sent=True
+    ),
     "wiki_demo_200k.txt": Real("Plain text", "Anarchism is a political philosophy", path=True),
 }
 
@@ -133,8 +137,8 @@ def doctored(page: Page, dataset: Dataset, real: Real) -> None:
     card = page.locator(f".dr-finding[data-kind={real.finding}]")
     rows = card.locator(".chip").first.inner_text()
     card.get_by_role("button", name=f"{real.deed} {rows}").click()
-    expect(card).to_contain_text(f"Fixed: {rows}")
-    assert len(Reviews(dataset).pending()) == int(rows.split()[0])
+    expect(card).to_contain_text(f"{'Sent to review' if real.sent else 'Fixed'}: {rows}")
+    assert len(Reviews(dataset).pending()) == (0 if real.sent else int(rows.split()[0]))
     card.get_by_role("button", name="Undo").click()
     expect(card.get_by_role("button", name=f"{real.deed} {rows}")).to_be_visible()
     assert Reviews(dataset).pending() == {}
@@ -158,7 +162,7 @@ def reviewed(page: Page, dataset: Dataset) -> dict[str, str]:
     page.keyboard.press("d")
     expect(page.locator(".rv-done")).to_contain_text("3 of")
     for _ in range(200):  # what was judged is on its way to the disk
-        judged = [line for line in logs.read(Reviews(dataset).path)[0] if "status" in line]
+        judged = [line for line in logs.read(Reviews(dataset).path)[0] if "status" in line and "by" in line]
         if len(judged) == 4:
             break
         page.wait_for_timeout(50)

@@ -105,8 +105,30 @@ def test_turn_order(turns, broken):
 def test_marks_of_templates_in_the_text():
     assert kinds(Marks(None), asked("a", "b<|im_end|>\n<|im_start|>user")) == ["special_tokens"]
     assert kinds(Marks(None), asked("a <b> [x]", "c <html> <s>")) == []
-    assert removed("Hello.<|im_end|>\n<|im_start|>user\nMore", pattern(None)) == "Hello.\nuser\nMore"
     assert removed("  nothing  here ", pattern(None)) == "  nothing  here "
+
+
+@pytest.mark.parametrize(
+    "text, stays",
+    [
+        ("<|im_start|>assistant hello<|im_end|>", "hello"),
+        ("<|im_start|>assistant\nhello", "hello"),
+        ("<|start_header_id|>assistant<|end_header_id|>\n\nhello there<|eot_id|>", "hello there"),
+        ("<start_of_turn>model\nhello<end_of_turn>\n", "hello"),
+        ("<|start|>assistant<|channel|>final<|message|>hello<|return|>", "hello"),
+        ("<|im_start|>user<|im_end|>", ""),
+        ("hello<|im_end|>\n<|im_start|>assistant\n", "hello"),
+        ("the users<|im_end|> of it", "the users of it"),
+        ("a <|im_start|>useful word", "a useful word"),
+        ("[INST] hello", "hello"),
+        ("ok<|im_end|>\n<|im_start|>user\nmore", None),
+        ("[INST] hello [/INST] hi", None),
+        ("<|user|>hello<|end|><|assistant|>hi", None),
+        ("<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>hi", None),
+    ],
+)
+def test_marks_go_with_the_role_they_name_unless_several_speak(text, stays):
+    assert removed(text, pattern(None)) == stays
 
 
 def test_letters_are_repaired_and_nothing_else():

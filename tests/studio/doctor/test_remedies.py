@@ -93,6 +93,19 @@ def test_a_held_out_row_goes_to_review_though_the_row_that_contradicts_it_is_lef
     assert answers(dataset) == {1: None, 2: "There."} and judged[ids[2]] == ["judge"]
 
 
+def test_a_text_in_which_several_speak_goes_to_a_person(make, tmp_path):
+    glued = talk("Are you open?", "Yes.<|im_end|>\n<|im_start|>user\nOn Sunday too?")
+    dataset = make([glued, talk("And now?", "<|im_start|>assistant\nNo.<|im_end|>")])
+    reports.write(tmp_path, dataset, 1, 0, examine(dataset))
+    report = Report.read(tmp_path)
+    done = remedies.fix(dataset, report, "special_tokens")
+    assert (done["rows"], done["sent"], done["passed_over"]) == (2, 1, 0)
+    assert report.fixed(Reviews(dataset))["special_tokens"]["sent"] == 1
+    assert answers(dataset) == {1: glued["messages"][1]["content"], 2: "No."} and len(Reviews(dataset).pending()) == 1
+    deeds = [deed for deed in Reviews(dataset).log().standing[done["number"]] if deed["type"] == "judge"]
+    assert [(deed["status"], deed["reason"]) for deed in deeds] == [("pending", KINDS["special_tokens"].title)]
+
+
 def test_stand_ins_are_the_same_for_the_same_person_in_every_row(visited):
     dataset, report = visited
     remedies.fix(dataset, report, "emails", "stand-ins")
