@@ -8,6 +8,7 @@ POST /studio/imports/fetch            fetches one of them, as a job that makes a
 POST /studio/imports/merge            merges datasets into a new one, as a job
 POST /studio/imports/preview          what the file would become: format, mapping, first rows, bad rows
 GET  /studio/imports/name?text=       the nearest name to that text that a dataset may have
+GET  /studio/imports/before?name=     how the columns were meant in the last import of that dataset
 POST /studio/imports/start            starts the import as a job
 POST /studio/imports/discard          an upload that is not wanted
 """
@@ -100,6 +101,13 @@ def router(workspace: Workspace, largest: int) -> APIRouter:
             if len(text) > LONGEST:
                 raise  # nobody's name is cut behind their back
             return {"name": suggest_name(text, text)}
+
+    @api.get("/before")
+    def before(name: str) -> Words:
+        from studio.datasets.importing.earlier import choices
+        from studio.datasets.store import read_info
+
+        return choices(read_info(workspace.folder("datasets", name)))
 
     @api.post("/start")
     def start(body: Words = Body(...)) -> Words:  # noqa: B008

@@ -102,7 +102,7 @@ class Dataset extends Part {
     }
     const from = version.made_from && !changes ? html`<div class="notice" role="status">Version ${version.version} was made from version ${version.made_from}:
       ${made(version)}.</div>` : "";
-    // What became of rows that were written here, when the file was imported anew.
+    // What became of rows that were written here, and of reviews that fit no row, when the file was imported anew.
     const written = (version.written ?? []).map((note) => html`<p class="small">${note[0].toUpperCase()}${note.slice(1)}.</p>`);
     if (!changes) return html`${from}${written.length ? html`<div class="notice" role="status">${written}</div>` : ""}`;
     return html`<div class="notice warning spread" role="status"><span><strong>${changes === 1 ? "1 change" : `${number(changes)} changes`} not yet in a version.</strong>

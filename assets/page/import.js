@@ -33,7 +33,7 @@ class Import extends Part {
     const source = JSON.stringify(this.source);
     if (this.showing === source) { this.drawJob(); return; }
     this.showing = source;
-    this.mapping = null;
+    this.mapping = this.going = null;
     this.found = null;
     this.whole = new Map(); // the rows of the preview that are shown whole, by their place
     if (!this.source) { this.choose(); return; }
@@ -75,6 +75,7 @@ class Import extends Part {
     if (!patient) this.whole = new Map(opened.filter((at) => found.rows?.[at]).map((at) => [at, found.rows[at]]));
     this.mapping.take(this.found);
     this.render();
+    if (document.activeElement?.id !== "ft-name") this.goOn();
     if (found.rows && !found.whole && !patient) this.look(true); // the first rows are shown; now for the bad ones among many
   }
   // Nothing can be made of the file: back to the choice, with what was typed.
@@ -115,6 +116,29 @@ class Import extends Part {
     this.consent();
     if (now?.id && !now.isConnected) place.querySelector(`#${CSS.escape(now.id)}`)?.focus();
   }
+  // Under the name of a dataset that is there, its last import says how this one begins. One look for each name.
+  goOn() {
+    const name = this.querySelector("#ft-name")?.value.trim() ?? "", there = this.exists(name) ? name : "";
+    if (!this.found?.columns?.length || this.going?.name === there) return this.going?.done;
+    this.going = { name: there };
+    return (this.going.done = this.takeOver(this.going, this.mapping));
+  }
+  async takeOver(going, mapping) {
+    if (mapping.letGo(going.name)) { this.drawnForm = null; await this.look(); }
+    const before = going.name ? await ask(`/studio/imports/before?name=${encodeURIComponent(going.name)}`).catch(() => ({})) : {};
+    if (!this.isConnected || this.going !== going) return;
+    const other = mapping.goOn(going.name, before, this.found.columns ?? []);
+    keep("import", { source: this.showing, choices: mapping.choices });
+    if (other) { this.drawnForm = null; this.form(); this.look(); } else this.named();
+  }
+  before() {
+    const { taken, keyBefore } = this.mapping;
+    const { name, version } = this.mapping.choices.taken ?? {};
+    return html`${taken ? html`<p class="soft small">Taken from the last import of “${name}” (version ${version}): ${taken}. Change it below where it shall be otherwise.</p>` : ""}${keyBefore
+      ? html`<p class="notice warning small">In version ${version} the column “${keyBefore}” is the key that names each row. ${this.found.columns?.includes(keyBefore)
+        ? "Without it the rows get other ids, and what was reviewed fits none of them: choose it under More choices."
+        : "This file has no such column, so its rows get other ids, and what was reviewed fits none of them. Choose another name, or a file with that column."}</p>` : ""}`;
+  }
   exists(name) { return Boolean(this.found.datasets?.includes(name.trim())); }
   named() {
     const name = this.querySelector("#ft-name")?.value.trim() ?? "";
@@ -122,7 +146,7 @@ class Import extends Part {
     const { append, keep_equal: equal } = this.mapping.choices;
     this.mapping.exists = there;
     this.draw(".exists", there ? html`<label class="ft-check"><input id="ft-append" type="checkbox" name="append" ${append ? html`checked` : ""}> <span>Add to the rows of “${name}”</span></label>
-      <p class="soft small">${append ? `Its next version has its rows, with their ids and sides, and the new ones behind them; rows it has already are ${equal ? "taken in again" : "not doubled"}.` : `There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.`}</p>${append ? html`<label class="ft-check"><input id="ft-keep-equal" type="checkbox" name="keep_equal" ${equal ? html`checked` : ""}> <span>Keep equal rows</span></label>` : ""}` : html``);
+      <p class="soft small">${append ? `Its next version has its rows, with their ids and sides, and the new ones behind them; rows it has already are ${equal ? "taken in again" : "not doubled"}.` : `There is a dataset “${name}”: this becomes its next version. Choose another name to keep them apart.`}</p>${append ? html`<label class="ft-check"><input id="ft-keep-equal" type="checkbox" name="keep_equal" ${equal ? html`checked` : ""}> <span>Keep equal rows</span></label>` : ""}${this.before()}` : html``);
   }
   // Spaces and the like become what a folder's name can have, as soon as the field is left.
   async tidy(field) {
@@ -204,7 +228,7 @@ class Import extends Part {
     if (event.target.closest("[data-form=import]")) this.change(event.target, 350);
   }
   chosen(event) {
-    if (event.target.id === "ft-name") this.tidy(event.target);
+    if (event.target.id === "ft-name") this.tidy(event.target).then(() => this.goOn());
     if (event.target.matches("select, [type=checkbox], [type=radio]") && event.target.closest("[data-form=import]")) this.change(event.target, 0);
   }
   change(field, wait) {
@@ -243,6 +267,7 @@ class Import extends Part {
     const button = this.querySelector(".start button");
     button.disabled = true;
     await this.tidy(this.querySelector("#ft-name"));
+    await this.goOn();
     button.disabled = false;
     const name = this.querySelector("#ft-name").value.trim();
     this.draw(".start-told", html``);
@@ -275,9 +300,10 @@ class Import extends Part {
   ended({ status, result, events }) {
     if (status === "finished") {
       const { upload } = address();
+      const taken = this.mapping?.taken;
       if (upload) tell("/studio/imports/discard", { upload }).catch(() => null);
       go({ ...CLEAR, dataset: result.name });
-      toast(`${number(result.rows)} rows are in “${result.name}”${result.version > 1 ? `, version ${result.version}` : ""}.${news(result)}`, seen(result));
+      toast(`${number(result.rows)} rows are in “${result.name}”${result.version > 1 ? `, version ${result.version}` : ""}.${news(result)}${taken ? ` Taken from the import before: ${taken}.` : ""}`, seen(result));
       return;
     }
     const failed = events.findLast((event) => event.type === "failed");

@@ -19,6 +19,10 @@ const SHAPES = {
 const MORE = [["system", "System prompt, by row"], ["history", "Earlier questions and answers"], ["tools", "Tools"]];
 const ENCODINGS = [["auto", "Find out by itself"], ["utf-8", "UTF-8"], ["cp1252", "Windows, Western Europe (cp1252)"], ["cp1250", "Windows, Central Europe (cp1250)"],
   ["cp1251", "Windows, Cyrillic (cp1251)"], ["utf-16", "UTF-16"], ["mac-roman", "Mac (mac-roman)"], ["shift_jis", "Japanese (Shift JIS)"], ["gb18030", "Chinese (GB 18030)"]];
+// What a person may choose, as it is while nobody chose.
+const BLANK = { read_as: "auto", encoding: "auto", roles: {}, shape: null, system: "", key: "", split: "", group_by: "", stratify: "", entry: "", chunk: 4000, overlap: 200, chunk_by: "characters", append: false, shares: [80, 10, 10], skip_bad: false, name: null };
+// What is taken from an import before, as it is called beside what was chosen.
+const TAKEN = { key: "key", group_by: "kept on one side", stratify: "in balance", split: "side of each row" };
 const SIDES = [["train", "Training"], ["validation", "Validation"], ["test", "Held out"]];
 const TEMPLATE = "{…}";
 
@@ -33,12 +37,62 @@ const templateOf = (part) => part.template || part.columns.map((name) => `{${nam
 export class Mapping {
   constructor(choices) {
     // `roles`: what a person set, role -> {column} or {template}; null takes a role away.
-    this.choices = choices ?? { read_as: "auto", encoding: "auto", roles: {}, shape: null, system: "", key: "", split: "", group_by: "", stratify: "", entry: "", chunk: 4000, overlap: 200, chunk_by: "characters", append: false, shares: [80, 10, 10], skip_bad: false, name: null };
+    this.choices = choices ?? structuredClone(BLANK);
     this.guess = {};
   }
   take(found) {
     if (found.roles) this.guess = found;
   }
+
+  // ---- The import before ----
+
+  // Goes on as the last import of a dataset did, as far as the file has the columns and nobody chose otherwise here.
+  // Whether the form is another one now.
+  goOn(name, before, columns) {
+    const { choices } = this;
+    if (choices.taken?.name === name || !before.version) return false;
+    const has = (column) => columns.includes(column);
+    const values = choices.shape || this.choices.read_as !== "auto" || Object.keys(choices.roles).length ? {} : this.meant(before, has);
+    for (const one of ["key", "group_by", "stratify"]) if (!choices[one] && (has(before[one]) || (one === "stratify" && before[one] === "label"))) values[one] = before[one];
+    if (!choices.split && has(before.split) && before.split !== this.guess.split) values.split = before.split;
+    if (!choices.system && before.system) values.system = before.system;
+    Object.assign(choices, structuredClone(values), { taken: { name, version: before.version, key: before.key, values } });
+    this.open = this.open || Boolean(values.key);
+    return Object.keys(values).length > 0;
+  }
+  // How the columns were meant, where the studio takes them for something else now.
+  meant(before, has) {
+    const parts = Object.entries(before.roles), guessed = this.guess.roles ?? {};
+    const told = (part) => JSON.stringify([part?.columns, part?.template]);
+    if (parts.length === Object.keys(guessed).length && parts.every(([role, part]) => told(part) === told(guessed[role]))) return {};
+    if (!parts.every(([, part]) => part.columns.every(has))) return {};
+    if (before.format !== "mapped" && before.format !== this.guess.format) return { read_as: before.format };
+    const roles = Object.fromEntries(parts.map(([role, part]) => [role, part.columns.length === 1 && !part.template ? { column: part.columns[0] } : { template: templateOf(part) }]));
+    return { shape: shapeOf(before.roles), roles };
+  }
+  // Under another name what was taken is let go again; whether that was anything.
+  letGo(name) {
+    const { taken } = this.choices;
+    if (taken?.name === name) return false;
+    delete this.choices.taken;
+    const mine = Object.entries(taken?.values ?? {}).filter(([one, value]) => JSON.stringify(this.choices[one]) === JSON.stringify(value));
+    for (const [one] of mine) this.choices[one] = structuredClone(BLANK[one]);
+    return mine.length > 0;
+  }
+  // What was taken, in words; "" for nothing.
+  get taken() {
+    const { values = {} } = this.choices.taken ?? {};
+    const named = Object.entries(TAKEN).filter(([one]) => one in values).map(([one, words]) => `${words}: “${values[one]}”`);
+    if (values.roles || values.read_as) named.push("what the columns mean");
+    if (values.system) named.push("the system prompt");
+    return named.join(", ");
+  }
+  // The column that named the rows before, where it does not name them now.
+  get keyBefore() {
+    const { taken, key, append } = this.choices;
+    return taken?.key && taken.key !== key && !append ? taken.key : "";
+  }
+
   get shapeNow() { return this.choices.shape ?? shapeOf(this.guess.roles ?? {}); }
   // What fills a role now: {column}, {template} or null.
   part(role) {

@@ -193,6 +193,40 @@ def test_rows_of_one_patient_are_kept_on_one_side(studio, page):
         assert sum(row.split == "test" and row.extra["ward"] == ward for row in dataset.rows()) == 4
 
 
+def test_a_file_that_is_imported_again_keeps_its_key(studio, page):
+    def rows(answer: str) -> bytes:
+        lines = (f"V{n},Case {n}?,{answer},P{n // 4}\n" for n in range(40))
+        return "".join(["id,question,answer,patient\n", *lines]).encode()
+
+    source = studio.workspace.root.parent / "checkups.csv"
+    source.write_bytes(rows("Rest."))
+    choices = {"mapping": ["key=id"], "group_by": "patient"}
+    import_file(studio.workspace, ImportSettings(source=str(source), name="checkups", **choices))
+    before = {row.row_id for row in Dataset.open(studio.workspace, "checkups").rows()}
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("checkups.csv", rows("Rest and drink.")))
+    name = page.get_by_label("Name of the dataset")
+    name.fill("checkups")
+    name.blur()
+    told = page.locator(".exists")
+    expect(told).to_contain_text("last import of “checkups” (version 1): key: “id”, kept on one side: “patient”.")
+    key = page.get_by_label("Key: a column that names each row for good")
+    expect(key).to_have_value("id")
+    key.select_option("None")
+    expect(told).to_contain_text("Without it the rows get other ids")
+    key.select_option("id")
+    expect(told).not_to_contain_text("other ids")
+    name.fill("others")  # there what was taken is let go
+    name.blur()
+    expect(key).to_have_value("")
+    name.fill("checkups")
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.wait_for_url(re.compile("dataset=checkups"))
+    again = Dataset.open(studio.workspace, "checkups")
+    assert again.latest == 2 and {row.row_id for row in again.rows()} == before
+    assert again.version_info()["group_by"] == "patient"
+
+
 def test_what_is_offered_no_longer_is_not_asked_for(studio, page):
     rows = "".join(f"Message {n},{'AB'[n % 2]},{n // 4}\n" for n in range(40))
     studio.open(page, tab="data", **{"import": "1"})

@@ -134,3 +134,12 @@ def test_the_page_names_its_own_fields_instead_of_flags(page, tmp_path):
         found = preview(page, path=str(tmp_path / "dataset_info.json"), entry=entry)
         assert found["entries"] == ["a", "b"] and "--" not in found["error"]["next"]
     assert preview(page, path=str(tmp_path / "dataset_info.json"), entry="a")["rows"]
+
+
+def test_the_form_is_told_of_the_import_before(page, workspace, tmp_path):
+    source = tmp_path / "rows.jsonl"
+    source.write_bytes(rows(0, 3))
+    import_file(workspace, ImportSettings(source=str(source), name="set", mapping=["key=question"]))
+    found = page.get("/studio/imports/before", params={"name": "set"}).json()
+    assert (found["version"], found["key"], found["roles"]["user"]["columns"]) == (1, "question", ["question"])
+    assert page.get("/studio/imports/before", params={"name": "none"}).status_code == 409

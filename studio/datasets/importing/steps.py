@@ -14,6 +14,7 @@ from typing import Any
 from studio.datasets.importing import parting
 from studio.datasets.importing.carrying import Carried, dismissed
 from studio.datasets.importing.drafts import Drafter
+from studio.datasets.importing.earlier import astray
 from studio.datasets.importing.formats import take_for
 from studio.datasets.importing.intake import Intake
 from studio.datasets.importing.mapping import Guess
@@ -89,7 +90,7 @@ def import_file(
         if before and older is None:
             added = written(Dataset(folder, before), path, {guess.mapping.kind})
             changed = reworded(Dataset(folder, before), path)
-        entry = {
+        entry: dict[str, Any] = {
             "version": version,
             "made": round(time.time(), 3),
             "rows": len(made.sides),
@@ -105,8 +106,13 @@ def import_file(
             "bad_rows": made.intake.bad_count,
             "bad": [item.as_dict() for item in made.intake.bad],
         }  # fmt: skip
-        if added.notes():
-            entry["written"] = added.notes()
+        if settings.splitting:
+            entry |= {"group_by": settings.group_by, "stratify": settings.stratify}
+        lost = []
+        if before and older is None:
+            lost = astray(Dataset(folder, before), Dataset(scratch, {"versions": [entry]}), guess.mapping.key)
+        if told := added.notes() + lost:
+            entry |= {"written": told, "notes": entry["notes"] + lost}
         checked = parting.part(scratch, entry, settings.splitting, watch) if settings.splitting else None
         if older is not None:
             about = older.version_info()
