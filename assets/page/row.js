@@ -4,7 +4,7 @@ import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { TOKENS } from "./glossary.js";
 import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
-import { reviewer } from "./remember.js";
+import { keep, recall, reviewer } from "./remember.js";
 import { conflictNotice } from "./review-conflicts.js";
 import { chosen } from "./row-choice.js";
 import { toast } from "./toast.js";
@@ -17,7 +17,21 @@ const KINDS = [
   ["special", "Marks", "of the chat template; read, not learned"],
   ["cut", "Cut off", "beyond the cut-off: never seen"],
 ];
-const drafts = new Map(); // what was typed and not saved, and the review last seen then, by row; kept while the page is open
+const MOST_KEPT = 50;
+// What was typed and not saved, and the review last seen then, by row: kept in this browser, so that a reload loses nothing.
+const typed = new Map();
+const drafts = {
+  get: (key) => typed.get(key) ?? recall("row-drafts", {})[key],
+  set(key, draft) {
+    typed.set(key, draft);
+    keep("row-drafts", Object.fromEntries([...this.others(key).slice(1 - MOST_KEPT), [key, draft]]));
+  },
+  delete(key) {
+    typed.delete(key);
+    keep("row-drafts", Object.fromEntries(this.others(key)));
+  },
+  others: (key) => Object.entries(recall("row-drafts", {})).filter(([other]) => other !== key),
+};
 
 class Row extends Part {
   start() {
@@ -28,7 +42,7 @@ class Row extends Part {
       else if (settle) this.settle(Boolean(mine));
       else if (label !== undefined) this.label(label);
     };
-    this.oninput = (event) => { if (event.target.dataset.of) drafts.set(this.key, { texts: texts(this), seen: this.base }); };
+    this.oninput = (event) => { if (event.target.dataset.of) this.kept(); };
     this.onchange = (event) => this.changed(event.target);
     this.addEventListener("ft-starter", () => this.load());
     this.onkey = (event) => this.pressed(event);
@@ -60,7 +74,7 @@ class Row extends Part {
     try {
       const found = await ask(`${this.path}?${this.query()}`);
       if (this.key !== asked || !this.isConnected) return;
-      if (this.shown !== this.at.row) this.editing = drafts.has(this.key);
+      if (this.shown !== this.at.row) this.editing = found.version === found.latest && Boolean(drafts.get(this.key));
       this.shown = this.at.row;
       this.found = found;
       this.away(null);
@@ -111,7 +125,7 @@ class Row extends Part {
   }
   form() {
     return html`<form class="card ft-rowcard whole stack"><div>${rowBody(this.found.row, true, this.found.labels)}</div><div class="save-told"></div><div class="row"><button type="button" class="ft-button primary" data-do="save">Save</button>
-      <button type="button" class="ft-button" data-do="cancel">Cancel</button><span class="soft small">Ctrl + Enter saves, Esc leaves it as it was. The frozen version is not changed.</span></div></form>`;
+      <button type="button" class="ft-button" data-do="cancel">Cancel</button><span class="soft small">Ctrl + Enter saves; until then what you type is kept in this browser. Cancel leaves the row as it was. The frozen version is not changed.</span></div></form>`;
   }
   fill() {
     for (const draft of drafts.get(this.key)?.texts ?? []) {
@@ -168,7 +182,10 @@ class Row extends Part {
     const field = event.target.closest?.("input, textarea, select, [contenteditable]");
     if (this.editing && field && this.contains(field)) {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.act("save");
-      if (event.key === "Escape") this.act("cancel");
+      if (event.key === "Escape") { // what was typed stays; where nothing was, the row is read again
+        if (texts(this).length) field.blur();
+        else this.act("cancel");
+      }
       return;
     }
     if (field || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -196,6 +213,11 @@ class Row extends Part {
     this.render();
     if (on) this.querySelector("textarea, [data-of]")?.focus();
     else this.querySelector("[data-do=edit]")?.focus();
+  }
+  kept() {
+    const now = texts(this);
+    if (now.length) drafts.set(this.key, { texts: now, seen: this.base });
+    else drafts.delete(this.key);
   }
   label(text) {
     const field = this.querySelector("[data-of=label]");

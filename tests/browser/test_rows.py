@@ -143,6 +143,28 @@ def test_a_large_set_shows_its_rows_at_once_and_makes_its_index(studio, page, tm
     expect(page.locator(".count")).to_contain_text("11 rows")
 
 
+def test_what_is_typed_into_a_row_outlasts_escape_and_a_reload(studio, page, tmp_path):
+    dataset = put(studio, tmp_path, "typed", 4)
+    row = next(dataset.rows())
+    studio.open(page, tab="data", dataset="typed", row=row.row_id)
+    page.get_by_role("button", name="Edit").click()
+    question = page.locator("[data-of=messages]").first
+    question.press("Escape")  # nothing was typed: the row is read again
+    expect(question).to_have_count(0)
+    page.get_by_role("button", name="Edit").click()
+    question.fill("Half a question")
+    question.press("Escape")
+    expect(question).not_to_be_focused()
+    expect(question).to_have_value("Half a question")
+    page.reload()
+    expect(question).to_have_value("Half a question")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Edit")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Edit")).to_be_visible()
+    assert not Reviews(dataset).pending()
+
+
 def test_two_who_edit_one_row_are_both_asked_about(studio, page, open_page, tmp_path):
     dataset = put(studio, tmp_path, "twice", 4)
     row = next(dataset.rows())
