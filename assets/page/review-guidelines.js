@@ -27,7 +27,7 @@ function open(body) {
 
 export function showGuidelines(review) {
   const { text, labels, requirements, entities, rules } = review.info.guidelines;
-  const list = (title, names) => names.length && html`<section><h3>${title}</h3><ul class="rv-names">${names.map((name) => html`<li dir="auto">${name}</li>`)}</ul></section>`;
+  const list = (title, names) => (names.length ? html`<section><h3>${title}</h3><ul class="rv-names">${names.map((name) => html`<li dir="auto">${name}</li>`)}</ul></section>` : "");
   const any = text || labels.length || requirements.length || entities.length;
   open({
     buttons: html`<button type="button" class="ft-button" data-edit>Edit</button>`,

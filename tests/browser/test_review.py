@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import statistics
 import time
 from pathlib import Path
@@ -343,6 +344,8 @@ def test_a_suggestion_that_comes_late_leaves_the_label_that_was_chosen(studio, p
     page.keyboard.press("Enter")
     until(page, lambda: len(lines(queue)) == 3)
     assert [line.get("label") for line in lines(queue)] == ["b", None, "c"]
+    page.keyboard.press("i")
+    expect(page.locator(".rv-guidelines .grid3")).to_have_text(re.compile(r"^Labels\s*a\s*b\s*c$"))  # and no other list
 
 
 def test_many_at_once_and_one_undo(studio, page, tmp_path):
