@@ -14,6 +14,7 @@ const READABLE = ".csv,.tsv,.json,.jsonl,.ndjson,.parquet,.arrow,.xlsx,.txt,.md,
 // The field that a form can't do without, and what belongs into it.
 const ASKED = { path: "path", paste: "text", hub: "dataset" };
 const WANTED = { path: "Type where a file or folder lies on this machine", paste: "Paste some rows", hub: "Type the name of a dataset, as OWNER/NAME" };
+const MERGED = 6; // datasets to merge that are shown at once
 // What was typed stays when the file it names can't be read.
 const typed = { path: "", paste: "", hub: "" };
 
@@ -176,8 +177,10 @@ class Sources extends Part {
     const form = this.querySelector(".merge");
     if (!form || (datasets ?? []).length < 2) return;
     form.hidden = false;
-    this.draw(".merge", html`<h2>Merge datasets</h2><fieldset class="ft-merge"><legend class="soft small">Their rows keep their ids and sides.</legend>${datasets.slice(0, 200).map((name) =>
-        html`<label class="ft-check"><input type="checkbox" name="datasets" value="${name}"> <span class="clip">${name}</span></label>`)}</fieldset>
+    const boxes = (names) => names.map((name) => html`<label class="ft-check"><input type="checkbox" name="datasets" value="${name}"> <span class="clip">${name}</span></label>`);
+    const rest = datasets.slice(MERGED);
+    this.draw(".merge", html`<h2>Merge datasets</h2><fieldset class="ft-merge"><legend class="soft small">Their rows keep their ids and sides.</legend>${boxes(datasets.slice(0, MERGED))}${rest.length
+      ? html`<details class="fold soft"><summary>${number(rest.length)} more</summary><div class="row">${boxes(rest)}</div></details>` : ""}</fieldset>
       <div class="field"><label for="ft-merge-name">Name of the new dataset</label><input id="ft-merge-name" name="name" data-most="64" autocomplete="off" spellcheck="false"></div>
       <div><label class="ft-check"><input type="checkbox" name="keep_equal" aria-describedby="ft-merge-equal"> <span>${equal.title}</span></label><p class="soft small" id="ft-merge-equal">${equal.help}</p></div>
       <div><button class="ft-button">Merge</button></div><div class="found stack"></div>`);

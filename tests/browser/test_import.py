@@ -123,7 +123,8 @@ def test_a_document_shows_what_it_will_become(studio, page):
 
 
 def test_rows_are_added_to_a_dataset_and_datasets_are_merged(studio, page, tmp_path):
-    for name, numbers in (("one", range(20)), ("two", range(15, 40))):
+    few = [(f"few-{n}", range(1)) for n in range(6)]
+    for name, numbers in (("one", range(20)), ("two", range(15, 40)), *few):
         source = tmp_path / f"{name}.jsonl"
         source.write_bytes(jsonl(numbers))
         import_file(studio.workspace, ImportSettings(source=[str(source)], name=name))
@@ -157,6 +158,8 @@ def test_rows_are_added_to_a_dataset_and_datasets_are_merged(studio, page, tmp_p
     studio.open(page, tab="data", **{"import": "1"})
     page.get_by_role("button", name="Merge", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Too few datasets")
+    expect(page.locator(".ft-merge > label")).to_have_count(6)
+    page.locator(".ft-merge summary").click()
     page.get_by_label("one", exact=True).check()
     page.get_by_label("two", exact=True).check()
     page.get_by_label("Keep equal rows").check()
