@@ -1,6 +1,7 @@
 """What the mixing of datasets reads and asks for.
 
-GET  /studio/mixes             the datasets that can be parts, with their rows and tags; the models to count tokens in
+GET  /studio/mixes?of=NAME     the datasets that can be parts, with their rows; of those that are named, or where there
+                               is one only, the labels and tags; the models to count tokens in
 POST /studio/mixes/look        what would come of a recipe: rows and tokens of each part and side; of large parts how
                                many rows they have, and if the body is patient the job that counts
 POST /studio/mixes/start       makes the mixture, in a job
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Query
 
 from studio.errors import NotFound, StudioError
 from studio.workspace import Workspace
@@ -28,14 +29,15 @@ def router(workspace: Workspace) -> APIRouter:
     api = APIRouter(prefix="/studio/mixes")
 
     @api.get("")
-    def parts() -> Words:
+    def parts(of: list[str] = Query(default=[])) -> Words:  # noqa: B008
         from studio.datasets.store import list_datasets
 
+        # Labels and tags are read from the rows; for all of many datasets that would take seconds.
         there = [item for item in list_datasets(workspace) if "error" not in item]
         return {
             "datasets": [
                 {key: item[key] for key in ("name", "kind", "rows", "counts", "format")}
-                | {"groups": _groups(workspace, item["name"])}
+                | {"groups": _groups(workspace, item["name"]) if len(there) == 1 or item["name"] in of else {}}
                 for item in there
             ],
             "models": models(workspace),

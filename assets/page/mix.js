@@ -22,7 +22,7 @@ class Mix extends Part {
     this.origin = address().dataset;
     this.asked = 0; // how often what comes of it was asked for: an answer to an older recipe is not shown
     this.choices = { name: this.origin ? `${this.origin}-mix` : "mixture", by: "proportional", temperature: "2", rows: "", general: "", general_share: "10", near: true, seed: "0", parts: [blank(this.origin), blank()] };
-    this.draw(null, html`<div class="mx stack">${this.origin ? "" : html`<div>${link(`tab=data&mix=&job=&${OUT}`, "‹ All datasets", html`class="back"`)}<h1>Mix datasets</h1></div>`}<form class="card form" novalidate></form><div class="told"></div><div class="look"></div><div class="job"></div></div>`);
+    this.draw(null, html`<div class="mx stack">${this.origin ? "" : html`<div>${link(`tab=data&mix=&job=&${OUT}`, "‹ All datasets", html`class="back"`)}<h1>Mix datasets</h1></div>`}<form class="card form" novalidate><p class="soft" role="status">Looking at the datasets…</p><div class="bar unknown"><i></i></div></form><div class="told"></div><div class="look"></div><div class="job"></div></div>`);
     this.oninput = (event) => this.typed(event.target);
     this.onclick = (event) => this.clicked(event);
     this.onsubmit = (event) => { event.preventDefault(); this.make(); };
@@ -36,17 +36,21 @@ class Mix extends Part {
     this.count();
   }
   async tick() {
-    const there = await ask("/studio/mixes");
+    const chosen = this.chosen;
+    const there = await ask(`/studio/mixes?${chosen}`);
     const key = JSON.stringify(there);
     if (this.drawn === key) return;
     const first = !this.there;
     this.there = there;
     this.drawn = key;
     if (first && this.origin) await this.again();
+    if (this.chosen !== chosen) this.loop();
     this.form();
     this.count();
     this.look();
   }
+  // The parts: only of these it is asked which labels and tags they have, as that takes a while.
+  get chosen() { return String(new URLSearchParams([...new Set(this.choices.parts.map((part) => part.dataset).filter(Boolean))].map((name) => ["of", name]))); }
   // A mixture opens with the recipe that made it, its parts at their newest versions.
   async again() {
     if (this.there.datasets.find((each) => each.name === this.origin)?.format !== "mixture") return;
@@ -108,6 +112,7 @@ class Mix extends Part {
       if (key === "dataset") this.choices.parts[place].only = "";
     }
     if (["dataset", "by", "general"].includes(key)) this.form();
+    if (key === "dataset") this.loop();
     if (key === "name" && (this.starting || address().count)) return; // the same comes of it under any name
     this.forget();
     clearTimeout(this.typing);
@@ -180,7 +185,7 @@ class Mix extends Part {
     go({ count: null }, { replace: true });
     if (status === "stopped") this.look();
     if (status !== "finished") return; // its notice stays
-    if (count !== this.begun) { this.take(result.recipe); this.form(); } // after a reload it is known from the job only
+    if (count !== this.begun) { this.take(result.recipe); this.form(); this.loop(); } // after a reload it is known from the job only
     this.draw(".look", found(result.found));
   }
   async make() {

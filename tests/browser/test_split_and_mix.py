@@ -160,8 +160,14 @@ def test_a_mixture_is_shown_then_made(studio, page, page_faults):
     page_faults.allow("409")
     visits(studio, "clinic")
     make_set(studio.workspace, "chatter", [talk(f"Small talk {n}") for n in range(200)])
+    held = []
+    asked = re.compile(r"/studio/mixes\?")
+    page.route(asked, lambda route: held.append(route), times=1)
     studio.open(page, tab="data")
-    page.get_by_role("link", name="Mix datasets").click()
+    with page.expect_request(asked):
+        page.get_by_role("link", name="Mix datasets").click()
+    expect(page.locator(".mx [role=status]")).to_have_text("Looking at the datasets…")
+    held.pop().continue_()
     page.get_by_label("Part 1", exact=True).select_option("clinic")
     page.get_by_label("Which rows of part 1").select_option("domain=lung")
     page.get_by_text("By hand", exact=True).click()

@@ -85,6 +85,17 @@ def test_bulk_takes_the_words_of_the_list_s_address(page, workspace):
     assert answer.status_code == 409
 
 
+def test_labels_and_tags_are_read_of_the_parts_alone(page, workspace):
+    make_set(workspace, "others", [talk("q", "a", tags={"tone": "calm"})])
+    make_set(workspace, "tagged", [talk("q", "a", tags={"tone": "dry"})])
+
+    def groups(**query):
+        return {item["name"]: item["groups"] for item in page.get("/studio/mixes", params=query).json()["datasets"]}
+
+    assert groups() == {"letters": {}, "others": {}, "tagged": {}}
+    assert groups(of=["letters", "tagged"]) == {"letters": {}, "others": {}, "tagged": {"tone": [["dry", 1]]}}
+
+
 def test_a_recipe_is_looked_at_and_what_is_wrong_with_it_is_said(page):
     there = page.get("/studio/mixes").json()
     assert [item["name"] for item in there["datasets"]] == ["letters"]
