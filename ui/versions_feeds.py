@@ -2,7 +2,7 @@
 
 GET  /studio/datasets-versions/NAME                     all versions, what each was made of, which runs used it
 GET  /studio/datasets-versions/NAME/compare?old=&new=   what differs: counts, and a page of rows as they were and are
-GET  /studio/datasets-versions/NAME/fits?form=          how many rows a form has no place for, and why
+GET  /studio/datasets-versions/NAME/fits?form=          how many rows a form has no place for, why, and what to heed
 POST /studio/datasets-versions/NAME/title|back          names a version; makes a new one with an older one's rows
 POST /studio/datasets-versions/NAME/publish             publishes one on the hub, as a job
 """
@@ -21,7 +21,7 @@ from ui.dataset_access import started
 
 PAGE = 10
 Words = dict[str, Any]
-Form = Literal["messages", "alpaca", "sharegpt"]
+Form = Literal["messages", "alpaca", "sharegpt", "csv"]
 What = Literal["added", "removed", "changed"]
 KEPT: Kept[Any] = Kept(6)
 SHOWN = ("version", "title", "made", "rows", "counts", "made_from", "back", "source", "bad_rows", "edited", "excluded",

@@ -65,7 +65,7 @@ def test_files_for_other_tools_and_what_has_no_place_in_them(studio, page: Page,
     call = {"type": "function", "function": {"name": "find", "arguments": {}}}
     asked, said = {"role": "user", "content": "Where?"}, {"role": "assistant", "content": "Here."}
     looked = [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "content": "box 3"}]
-    rows = [{"messages": [asked, said]}, {"messages": [asked, *looked, said], "tools": [tool]}]
+    rows = [{"messages": [asked, said], "tone": "=1+1"}, {"messages": [asked, *looked, said], "tools": [tool]}]
     source = tmp_path / "calls.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     import_file(studio.workspace, ImportSettings(source=str(source), name="calls"))
@@ -79,6 +79,9 @@ def test_files_for_other_tools_and_what_has_no_place_in_them(studio, page: Page,
         page.get_by_role("button", name="JSONL, ShareGPT").click()
     assert len(waiting.value.path().read_text().splitlines()) == 2
     assert waiting.value.suggested_filename == "calls-v1.sharegpt.jsonl"
+    with page.expect_download():
+        page.get_by_role("button", name="CSV, for a spreadsheet").click()
+    expect(page.get_by_text("1 cell could be taken for a formula")).to_be_visible()
     page.get_by_text("Publish on the Hugging Face hub").click()
     page.get_by_label("Repository").fill("no name")
     page_faults.allow("409")

@@ -11,6 +11,7 @@ from typing import Any
 
 from studio.datasets.rows import Row, compact
 from studio.datasets.saving.forms import FORMS, Unfit, marks
+from studio.datasets.saving.tables import as_text, is_formula
 from studio.datasets.spans import MARKED, spans_of
 from studio.datasets.store import Dataset
 from studio.wording import count
@@ -47,12 +48,13 @@ def records(rows: Iterable[Row], form: str) -> Iterator[dict[str, Any]]:
 @dataclass
 class Left:
     """What a form has no place for: how many rows are left out, and of how many others the marked words; and why, of
-    the first of each."""
+    the first of each. Of a table how many cells look like formulas."""
 
     rows: int = 0
     why: str = ""
     marks: int = 0
     why_marks: str = ""
+    formulas: int = 0
 
     def words(self) -> list[str]:
         """That in sentences."""
@@ -61,12 +63,20 @@ class Left:
             told.append(
                 f"The marked words of {count(self.marks, 'row')} stay behind; of the first because {self.why_marks}."
             )
+        if self.formulas:
+            told.append(
+                f"{count(self.formulas, 'cell')} could be taken for a formula by a spreadsheet program; the text "
+                "stands as it is, so that it imports again as the same rows: open it there only if you trust them."
+            )
         return told
 
 
 def left(dataset: Dataset, version: int | None, form: str) -> Left:
-    """What is lost when a version is saved in a form; tables lose nothing."""
+    """What is lost when a version is saved in a form; tables lose nothing, and are looked through for formulas."""
     found = Left()
+    if form == "csv":
+        cells = (as_text(value) for record in _lines(dataset, version) for value in record.values())
+        found.formulas = sum(map(is_formula, cells))
     for row in dataset.rows(version) if form in FORMS else ():
         try:
             record = FORMS[form](row)
@@ -84,20 +94,13 @@ def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
     """CSV in UTF-8: plain columns where every row is of one kind and has one question and one answer, conversations as
     JSON elsewhere.
 
-    Where some rows have marked words, these are a column too, as JSON.
+    Where some rows have marked words, these are a column too, as JSON. Text stands as it is, also where a spreadsheet
+    program would take it for a formula: with a sign in front the file would not import again as the same rows.
     """
-    plain, marked, tags, kinds = _columns(dataset.rows(version))
-    wide = {name: "" for name in HELD if kinds & HELD[name]}
     buffer = io.StringIO()
     writer: Any = None
     yield "\ufeff".encode()  # without it spreadsheet programs take UTF-8 for something else
-    for row in dataset.rows(version):
-        record = _plain(row) if plain else wide | _as_json(row)
-        if marked:
-            spans = spans_of(row)
-            record[MARKED] = compact(spans) if spans else ""
-        record |= {"split": row.split, "row_id": row.row_id}
-        record |= {tag: row.tags.get(tag, "") for tag in tags if tag not in record}
+    for record in _lines(dataset, version):
         if writer is None:
             writer = csv.DictWriter(buffer, list(record), lineterminator="\r\n")
             writer.writeheader()
@@ -105,6 +108,19 @@ def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
         if buffer.tell() >= BLOCK:
             yield _emptied(buffer)
     yield _emptied(buffer)
+
+
+def _lines(dataset: Dataset, version: int | None) -> Iterator[dict[str, Any]]:
+    """The cells of each line of a table, by their columns."""
+    plain, marked, tags, kinds = _columns(dataset.rows(version))
+    wide = {name: "" for name in HELD if kinds & HELD[name]}
+    for row in dataset.rows(version):
+        record = _plain(row) if plain else wide | _as_json(row)
+        if marked:
+            spans = spans_of(row)
+            record[MARKED] = compact(spans) if spans else ""
+        record |= {"split": row.split, "row_id": row.row_id}
+        yield record | {tag: row.tags.get(tag, "") for tag in tags if tag not in record}
 
 
 def _columns(rows: Iterable[Row]) -> tuple[bool, bool, list[str], set[str]]:

@@ -66,8 +66,13 @@ def write_csv(path: Path, table: Table, escape: bool, notes: Notes) -> None:
             writer.writerow([_harmless(cell, notes) for cell in cells] if escape else cells)
 
 
+def is_formula(cell: str) -> bool:
+    """Whether a spreadsheet program would take the text of a csv cell for a formula."""
+    return cell.startswith(FORMULA) and not NUMBER.fullmatch(cell)
+
+
 def _harmless(cell: str, notes: Notes) -> str:
-    if not cell.startswith(FORMULA) or NUMBER.fullmatch(cell):
+    if not is_formula(cell):
         return cell
     notes.escaped += 1
     return f"'{cell}"

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from studio.datasets.importing.steps import import_file
-from studio.datasets.saving.downloads import jsonl, records, table
+from studio.datasets.saving.downloads import jsonl, left, records, table
 from studio.datasets.store import Dataset
 from studio.settings.importing import ImportSettings
 from tests.sets import make_set
@@ -73,6 +73,21 @@ def test_a_table_has_plain_columns_where_it_can(workspace, tmp_path):
     data = b"".join(table(Dataset.open(workspace, "one"))).decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(data, newline=""))
     assert (row["prompt"], row["completion"], row["split"]) == ("q", "a", "train")
+
+
+def test_what_looks_like_a_formula_is_told_and_imports_as_it_was(workspace, tmp_path):
+    texts = ['=HYPERLINK("http://a.b")', "-5", "+1 more", "plain"]
+    rows = [{"prompt": text, "completion": "@home" if text == "plain" else "a"} for text in texts]
+    source = tmp_path / "a.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    import_file(workspace, ImportSettings(source=str(source), name="one"))
+    dataset = Dataset.open(workspace, "one")
+    (told,) = left(dataset, None, "csv").words()
+    assert told.startswith("3 cells could be taken for a formula") and not left(dataset, None, "messages").words()
+    saved = tmp_path / "saved.csv"
+    saved.write_bytes(b"".join(table(dataset)))
+    import_file(workspace, ImportSettings(source=str(saved), name="again"))
+    assert [row.messages for row in Dataset.open(workspace, "again").rows()] == [row.messages for row in dataset.rows()]
 
 
 def test_a_tag_never_stands_for_a_field(workspace, tmp_path):
