@@ -20,6 +20,7 @@ from studio import evaluations, runs
 from studio.errors import NotFound, Refused
 from studio.jobs import folder as job_folder
 from studio.jobs import queue
+from studio.statistics import FEWEST_ROWS
 from studio.workspace import KINDS, Workspace
 from ui.answer_feeds import trained_runs
 from ui.telling import plainly
@@ -54,6 +55,7 @@ def router(workspace: Workspace) -> APIRouter:
             "trained": (folder / "adapter").is_dir(),
             "status": told.status,
             "held_out": evaluations.held_out(workspace, folder),
+            "fewest": FEWEST_ROWS,
         }
 
     @api.get("/{name}")

@@ -106,7 +106,9 @@ class Evaluate extends Part {
     }
     const none = !held.test ? notice({ what: "This dataset keeps no held-out rows.", why: "Without rows that were not trained on, nothing can be said about new questions.",
       next: "Import the file again with some rows for the test and train on that. For a first look the validation rows serve: the training only used them to choose its best step." }, "warning") : "";
-    return html`${none}<form class="card stack" data-run="${about.run}">
+    const few = held.test && held.test < about.fewest ? notice({ what: `${held.test === 1 ? "1 held-out row is" : `${number(held.test)} held-out rows are`} too few for a verdict.`, why: `From fewer than ${about.fewest} rows nobody can tell whether the tuned model is better than its base.`,
+      next: "The answers can be read all the same. For a verdict, give the test side of the dataset more rows and train again." }, "warning") : "";
+    return html`${none}${few}<form class="card stack" data-run="${about.run}">
       <div class="row fields-row"><label class="field"><span>Rows to ask</span><select name="split">${sides.map((side) => html`<option value="${side}">${number(held[side])} ${SIDES[side]}${side === "train" ? " (what it memorised)" : ""}</option>`)}</select></label>
       <label class="field"><span>At most rows</span><input type="number" name="limit" min="1" placeholder="all" title="Asks only the first so many rows, for a quick look"></label>
       <label class="field"><span>Longest answer</span><input type="number" name="longest" min="1" max="32768" placeholder="by itself" title="Tokens after which an answer is cut off; left empty, the longest expected answer and a quarter more, at most 512"></label>

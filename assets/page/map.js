@@ -10,6 +10,7 @@ const MOST_COLOURS = 10; // more can't be told apart; the rest is grey
 const MOST_BUTTONS = 8; // what else the points may be coloured by is chosen from a list
 const MANY = 4000; // points from which on WebGL draws them, where the browser has it
 const TAIL = 14; // bars of a small chart
+const FEW_BARS = 6; // how many have room in one that has fewer
 
 class Map_ extends Part {
   start() {
@@ -66,10 +67,13 @@ class Map_ extends Part {
     if (!this.found) return;
     const { turns, answers, clusters } = this.found;
     const Plotly = await plotly();
+    // Whole things are counted, so no axis has a tick between two; few bars are no wider than many would be.
+    const whole = (most, ticks) => (most > ticks ? { nticks: ticks } : { tick0: 0, dtick: 1 });
     const bars = (key, x, y, title, hover) => {
       const place = this.querySelector(`[data-chart="${key}"]`);
+      const [least, most] = [Math.min(...x), Math.max(...x)], room = Math.max(0, FEW_BARS - (most - least) - 1) / 2;
       if (place) Plotly.react(place, [{ type: "bar", x, y, marker: { color: colour("--soft") }, hovertemplate: hover }],
-        layout({ height: 150, bargap: 0.15, margin: { l: 30, r: 4, t: 4, b: 30 }, xaxis: { title: { text: title, standoff: 4 }, showgrid: false, nticks: 6 }, yaxis: { nticks: 4 } }), CONFIG);
+        layout({ height: 150, bargap: 0.15, margin: { l: 30, r: 4, t: 4, b: 30 }, xaxis: { title: { text: title, standoff: 4 }, showgrid: false, range: [least - 0.5 - room, most + 0.5 + room], ...whole(most - least, 6) }, yaxis: whole(Math.max(...y), 4) }), CONFIG);
     };
     bars("turns", Object.keys(turns).map(Number), Object.values(turns), "turns", "%{x} turns<br>%{y} rows<extra></extra>");
     bars("clusters", clusters.slice(0, TAIL).map((_, at) => at + 1), clusters.slice(0, TAIL), "group", "%{y} rows alike<extra></extra>");

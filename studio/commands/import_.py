@@ -29,10 +29,14 @@ def run(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 
 
 def import_file(context: Context, given: dict[str, Any]) -> dict[str, Any]:
-    """Imports in a job, and waits for it."""
+    """Imports in a job, and waits for it; `waiting` counts the changes that the new version does not have."""
+    from studio.datasets.reviewing.reviews import Reviews
+    from studio.datasets.store import Dataset
+
     settings = check(ImportSettings, given, "This import can't be started.")
     folder = job_folder.create(context.workspace, "import_data", settings.model_dump(mode="json"), settings.name)
-    return follow.start_and_follow(context.workspace, folder, context.terminal)
+    result = follow.start_and_follow(context.workspace, folder, context.terminal)
+    return result | {"waiting": Reviews(Dataset.open(context.workspace, settings.name)).unfrozen()}
 
 
 def show(result: dict[str, Any]) -> str:
@@ -50,5 +54,11 @@ def show(result: dict[str, Any]) -> str:
         if any(news[key] for key in ("added", "removed", "changed", "moved")):
             pair = f"{news['against']} {result['version']}"
             lines.append(f"See them: launch.py versions {result['name']} --compare {pair}")
+    if result["waiting"]:
+        changes = wording.count(result["waiting"], "earlier change")
+        be = "is" if result["waiting"] == 1 else "are"
+        lines.append(
+            f"{changes} {be} not in this version. To freeze what people changed: launch.py freeze {result['name']}"
+        )
     lines.append(f"Train on it: launch.py train --dataset {result['name']}")
     return "\n".join(lines)

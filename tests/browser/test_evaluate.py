@@ -153,15 +153,19 @@ def test_an_evaluation_is_deleted_and_taken_back(many, studio, page, page_faults
     expect(page.locator(".verdict .word")).to_have_text("Better")
 
 
-def test_a_dataset_without_test_rows_says_what_to_do(run, studio, page, tmp_path):
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [("validation", "This dataset keeps no held-out rows."), ("test", "1 held-out row is too few for a verdict.")],
+)
+def test_a_dataset_with_too_few_test_rows_says_what_to_do(run, studio, page, tmp_path, held, told):
     source = tmp_path / "all.csv"
-    source.write_text("prompt,completion,split\nA?,b,train\nC?,d,validation\n", encoding="utf-8")
-    import_file(studio.workspace, ImportSettings(source=str(source), name="all"))
-    folder = adapters.run(studio.workspace, "all", "tiny")
+    source.write_text(f"prompt,completion,split\nA?,b,train\nC?,d,{held}\n", encoding="utf-8")
+    import_file(studio.workspace, ImportSettings(source=str(source), name=f"all-{held}"))
+    folder = adapters.run(studio.workspace, f"all-{held}", "tiny")
     (folder / "adapter").mkdir()
     studio.open(page, tab="evaluate", run=folder.name)
-    expect(page.locator("ft-evaluate .notice")).to_contain_text("This dataset keeps no held-out rows.")
-    expect(page.locator("[name=split] option")).to_have_text([re.compile("1 validation rows"), re.compile("memorised")])
+    expect(page.locator("ft-evaluate .notice")).to_contain_text(told)
+    expect(page.locator("[name=split] option")).to_have_text([re.compile("^1 "), re.compile("memorised")])
 
 
 def test_a_stopped_evaluation_goes_on(studio, run, page):

@@ -53,6 +53,15 @@ def test_from_a_change_to_a_version_and_back(ask, workspace):
     assert ask("versions", "desk", "--back", "3", fails=True)["error"]["what"] == "Version 3 is the latest already."
 
 
+def test_an_import_says_which_changes_its_version_goes_without(ask, workspace):
+    source = str(ROOT / "assets" / "starter" / "support-desk.csv")
+    Reviews(Dataset.open(workspace, "desk")).exclude(next(Dataset.open(workspace, "desk").rows()).row_id)
+    words = ask("import", source, "--name", "desk", words=True)
+    assert "1 earlier change is not in this version." in words and "launch.py freeze desk" in words
+    ask("freeze", "desk")
+    assert ask("import", source, "--name", "other")["waiting"] == 0
+
+
 def test_two_versions_are_shown_beside_each_other(ask, workspace):
     first, second, third, *_ = Dataset.open(workspace, "desk").rows()
     reviews = Reviews(Dataset.open(workspace, "desk"))
