@@ -99,7 +99,7 @@ class Import extends Part {
   form() {
     const { file, bytes } = this.found;
     this.mapping.exists = this.exists(this.mapping.choices.name ?? this.found.suggested ?? "");
-    const now = document.activeElement;
+    const now = document.activeElement, marked = [now?.selectionStart, now?.selectionEnd, now?.selectionDirection];
     const markup = html`<div class="spread"><div class="ft-file clip"><strong class="clip">${file}</strong><span class="soft small">${size(bytes)}</span></div><button type="button" class="ft-button small" data-do="another">Another file</button></div>
       <div class="field"><label for="ft-name">Name of the dataset</label><input id="ft-name" name="name" data-most="64" autocomplete="off" spellcheck="false" aria-describedby="ft-name-hint"><span class="soft small" id="ft-name-hint">It becomes a folder’s name: spaces and other signs turn into dashes.</span></div><div class="name-told"></div><div class="exists stack tight-stack"></div>
       <div class="consent"></div><div class="start-told"></div><div class="start row tight-row"><button class="ft-button primary" aria-describedby="ft-why">Import</button><span class="soft small why" id="ft-why"></span></div><div class="job"></div>
@@ -114,7 +114,10 @@ class Import extends Part {
     }
     this.named();
     this.consent();
-    if (now?.id && !now.isConnected) place.querySelector(`#${CSS.escape(now.id)}`)?.focus();
+    if (!now?.id || now.isConnected) return;
+    const field = place.querySelector(`#${CSS.escape(now.id)}`);
+    field?.focus();
+    if (typeof marked[0] === "number") field?.setSelectionRange(...marked); // else what is typed next would stand behind it
   }
   // Under the name of a dataset that is there, its last import says how this one begins. One look for each name.
   goOn() {

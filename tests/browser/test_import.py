@@ -207,14 +207,19 @@ def test_a_file_that_is_imported_again_keeps_its_key(studio, page):
     import_file(studio.workspace, ImportSettings(source=str(source), name="checkups", **choices))
     before = {row.row_id for row in Dataset.open(studio.workspace, "checkups").rows()}
     studio.open(page, tab="data", **{"import": "1"})
-    upload(page, ("checkups.csv", rows("Rest and drink.")))
-    name = page.get_by_label("Name of the dataset")
-    name.fill("checkups")
-    name.blur()
-    told = page.locator(".exists")
+    held = []
+    page.route("**/studio/imports/before?*", lambda route: held.append(route))
+    with page.expect_request("**/studio/imports/before?*"):
+        upload(page, ("checkups.csv", rows("Rest and drink.")))
+    name, told = page.get_by_label("Name of the dataset"), page.locator(".exists")
+    name.select_text()
+    held.pop().continue_()
     expect(told).to_contain_text("last import of “checkups” (version 1): key: “id”, kept on one side: “patient”.")
     key = page.get_by_label("Key: a column that names each row for good")
     expect(key).to_have_value("id")
+    page.unroute("**/studio/imports/before?*")
+    page.keyboard.type("checkups")  # over what was marked before the form was drawn anew
+    expect(name).to_have_value("checkups")
     key.select_option("None")
     expect(told).to_contain_text("Without it the rows get other ids")
     key.select_option("id")
