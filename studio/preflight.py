@@ -248,8 +248,9 @@ def _left_out(found: Preflight, rows_read: Survey, report: Report) -> None:
         (report.nothing - never.nothing, late, "Raise the cut-off, or shorten the rows.", "cutoff"),
     ):
         for row_id, why in [*reasons.items()][:1]:
+            rows = round(count * rows_read.scale)
             found.warn(
-                f"{wording.count(round(count * rows_read.scale), 'row')} would train nothing and are left out.",
+                f"{wording.count(rows, 'row')} would train nothing and {'is' if rows == 1 else 'are'} left out.",
                 f"One of them: {why}",
                 todo,
                 field,
