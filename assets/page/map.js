@@ -79,7 +79,7 @@ class Map_ extends Part {
     bars("clusters", clusters.slice(0, TAIL).map((_, at) => at + 1), clusters.slice(0, TAIL), "group", "%{y} rows alike<extra></extra>");
     const place = this.querySelector('[data-chart="answers"]');
     if (place) Plotly.react(place, [{ type: "histogram", x: answers, nbinsx: 24, marker: { color: colour("--soft") }, hovertemplate: "%{x} characters<br>%{y} answers<extra></extra>" }],
-      layout({ height: 150, bargap: 0.08, margin: { l: 30, r: 4, t: 4, b: 30 }, xaxis: { title: { text: "characters", standoff: 4 }, showgrid: false, nticks: 6 }, yaxis: { nticks: 4 } }), CONFIG);
+      layout({ height: 150, bargap: 0.08, margin: { l: 30, r: 4, t: 4, b: 30 }, xaxis: { title: { text: "characters", standoff: 4 }, showgrid: false, ...whole(span(answers), 6) }, yaxis: { nticks: 4 } }), CONFIG);
   }
 
   // ---- The map ----
@@ -160,6 +160,10 @@ class Map_ extends Part {
 }
 customElements.define("ft-map", Map_);
 
+function span(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted.at(-1) - sorted[0];
+}
 function half(values) { return values.toSorted((a, b) => a - b)[values.length >> 1]; }
 
 // The beginning of a row, in lines for a hover label; Plotly reads a little HTML there, so none is left in it.

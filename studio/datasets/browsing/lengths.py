@@ -52,7 +52,7 @@ def lengths(
     """
     found = [(row.row_id, whole) for row, whole in whole_rows(tokenizer, dataset.sample(version, most), "all")]
     counted = [-1 if isinstance(whole, StudioError) else len(whole[0]) for _, whole in found]
-    errors = ((row_id, str(whole)) for row_id, whole in found if isinstance(whole, StudioError))
+    errors = ((row, f"{whole.what} {whole.why}".strip()) for row, whole in found if isinstance(whole, StudioError))
     tokens = [length for length in counted if length >= 0]
     rows = int(dataset.version_info(version)["rows"])
     if model and len(found) == rows:
