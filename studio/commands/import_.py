@@ -54,11 +54,10 @@ def show(result: dict[str, Any]) -> str:
         if any(news[key] for key in ("added", "removed", "changed", "moved")):
             pair = f"{news['against']} {result['version']}"
             lines.append(f"See them: launch.py versions {result['name']} --compare {pair}")
-    if result["waiting"]:
-        changes = wording.count(result["waiting"], "earlier change")
-        be = "is" if result["waiting"] == 1 else "are"
+    if waiting := result.get("waiting"):
         lines.append(
-            f"{changes} {be} not in this version. To freeze what people changed: launch.py freeze {result['name']}"
+            f"{wording.count(waiting, 'earlier change')} {'is' if waiting == 1 else 'are'} not in this version."
         )
+        lines.append(f"To freeze what people changed: launch.py freeze {result['name']}")
     lines.append(f"Train on it: launch.py train --dataset {result['name']}")
     return "\n".join(lines)

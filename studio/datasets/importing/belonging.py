@@ -114,7 +114,7 @@ class Belonging:
         drawn = assign(marks, [sizes[unit] for unit in free], fractions, seed, kept=kept)
         for unit, place in zip(free, drawn, strict=True):
             places[unit] = place
-        if not self.kept:
+        if not self.kept or not self.parted():  # a document with a part that is held out is held out as a whole
             return array("b", (places[unit] for unit in chosen))
         pairs = zip(self.groups, chosen, strict=True)
         return array("b", (places[unit] if self.kept[group] < 0 else self.kept[group] for group, unit in pairs))

@@ -225,10 +225,11 @@ class Intake:
             self._stay(self.standing, row, draft)
 
     def _stay(self, standing: Standing, row: str, draft: Draft) -> None:
-        """Leaves the row added last where it was; under another id it is known by its words."""
-        place = standing.of_id(row)
+        """Leaves the row added last where its words were, as keys may be numbered anew; with other words where its id
+        was."""
+        place = standing.of_mark(_mark(draft))
         if place < 0:
-            place = standing.of_mark(_mark(draft))
+            place = standing.of_id(row)
         self.stayed += place >= 0
         self.belonging.keep(place)
 

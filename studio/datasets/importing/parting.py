@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,12 +29,19 @@ class Checked:
         leaks.remember(dataset, 0, self.found, plans.rules(self.settings))
 
 
-def part(folder: Path, entry: dict[str, Any], settings: SplitSettings, watch: Watch) -> Checked:
+def part(
+    folder: Path,
+    entry: dict[str, Any],
+    settings: SplitSettings,
+    watch: Watch,
+    kept: Callable[[str], int] | None = None,
+) -> Checked:
     """Splits a version that is made but has not its place yet.
 
     Args:
         folder: where it lies, in `versions/`.
         entry: what dataset.json will say of it; its `counts` and `notes` are mended.
+        kept: of a row id the side it has to stay on, as a place in SIDES, -1 for one that is drawn.
 
     Raises:
         BadInput: a column that no row has, or that can't be used so.
@@ -42,7 +50,7 @@ def part(folder: Path, entry: dict[str, Any], settings: SplitSettings, watch: Wa
 
     made = Dataset(folder, {"name": settings.dataset, "versions": [entry]})
     size = int(entry["source"]["bytes"])  # an import tells how far it is in bytes
-    plan = plans.plan(made, settings, lambda done, total, what: watch(size, size, f"splitting: {what}"))
+    plan = plans.plan(made, settings, lambda done, total, what: watch(size, size, f"splitting: {what}"), kept)
     resided(made.path(), plan.sides)
     entry["counts"] = plan.about["planned"]
     entry["notes"] = entry["notes"] + plan.about["notes"]

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from studio.datasets.importing.belonging import CONTENTS, MARK_BYTES, mark_of
 from studio.datasets.importing.digests import Digests
-from studio.datasets.rows import HASH_BYTES, batches
-from studio.datasets.splitting.sides import PLACES
+from studio.datasets.rows import HASH_BYTES, Side, batches
+from studio.datasets.splitting.sides import DEFAULT, PLACES, read_fractions
 from studio.datasets.store import Dataset
 from studio.datasets.versions.publishing import Watch
 from studio.datasets.versions.writer import BATCH_ROWS
@@ -72,18 +72,24 @@ class Standing:
 
 def standing_of(before: dict[str, Any] | None, settings: ImportSettings) -> Standing | None:
     """Where the rows stay, still to be read; None where there is no version before, its rows are taken over
-    themselves, or other shares, groups or another draw are asked for.
+    themselves, or other shares, groups, another balance or another draw are asked for.
 
     Args:
         before: what dataset.json says.
     """
-    if before is None or not before["versions"] or settings.append or settings.splitting:
+    if before is None or not before["versions"] or settings.append:
         return None
     last = max(before["versions"], key=lambda entry: entry["version"])
     split, seed = last.get("split"), last.get("seed", 0)
-    if settings.split not in (None, split) or settings.seed not in (0, seed):
+    if (settings.split is not None and _shares(settings.split) != _shares(split)) or settings.seed not in (0, seed):
+        return None
+    if settings.splitting and any(getattr(settings, name) != last.get(name) for name in ("group_by", "stratify")):
         return None
     return Standing(last["version"], split, seed)
+
+
+def _shares(split: str | None) -> dict[Side, float]:
+    return read_fractions(split) if split else dict(DEFAULT)
 
 
 def _digest(row: str) -> bytes:

@@ -31,6 +31,7 @@ from studio.datasets.versions.writer import VersionWriter
 from studio.errors import BadInput, NoRoom, NotFound
 from studio.files import check_name
 from studio.settings.importing import ImportSettings
+from studio.settings.splitting import SHARES
 from studio.workspace import Workspace
 
 COPY_BYTES = 4 << 20
@@ -113,10 +114,15 @@ def import_file(
             lost = astray(Dataset(folder, before), Dataset(scratch, {"versions": [entry]}), guess.mapping.key)
         if told := added.notes() + lost:
             entry |= {"written": told, "notes": entry["notes"] + lost}
-        checked = parting.part(scratch, entry, settings.splitting, watch) if settings.splitting else None
+        checked = None
+        if splitting := settings.splitting:
+            if standing:
+                splitting = splitting.model_copy(update={"shares": split or SHARES, "seed": seed})
+            checked = parting.part(scratch, entry, splitting, watch, standing.of_id if standing else None)
         if older is not None:
             about = older.version_info()
             entry |= {"added_to": about["version"], "added": made.intake.rows, "reviews": about.get("reviews", 0)}
+            entry |= {name: about[name] for name in ("split", "seed") if name in about}  # of the whole, not of these
         del reader  # and with it what it unpacked
         added.keep(folder)
         if before:  # first, as for the rows above: no acceptance is to stand on words that nobody saw
@@ -147,13 +153,29 @@ def _standing(
     """Where the rows of the version before stand and so stay, None where they are given sides anew; and what is to be
     said of it."""
     standing = standing_of(before, settings)
-    if before is None or standing is None or (guess.mapping.split and settings.split is None):
+    if before is None or (guess.mapping.split and settings.split is None and not settings.splitting):
         return None, []
+    if standing is None:
+        drawn = "the sides of all rows are drawn anew, as other shares, groups or another seed are asked for"
+        return None, [] if settings.append or not before["versions"] else [drawn]
     try:
         standing.take(Dataset(folder, before), watch)
     except UNREADABLE:
         return None, [f"version {standing.version} can't be read, so the sides of all rows are drawn anew"]
-    return standing, []
+    return standing, _apart(Dataset(folder, before), settings)
+
+
+def _apart(older: Dataset, settings: ImportSettings) -> list[str]:
+    """That new rows may stand elsewhere than those they belong with, where a split before kept them together."""
+    from studio.datasets.splitting import leaks  # it brings the search for near-duplicates, which few imports need
+
+    columns = [f"“{name}”" for name in leaks.kept_columns(older) if name != settings.group_by]
+    if not columns:
+        return []
+    return [
+        f"a split before kept rows with the same {', '.join(columns)} on one side, and new rows are drawn without; "
+        f"check it with launch.py split {settings.name} --check, or import with --group-by"
+    ]
 
 
 def _check_kind(guess: Guess, older: Dataset | None, settings: ImportSettings) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,12 @@ class Plan:
         return [(row_id, SIDES[new]) for row_id, old, new in pairs if old != new]
 
 
-def plan(dataset: Dataset, settings: SplitSettings, watch: Watch) -> Plan:
+def plan(dataset: Dataset, settings: SplitSettings, watch: Watch, kept: Callable[[str], int] | None = None) -> Plan:
     """Plans a split of the latest version with its pending changes; nothing is changed by it.
+
+    Args:
+        kept: of a row id the side that it, and what belongs with it, stays on in a draw by chance, as a place in
+            SIDES; -1 for a row that is drawn. Of rows that belong together the one that is held out furthest counts.
 
     Raises:
         BadInput: a column that nobody has, or that can't be used so.
@@ -78,7 +82,7 @@ def plan(dataset: Dataset, settings: SplitSettings, watch: Watch) -> Plan:
     held = leaks.kept_columns(dataset) if settings.check else ()  # it may be that no row has these any more
     _check_columns(groups, [name for name in (settings.stratify, by, *settings.keep) if name and name not in held])
     notes = _told(settings, pending=bool(reviews.pending()))
-    sides = array("b", groups.sides) if settings.check else _draw(groups, settings, notes)
+    sides = array("b", groups.sides) if settings.check else _draw(groups, settings, notes, kept)
     watch(len(sides), len(sides), "looking for groups that cross")
     about: Found = {
         "dataset": dataset.name,
@@ -129,7 +133,9 @@ def _check_columns(groups: Groups, names: list[str]) -> None:
 # ---- Drawing ----
 
 
-def _draw(groups: Groups, settings: SplitSettings, notes: list[str]) -> array[int]:
+def _draw(
+    groups: Groups, settings: SplitSettings, notes: list[str], kept: Callable[[str], int] | None = None
+) -> array[int]:
     fractions = read_fractions(settings.shares)
     if settings.by == "column":
         return _named_sides(groups, groups.values[settings.column or ""], notes)
@@ -140,7 +146,8 @@ def _draw(groups: Groups, settings: SplitSettings, notes: list[str]) -> array[in
     else:
         strata = _strata(groups, free, settings.stratify)
         digests = [min(groups.ids[row] for row in rows).encode() for rows in free.values()]
-        drawn = assign(digests, [len(rows) for rows in free.values()], fractions, settings.seed, strata)
+        stay = kept and [max(kept(groups.ids[row]) for row in rows) for rows in free.values()]
+        drawn = assign(digests, [len(rows) for rows in free.values()], fractions, settings.seed, strata, stay or None)
     sides = array("b", bytes(len(groups.ids)))  # what is not drawn, rows that a model wrote, is trained on
     for rows, place in zip(free.values(), drawn, strict=True):
         for row in rows:

@@ -60,6 +60,21 @@ def test_of_few_documents_it_is_said_that_they_are_parted(workspace, tmp_path):
         assert len(told) == (few < 3), made.info["notes"]
 
 
+def test_documents_that_were_parted_are_whole_again_among_many(workspace, tmp_path):
+    for n in range(12):
+        text = "\n\n".join(f"# Part {k}\n\nPassage {k} of document {n}." for k in range(10))
+        (tmp_path / f"{n:02}.md").write_text(text)
+    files = [str(path) for path in sorted(tmp_path.glob("*.md"))]
+    for sources in (files[:2], files):
+        import_file(workspace, ImportSettings(source=sources, name="docs", chunk=50, overlap=0))
+    docs = Dataset.open(workspace, "docs")
+    held_out = {row.row_id for side in ("validation", "test") for row in docs.rows(1, split=side)}
+    assert held_out and all(row.split != "train" for row in docs.rows(2) if row.row_id in held_out)
+    assert Counter(len({row.split for row in docs.rows(2) if row.source_file == name}) for name in
+                   {row.source_file for row in docs.rows(2)}) == {1: 12}  # fmt: skip
+    assert docs.counts(2) == {"train": 90, "validation": 10, "test": 20}
+
+
 def test_many_labels_are_drawn_as_they_come(workspace, tmp_path):
     rows = [{"text": f"message number {n}", "label": f"label {n // 2}"} for n in range(400)]
     found = counts(workspace, tmp_path, rows)

@@ -23,8 +23,10 @@ from hypothesis import strategies as st
 from studio.datasets.importing import steps
 from studio.datasets.importing.intake import BadRows
 from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset, list_datasets
 from studio.datasets.versions.comparing import news
+from studio.datasets.versions.freezing import freeze
 from studio.datasets.versions.publishing import Stopped, hold
 from studio.errors import Broken, Busy, NoRoom, StudioError
 from studio.settings.importing import ImportSettings
@@ -236,6 +238,53 @@ def test_what_stays_in_a_file_stays_on_its_side(workspace, tmp_path, key):
     assert not any("stay on the side" in note for note in anew.version_info()["notes"])
     moved = news(anew, 3)
     assert moved and moved["moved"] > 60 and moved["changed"] == 0
+
+
+def test_keys_that_are_numbered_anew_move_no_words_to_another_side(workspace, tmp_path):
+    records = [record | {"id": n} for n, record in enumerate(pairs(100))]
+    before = bring(workspace, write(tmp_path / "a.jsonl", records), mapping=["key=id"])
+    sides = {row.messages[0]["content"]: row.split for row in before.rows()}
+    first = {"id": 0, "prompt": "a new one on top", "completion": "yes"}
+    below = [record | {"id": record["id"] + 1} for record in records]
+    again = bring(workspace, write(tmp_path / "a.jsonl", [first, *below]), mapping=["key=id"])
+    after = {row.messages[0]["content"]: row.split for row in again.rows()}
+    assert after == sides | {first["prompt"]: after[first["prompt"]]}
+
+
+def test_rows_added_by_other_shares_leave_those_of_the_dataset(workspace, tmp_path):
+    bring(workspace, write(tmp_path / "a.jsonl", pairs(50)), split="train=1")
+    added = [{"prompt": f"added {n}", "completion": "yes"} for n in range(10)]
+    bring(workspace, write(tmp_path / "b.jsonl", added), append=True, split="test=1")
+    again = bring(workspace, write(tmp_path / "a.jsonl", pairs(70)))
+    assert again.counts() == {"train": 70, "validation": 0, "test": 0}
+
+
+def test_the_same_shares_are_the_same_however_they_are_written(workspace, tmp_path):
+    source = write(tmp_path / "a.jsonl", pairs(40))
+    first = bring(workspace, source, split="train=0.8,validation=0.1,test=0.1")
+    moved = [row.row_id for row in first.rows(split="train")][:3]
+    Reviews(first).apply([{"type": "move", "row": row, "split": "test"} for row in moved])
+    freeze(workspace, first.name)
+    again = bring(workspace, source, split="train=0.8000,validation=0.1000,test=0.1000")
+    assert {row.row_id for row in again.rows(split="test")} >= set(moved)
+
+
+def test_rows_kept_together_stay_on_their_side_with_those_that_come_to_them(workspace, tmp_path):
+    def visits(count):
+        return [record | {"patient": f"P{n % 50}"} for n, record in enumerate(pairs(count))]
+
+    source = tmp_path / "a.jsonl"
+    first = bring(workspace, write(source, visits(200)), group_by="patient", split="train=0.6,test=0.4", seed=3)
+    sides = {row.row_id: row.split for row in first.rows()}
+    again = bring(workspace, write(source, visits(240)), group_by="patient")
+    after = {row.row_id: row.split for row in again.rows()}
+    assert {row_id: after[row_id] for row_id in sides} == sides
+    assert len({(row.extra["patient"], row.split) for row in again.rows()}) == 50
+    assert not any("kept rows with the same" in note for note in again.version_info()["notes"])
+    alone = bring(workspace, source)
+    assert any("kept rows with the same “patient” on one side" in note for note in alone.version_info()["notes"])
+    anew = bring(workspace, source, group_by="patient", stratify="patient", split="train=0.6,test=0.4")
+    assert any("drawn anew, as other shares, groups" in note for note in anew.version_info()["notes"])
 
 
 def test_one_row_of_three_is_corrected(workspace, tmp_path):
