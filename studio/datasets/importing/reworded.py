@@ -16,7 +16,7 @@ from studio.datasets.importing.belonging import CONTENTS
 from studio.datasets.reviewing.changes import change_of
 from studio.datasets.reviewing.judgements import ACCEPTED, SOURCE_CHANGED, status_of
 from studio.datasets.reviewing.reviews import Reviews
-from studio.datasets.store import Dataset, connect
+from studio.datasets.store import connect
 from studio.datasets.versions.comparing import derived
 from studio.errors import Broken
 from studio.wording import count
@@ -43,11 +43,12 @@ class Reworded:
     edited: list[str] = field(default_factory=list)
     out: list[str] = field(default_factory=list)
 
-    def put_back(self, dataset: Dataset) -> None:
-        """Has the accepted ones judged again."""
+    def put_back(self, reviews: Reviews) -> None:
+        """Has the accepted ones judged again; in the same `closed()` in which they were found, so that nothing that
+        anybody reviewed meanwhile is overwritten or missed."""
         deeds = [{"type": "judge", "row": row, "status": "pending", "reason": SOURCE_CHANGED} for row in self.accepted]
         if deeds:
-            Reviews(dataset).apply(deeds, why=SOURCE_CHANGED)
+            reviews.apply(deeds, why=SOURCE_CHANGED)
 
     def notes(self) -> list[str]:
         """What is said of them in dataset.json."""
@@ -73,15 +74,16 @@ class Reworded:
         return notes
 
 
-def reworded(older: Dataset, path: Path) -> Reworded:
+def reworded(reviews: Reviews, path: Path) -> Reworded:
     """Which reviewed rows have other words than in the last version that was imported; versions that were frozen since
     have what people did to rows, which carries over by itself.
 
     Args:
+        reviews: those of the dataset as it was before.
         path: the Parquet file of the version that is made of the source anew.
     """
     found = Reworded()
-    by_row = Reviews(older).log().by_row
+    older, by_row = reviews.dataset, reviews.log().by_row
     imported = [entry["version"] for entry in older.info["versions"] if not derived(entry)]
     if not by_row or not imported:
         return found

@@ -18,15 +18,16 @@ from studio.datasets.importing.earlier import astray
 from studio.datasets.importing.formats import take_for
 from studio.datasets.importing.intake import Intake
 from studio.datasets.importing.mapping import Guess
-from studio.datasets.importing.reworded import Reworded, reworded
+from studio.datasets.importing.reworded import reworded
 from studio.datasets.importing.sources import Source, find
 from studio.datasets.importing.standing import UNREADABLE, Standing, standing_of
 from studio.datasets.importing.written import Written, written
 from studio.datasets.reading.readers import columns_of, sample
 from studio.datasets.reading.records import Reader
+from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting.sides import DEFAULT, SIDES, read_fractions
 from studio.datasets.store import Dataset, read_info
-from studio.datasets.versions.publishing import Progress, Watch, hold, publish
+from studio.datasets.versions.publishing import Progress, Watch, flush_all, hold, publish
 from studio.datasets.versions.writer import VersionWriter
 from studio.errors import BadInput, NoRoom, NotFound
 from studio.files import check_name
@@ -87,10 +88,9 @@ def import_file(
         standing, unread = _standing(folder, before, guess, settings, watch)
         split, seed = (standing.split, standing.seed) if standing else (settings.split, settings.seed)
         made = _fill(reader, source.label, guess, settings, path, watch, older, standing)
-        added, changed = Written(0), Reworded()
+        added = Written(0)
         if before and older is None:
             added = written(Dataset(folder, before), path, {guess.mapping.kind})
-            changed = reworded(Dataset(folder, before), path)
         entry: dict[str, Any] = {
             "version": version,
             "made": round(time.time(), 3),
@@ -103,7 +103,7 @@ def import_file(
             "split": split,
             "seed": seed,
             "source": _told(copy, reader.kind, digest, settings),
-            "notes": reader.notes + made.notes + unread + changed.notes() + added.notes(),
+            "notes": reader.notes + made.notes + unread + added.notes(),
             "bad_rows": made.intake.bad_count,
             "bad": [item.as_dict() for item in made.intake.bad],
         }  # fmt: skip
@@ -125,12 +125,24 @@ def import_file(
             entry |= {name: about[name] for name in ("split", "seed") if name in about}  # of the whole, not of these
         del reader  # and with it what it unpacked
         added.keep(folder)
-        if before:  # first, as for the rows above: no acceptance is to stand on words that nobody saw
-            changed.put_back(Dataset(folder, before))
-        publish(folder, scratch, entry, before)
+        if before and older is None:
+            _publish_anew(Reviews(Dataset(folder, before)), path, scratch, entry)
+        else:
+            publish(folder, scratch, entry, before)
         if checked is not None:
             checked.remember(Dataset(folder, read_info(folder)))
     return Imported(settings.name, version, entry)
+
+
+def _publish_anew(reviews: Reviews, path: Path, scratch: Path, entry: dict[str, Any]) -> None:
+    """Publishes a version that begins anew, and nobody reviews meanwhile; before it rows with other words are put back,
+    as no acceptance is to stand on words that nobody saw."""
+    flush_all(scratch)  # of a large source it takes long, and reviewers are not to wait for it
+    with reviews.closed():
+        changed = reworded(reviews, path)
+        entry["notes"] = entry["notes"] + changed.notes()
+        changed.put_back(reviews)
+        publish(reviews.dataset.folder, scratch, entry, reviews.dataset.info)
 
 
 def _older(folder: Path, before: dict[str, Any] | None, settings: ImportSettings) -> Dataset | None:

@@ -62,6 +62,8 @@ class Reviews:
         self.dataset = dataset
         self.path = dataset.folder / REVIEWS
         self.additions = Additions(dataset.folder)
+        folder = dataset.folder
+        self._file_lock = FileLock(folder.parent / f".{folder.name}.reviews.lock", timeout=PATIENCE, is_singleton=False)
 
     def log(self) -> ReviewLog:
         """The log, read up to its end."""
@@ -257,15 +259,14 @@ class Reviews:
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """Nobody can review anything meanwhile."""
+        """Nobody can review anything meanwhile, but by these Reviews and in this thread."""
         with self._lock():
             yield
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """One writer at a time, whichever page or command it is."""
-        folder = self.dataset.folder
-        with FileLock(folder.parent / f".{folder.name}.reviews.lock", timeout=PATIENCE, is_singleton=False):
+        """One writer at a time, whichever page or command it is; who holds it already may take it again."""
+        with self._file_lock:
             yield
 
     def _append(self, kind: str, by: str, **fields: Any) -> int:

@@ -107,7 +107,7 @@ def publish(folder: Path, scratch: Path, entry: dict[str, Any], before: dict[str
     if before is None:
         info = {"name": folder.name, "made": entry["made"], "versions": [entry]}
         migrate.save(scratch / INFO, "dataset", info)
-        _flush_all(scratch)
+        flush_all(scratch)
         try:
             os.rename(scratch, folder)
         except OSError:
@@ -121,13 +121,14 @@ def publish(folder: Path, scratch: Path, entry: dict[str, Any], before: dict[str
             ) from None
         flush(folder.parent)
         return
-    _flush_all(scratch)
+    flush_all(scratch)
     number = f"{entry['version']:04}"
     os.rename(scratch / "source" / number, folder / "source" / number)
     os.rename(scratch / "versions" / f"{number}.parquet", folder / "versions" / f"{number}.parquet")
     migrate.save(folder / INFO, "dataset", before | {"versions": [*before["versions"], entry]})
 
 
-def _flush_all(folder: Path) -> None:
+def flush_all(folder: Path) -> None:
+    """Has the disk write all that a folder holds; done once, it takes hardly any time again."""
     for path in folder.rglob("*"):
         flush(path)

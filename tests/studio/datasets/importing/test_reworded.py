@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from filelock import Timeout
 
+from studio.datasets.importing import steps
 from studio.datasets.importing.steps import import_file
+from studio.datasets.reviewing import reviews as reviewing
 from studio.datasets.reviewing.judgements import SOURCE_CHANGED, Eye
 from studio.datasets.reviewing.queue import Ask, Queue
 from studio.datasets.reviewing.reviews import Reviews
@@ -75,3 +78,31 @@ def test_the_same_file_again_leaves_every_judgement(workspace, tmp_path):
     again = bring(workspace, tmp_path, pairs(12))
     assert Reviews(again).last() == last and status(workspace, rows) == ["accepted"] * 12
     assert len(again.version_info()["notes"]) == 1
+
+
+def test_what_is_reviewed_during_the_import_is_neither_overwritten_nor_missed(workspace, tmp_path, monkeypatch):
+    """Row 0 was accepted and is discarded meanwhile, row 1 is accepted on its old words; then nobody can review."""
+    records = pairs(12)
+    dataset = bring(workspace, tmp_path, records)
+    rows = [row.row_id for row in dataset.rows()]
+    Reviews(dataset).apply([{"type": "judge", "row": rows[0], "status": "accepted"}], by="Ann")
+    look, publish = steps.astray, steps.publish
+
+    def meanwhile(*given):
+        said = {rows[0]: "discarded", rows[1]: "accepted"}
+        Reviews(dataset).apply([{"type": "judge", "row": row, "status": word} for row, word in said.items()], by="Ben")
+        return look(*given)
+
+    def published(*given):
+        monkeypatch.setattr(reviewing, "PATIENCE", 0)
+        with pytest.raises(Timeout):
+            Reviews(dataset).exclude(rows[2])
+        publish(*given)
+
+    monkeypatch.setattr(steps, "astray", meanwhile)
+    monkeypatch.setattr(steps, "publish", published)
+    for n in (0, 1):
+        records[n]["completion"] = f"other {n}"
+    notes = " ".join(bring(workspace, tmp_path, records).version_info()["notes"])
+    assert status(workspace, rows[:2]) == ["discarded", "pending"]
+    assert "1 row was accepted and has other words" in notes and "1 row that was left out has other words" in notes
