@@ -16,7 +16,7 @@ from studio.datasets.importing.belonging import CONTENTS
 from studio.datasets.reviewing.changes import change_of
 from studio.datasets.reviewing.judgements import ACCEPTED, SOURCE_CHANGED, status_of
 from studio.datasets.reviewing.reviews import Reviews
-from studio.datasets.store import connect
+from studio.datasets.store import Dataset, connect
 from studio.datasets.versions.comparing import derived
 from studio.errors import Broken
 from studio.wording import count
@@ -75,8 +75,8 @@ class Reworded:
 
 
 def reworded(reviews: Reviews, path: Path) -> Reworded:
-    """Which reviewed rows have other words than in the last version that was imported; versions that were frozen since
-    have what people did to rows, which carries over by itself.
+    """Which reviewed rows have other words than in the import that the latest version came from; versions that were
+    frozen since have what people did to rows, which carries over by itself.
 
     Args:
         reviews: those of the dataset as it was before.
@@ -84,11 +84,10 @@ def reworded(reviews: Reviews, path: Path) -> Reworded:
     """
     found = Reworded()
     older, by_row = reviews.dataset, reviews.log().by_row
-    imported = [entry["version"] for entry in older.info["versions"] if not derived(entry)]
-    if not by_row or not imported:
+    if not by_row:
         return found
     try:
-        paths = [str(older.path(max(imported))), str(path)]
+        paths = [str(older.path(_imported(older))), str(path)]
     except Broken:  # its source is imported to mend it
         return found
     with connect() as connection:
@@ -106,6 +105,14 @@ def reworded(reviews: Reviews, path: Path) -> Reworded:
         elif status_of(deeds) == ACCEPTED:
             found.accepted.append(row)
     return found
+
+
+def _imported(dataset: Dataset) -> int:
+    """The import that the latest version came from; not the last one where people went back behind it."""
+    entry = dataset.version_info()
+    while derived(entry):
+        entry = dataset.version_info(entry["made_from"])
+    return int(entry["version"])
 
 
 def _some(rows: list[str]) -> str:

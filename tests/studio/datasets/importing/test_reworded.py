@@ -15,6 +15,7 @@ from studio.datasets.reviewing.queue import Ask, Queue
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.store import Dataset
 from studio.datasets.versions.freezing import freeze
+from studio.datasets.versions.history import go_back
 from studio.settings.importing import ImportSettings
 
 
@@ -78,6 +79,23 @@ def test_the_same_file_again_leaves_every_judgement(workspace, tmp_path):
     again = bring(workspace, tmp_path, pairs(12))
     assert Reviews(again).last() == last and status(workspace, rows) == ["accepted"] * 12
     assert len(again.version_info()["notes"]) == 1
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_after_going_back_the_words_are_compared_with_those_that_were_seen(workspace, tmp_path, frozen):
+    """Row 0 is accepted in the words of version 1; those of version 2 came and went before."""
+    first = pairs(12)
+    second = [{**record, "completion": "other"} if record["id"] == 0 else record for record in first]
+    bring(workspace, tmp_path, first)
+    row, *others = [row.row_id for row in bring(workspace, tmp_path, second).rows()]
+    go_back(workspace, "set", 1)
+    reviews = Reviews(Dataset.open(workspace, "set"))
+    reviews.apply([{"type": "judge", "row": row, "status": "accepted"}], by="Ben")
+    if frozen:
+        reviews.exclude(others[-1])
+        freeze(workspace, "set")
+    bring(workspace, tmp_path, second)
+    assert status(workspace, [row]) == ["pending"]
 
 
 def test_what_is_reviewed_during_the_import_is_neither_overwritten_nor_missed(workspace, tmp_path, monkeypatch):
