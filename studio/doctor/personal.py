@@ -12,6 +12,7 @@ import re
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from studio.doctor.findings import Found, Piece, shown
@@ -53,7 +54,7 @@ ISSUERS = re.compile(
     r"|(?:6011|65\d{2}|64[4-9]\d)\d{12,15}|3(?:0[0-5]|[68]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}"
 )
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=((?:[ -]?[A-Za-z0-9]){11,30}))")
-SHORTEST_IBAN = 15
+LETTER_OR_DIGIT = re.compile(r"[A-Za-z0-9]")
 IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,4}[0-9A-Fa-f:]{5,36}(?![\w:])")
 NOT_AN_ADDRESS = re.compile(r"(?:version|release|section|chapter|§|\bv|\bver)\W{0,2}$", re.IGNORECASE)
@@ -134,13 +135,26 @@ def ibans(text: str) -> Iterator[Hit]:
     from stdnum import iban
 
     for match in IBAN.finditer(text):
+        length = _iban_length(match[0][:2].upper())
+        if not length:
+            continue
         candidate = match[0] + match[1]
-        while len(candidate) >= SHORTEST_IBAN:  # what follows it is not part of it
-            end = match.start() + len(candidate)
-            if iban.is_valid(candidate) and not _goes_on(candidate, text[end : end + 1]):
-                yield Hit("ibans", match.start(), end)
-                break
-            candidate = candidate[:-1].rstrip(" -")
+        ends = [sign.end() for sign in LETTER_OR_DIGIT.finditer(candidate)]
+        if len(ends) < length:
+            continue
+        candidate = candidate[: ends[length - 1]]  # what follows it is not part of it
+        end = match.start() + len(candidate)
+        if iban.is_valid(candidate) and not _goes_on(candidate, text[end : end + 1]):
+            yield Hit("ibans", match.start(), end)
+
+
+@cache
+def _iban_length(country: str) -> int:
+    """How many letters and digits every IBAN of a country has; 0 where there are none, as of most pairs of letters."""
+    from stdnum import numdb
+
+    (_, about), *_ = numdb.get("iban").info(country)
+    return sum(map(int, re.findall(r"\d+", about["bban"])), 4) if "bban" in about else 0
 
 
 def _goes_on(candidate: str, after: str) -> bool:

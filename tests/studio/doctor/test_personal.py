@@ -11,7 +11,7 @@ from stdnum import iban, luhn
 
 from studio.doctor.masking import LABELS, Masker, stand_in
 from studio.doctor.national_ids import national_ids
-from studio.doctor.personal import hits
+from studio.doctor.personal import hits, ibans
 from tests.studio.doctor import planted
 
 KEY = b"a key of a dataset"
@@ -44,6 +44,16 @@ def test_an_iban_is_one_with_the_right_check_digits_and_no_other(form, data, par
     assert ("ibans" in kinds(f"Pay to {shown} please")) == valid
     wrong = f"{country}{(int(digits) + 1) % 97:02}{body}"
     assert "ibans" not in kinds(f"Pay to {wrong} please")
+
+
+@pytest.mark.parametrize(("code", "most"), [("ab12 cd ", 0), ("de12 fr ", 1)])
+def test_short_codes_are_hardly_ever_held_against_the_rules_of_ibans(monkeypatch, code, most):
+    """Which cost far more than to see that the letters are no country's, or that there are too few of them."""
+    asked = []
+    check = iban.is_valid
+    monkeypatch.setattr(iban, "is_valid", lambda number: asked.append(number) or check(number))
+    assert not list(ibans(code * 100))
+    assert len(asked) <= most * 100
 
 
 @given(DRAWS)
