@@ -19,11 +19,35 @@ KNOWN = (
     "<|END_OF_TURN_TOKEN|>", "<|user_start|>", "<|assistant_start|>", "<eos>", "<bos>",
 )  # fmt: skip
 ROLE = r"\s*(?:system|developer|user|assistant|model|tool|ipython|function)\b"
+# What stands behind a role, and not behind a word of the text that only looks like one (user interface).
+ROLE_ENDS = rf"[ \t\r]*(?:\n|\Z|{'|'.join(map(re.escape, KNOWN))})"
+
+
+def _turn(begins: str, ends: str) -> str:
+    """What finds where a turn begins, with the role where it surely is one.
+
+    Args:
+        begins, ends: what finds the mark before the role, and that behind the words: where it follows before the next
+            turn, the words may stand in the line of the role.
+    """
+    return rf"{begins}(?:{ROLE}(?={ROLE_ENDS}|[ \t](?:(?!{begins})(?s:.))*?(?:{ends}))|(?={ROLE}))"
+
+
 # Where somebody begins to speak, with the role that is named there: it is a part of the mark, not of what is said.
 OPENING = re.compile(
-    rf"(?:<\|im_start\|>|<start_of_turn>){ROLE}|<\|start_header_id\|>{ROLE}(?:\s*<\|end_header_id\|>)?"
-    rf"|<\|start\|>{ROLE}(?:\s*<\|channel\|>\s*\w+)?|<\|channel\|>\s*\w+\s*(?=<\|message\|>)"
-    r"|\[/?INST\]|<</?SYS>>|<\|(?:user|assistant|system)(?:_start)?\|>|<｜(?:User|Assistant)｜>|<\|START_OF_TURN_TOKEN\|>"
+    "|".join(
+        (
+            _turn(r"<\|im_start\|>", r"<\|im_end\|>"),
+            _turn("<start_of_turn>", "<end_of_turn>"),
+            rf"<\|start_header_id\|>{ROLE}\s*<\|end_header_id\|>",
+            _turn(r"<\|start_header_id\|>", r"<\|e(?:ot|om)_id\|>"),
+            rf"<\|start\|>{ROLE}\s*<\|channel\|>\s*\w+",
+            _turn(r"<\|start\|>", r"<\|(?:end|return|message)\|>"),
+            r"<\|channel\|>\s*\w+\s*(?=<\|message\|>)",
+            r"\[/?INST\]|<</?SYS>>|<\|(?:user|assistant|system)(?:_start)?\|>|<｜(?:User|Assistant)｜>",
+            r"<\|START_OF_TURN_TOKEN\|>",
+        )
+    )
 )
 LEAST = 3  # letters of a token to be looked for
 
