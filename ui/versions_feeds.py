@@ -20,6 +20,7 @@ from ui import row_pictures
 from ui.dataset_access import started
 
 PAGE = 10
+LOOKED_AT = 2000  # rows of a table that is to be saved: people wait for the answer before the download begins
 Words = dict[str, Any]
 Form = Literal["messages", "alpaca", "sharegpt", "csv"]
 What = Literal["added", "removed", "changed"]
@@ -83,9 +84,10 @@ def router(workspace: Workspace) -> APIRouter:
 
         dataset = opened(name)
         path = dataset.path(version)
-        found = KEPT.get((str(path), form), lambda: left(dataset, version, form))
+        found = KEPT.get((str(path), form), lambda: left(dataset, version, form, LOOKED_AT))
         rows = dataset.version_info(version)["rows"]
-        return {"rows": rows, "left_out": found.rows, "why": found.why, "notes": found.words()}
+        told = {"left_out": found.rows, "why": found.why, "formulas": found.formulas, "notes": found.words()}
+        return {"rows": rows, **told}
 
     @api.post("/{name}/{deed}")
     def act(name: str, deed: str, body: Words = Body(default={})) -> Words:  # noqa: B008

@@ -139,12 +139,12 @@ class Versions extends Part {
     const there = `${at(this.name)}/download?form=${form}`;
     if (["alpaca", "sharegpt", "csv"].includes(form)) {
       this.draw(".save-told", html`<p class="soft small" role="status">${form === "csv" ? "Looking for cells that look like formulas…" : "Looking whether every row fits…"}</p>`);
-      const { rows, left_out, why, notes } = await ask(`${this.path}/fits?form=${form}`);
+      const { rows, left_out, why, notes, formulas } = await ask(`${this.path}/fits?form=${form}`);
       if (left_out === rows) {
         this.draw(".save-told", notice({ what: "No row fits this form.", why: `The first one: ${why}.`, next: "Take OpenAI messages instead." }, "warning"));
         return;
       }
-      if (form === "csv") this.draw(".save-told", notes.length ? notice({ what: "Some cells look like formulas.", why: notes.join(" "), next: "" }, "warning") : html``);
+      if (form === "csv") this.draw(".save-told", formulas ? notice({ what: "Some cells look like formulas.", why: notes.join(" "), next: "" }, "warning") : html`<p class="soft small" role="status">${notes.join(" ")}</p>`);
       else this.draw(".save-told", notes.length ? notice({ what: left_out ? `${number(left_out)} of ${number(rows)} rows are left out.` : "Some marked words stay behind.", why: notes.join(" "), next: "OpenAI messages hold every row." }, "warning") : html``);
     } else this.draw(".save-told", html``);
     const away = document.createElement("a");

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from studio.datasets.rows import Row, compact
@@ -48,13 +49,14 @@ def records(rows: Iterable[Row], form: str) -> Iterator[dict[str, Any]]:
 @dataclass
 class Left:
     """What a form has no place for: how many rows are left out, and of how many others the marked words; and why, of
-    the first of each. Of a table how many cells look like formulas."""
+    the first of each. Of a table how many cells look like formulas, and among how many rows where not in all."""
 
     rows: int = 0
     why: str = ""
     marks: int = 0
     why_marks: str = ""
     formulas: int = 0
+    looked_at: int = 0
 
     def words(self) -> list[str]:
         """That in sentences."""
@@ -63,19 +65,33 @@ class Left:
             told.append(
                 f"The marked words of {count(self.marks, 'row')} stay behind; of the first because {self.why_marks}."
             )
+        some = f" in the {count(self.looked_at, 'row')} looked at" if self.looked_at else ""
         if self.formulas:
             told.append(
-                f"{count(self.formulas, 'cell')} could be taken for a formula by a spreadsheet program; the text "
+                f"{count(self.formulas, 'cell')}{some} could be taken for a formula by a spreadsheet program; the text "
                 "stands as it is, so that it imports again as the same rows: open it there only if you trust them."
+            )
+        elif some:
+            told.append(
+                f"No cell{some} could be taken for a formula by a spreadsheet program, but one in another row may be: "
+                "open the file there only if you trust the rows."
             )
         return told
 
 
-def left(dataset: Dataset, version: int | None, form: str) -> Left:
-    """What is lost when a version is saved in a form; tables lose nothing, and are looked through for formulas."""
+def left(dataset: Dataset, version: int | None, form: str, most: int | None = None) -> Left:
+    """What is lost when a version is saved in a form; tables lose nothing, and are looked through for formulas.
+
+    Args:
+        most: of a table at most so many rows are looked at, spread over the version; None for all.
+    """
     found = Left()
     if form == "csv":
-        cells = (as_text(value) for record in _lines(dataset, version) for value in record.values())
+        rows: Callable[[], Iterator[Row]] = partial(dataset.rows, version)
+        if most is not None and int(dataset.version_info(version)["rows"]) > most:
+            some = dataset.sample(version, most)
+            rows, found.looked_at = partial(iter, some), len(some)
+        cells = (as_text(value) for record in _lines(rows) for value in record.values())
         found.formulas = sum(map(is_formula, cells))
     for row in dataset.rows(version) if form in FORMS else ():
         try:
@@ -100,7 +116,7 @@ def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
     buffer = io.StringIO()
     writer: Any = None
     yield "\ufeff".encode()  # without it spreadsheet programs take UTF-8 for something else
-    for record in _lines(dataset, version):
+    for record in _lines(partial(dataset.rows, version)):
         if writer is None:
             writer = csv.DictWriter(buffer, list(record), lineterminator="\r\n")
             writer.writeheader()
@@ -110,11 +126,11 @@ def table(dataset: Dataset, version: int | None = None) -> Iterator[bytes]:
     yield _emptied(buffer)
 
 
-def _lines(dataset: Dataset, version: int | None) -> Iterator[dict[str, Any]]:
-    """The cells of each line of a table, by their columns."""
-    plain, marked, tags, kinds = _columns(dataset.rows(version))
+def _lines(rows: Callable[[], Iterator[Row]]) -> Iterator[dict[str, Any]]:
+    """The cells of each line of a table, by their columns. The rows are read twice: first for which columns it has."""
+    plain, marked, tags, kinds = _columns(rows())
     wide = {name: "" for name in HELD if kinds & HELD[name]}
-    for row in dataset.rows(version):
+    for row in rows():
         record = _plain(row) if plain else wide | _as_json(row)
         if marked:
             spans = spans_of(row)

@@ -75,7 +75,7 @@ def test_a_table_has_plain_columns_where_it_can(workspace, tmp_path):
     assert (row["prompt"], row["completion"], row["split"]) == ("q", "a", "train")
 
 
-def test_what_looks_like_a_formula_is_told_and_imports_as_it_was(workspace, tmp_path):
+def test_what_looks_like_a_formula_is_told_and_imports_as_it_was(workspace, tmp_path, monkeypatch):
     texts = ['=HYPERLINK("http://a.b")', "-5", "+1 more", "plain"]
     rows = [{"prompt": text, "completion": "@home" if text == "plain" else "a"} for text in texts]
     source = tmp_path / "a.jsonl"
@@ -84,6 +84,14 @@ def test_what_looks_like_a_formula_is_told_and_imports_as_it_was(workspace, tmp_
     dataset = Dataset.open(workspace, "one")
     (told,) = left(dataset, None, "csv").words()
     assert told.startswith("3 cells could be taken for a formula") and not left(dataset, None, "messages").words()
+    assert left(dataset, None, "csv", most=4).words() == [told]
+    monkeypatch.setattr(Dataset, "rows", lambda *_: pytest.fail("all rows are gone through while a page waits"))
+    (told,) = left(dataset, None, "csv", most=2).words()
+    assert told.startswith("2 cells in the 2 rows looked at could be taken for a formula")
+    monkeypatch.setattr(Dataset, "sample", lambda dataset, version, most: dataset.at(version, [1]))
+    (told,) = left(dataset, None, "csv", most=1).words()
+    assert told.startswith("No cell in the 1 row looked at") and "another row may be" in told
+    monkeypatch.undo()
     saved = tmp_path / "saved.csv"
     saved.write_bytes(b"".join(table(dataset)))
     import_file(workspace, ImportSettings(source=str(saved), name="again"))
