@@ -247,15 +247,21 @@ def _left_out(found: Preflight, rows_read: Survey, report: Report) -> None:
         (never.nothing, never.reasons, advice, "dataset"),
         (report.nothing - never.nothing, late, "Raise the cut-off, or shorten the rows.", "cutoff"),
     ):
-        for row_id, why in [*reasons.items()][:1]:
-            rows = round(count * rows_read.scale)
-            found.warn(
-                f"{wording.count(rows, 'row')} would train nothing and {'is' if rows == 1 else 'are'} left out.",
-                f"One of them: {why}",
-                todo,
-                field,
-                (f"tab=data&dataset={quote(found.settings.dataset)}&row={quote(row_id)}", "Look at that row"),
-            )
+        if not count:
+            continue
+        rows = round(count * rows_read.scale)
+        row_id, why = next(iter(reasons.items()), ("", ""))  # reasons are kept of the first rows only, of either kind
+        found.warn(
+            f"{wording.count(rows, 'row')} would train nothing and {'is' if rows == 1 else 'are'} left out.",
+            f"One of them: {why}" if row_id else "The answer begins beyond the cut-off.",
+            todo,
+            field,
+            _row_link(found, row_id) if row_id else None,
+        )
+
+
+def _row_link(found: Preflight, row_id: str) -> tuple[str, str]:
+    return f"tab=data&dataset={quote(found.settings.dataset)}&row={quote(row_id)}", "Look at that row"
 
 
 def _held_out(found: Preflight) -> None:

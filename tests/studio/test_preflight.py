@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from studio.batches import encode
 from studio.datasets.importing.steps import import_file
 from studio.datasets.reviewing.reviews import Reviews
 from studio.datasets.splitting import leaks
@@ -190,14 +191,17 @@ def test_rows_that_are_cut_or_train_nothing(ready):
     assert link[0].startswith("tab=data&dataset=long&row=")
 
 
-def test_rows_that_no_cut_off_helps_are_told_apart(ready):
+@pytest.mark.parametrize("named", [1000, 1])
+def test_rows_that_no_cut_off_helps_are_told_apart(ready, monkeypatch, named):
+    """Also where so many of these come first that of no other an example is kept."""
+    monkeypatch.setattr(encode, "NAMED", named)
     rows = [*pairs(80), *({"prompt": "word " * 300, "completion": "no"} for _ in range(3))]
     call = {"type": "function", "function": {"name": "find", "arguments": "{}"}}
     asked = {"role": "user", "content": "Find it."}
     lost = {"messages": [asked, {"role": "assistant", "content": "", "tool_calls": [call]}]}
     turns = [(row["prompt"], row["completion"]) for row in rows]
     made = [{"messages": [asked | {"content": one}, {"role": "assistant", "content": two}]} for one, two in turns]
-    add(ready, "both", [{**row, "split": "train"} for row in made] + [{**lost, "split": "train"}], split=None)
+    add(ready, "both", [{**row, "split": "train"} for row in [lost, *made]], split=None)
     texts = {problem.field: problem.text for problem in look(ready, dataset="both", cutoff=100).problems
              if "train nothing" in problem.what}  # fmt: skip
     assert "3 rows" in texts["cutoff"] and "Raise the cut-off" in texts["cutoff"]
