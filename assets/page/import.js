@@ -35,6 +35,7 @@ class Import extends Part {
     this.showing = source;
     this.mapping = this.going = null;
     this.found = null;
+    this.taken = 0; // how often the form came to say something else by what an import before had
     this.whole = new Map(); // the rows of the preview that are shown whole, by their place
     if (!this.source) { this.choose(); return; }
     this.mapping = new Mapping(recall("import")?.source === source ? recall("import").choices : null);
@@ -93,7 +94,6 @@ class Import extends Part {
     }
     this.form();
     this.drawPreview();
-    this.drawJob();
   }
   // The form is drawn anew only when its fields change; what is being typed stays, with its cursor.
   form() {
@@ -114,6 +114,7 @@ class Import extends Part {
     }
     this.named();
     this.consent();
+    this.drawJob();
     if (!now?.id || now.isConnected) return;
     const field = place.querySelector(`#${CSS.escape(now.id)}`);
     field?.focus();
@@ -127,12 +128,16 @@ class Import extends Part {
     return (this.going.done = this.takeOver(this.going, this.mapping));
   }
   async takeOver(going, mapping) {
-    if (mapping.letGo(going.name)) { this.drawnForm = null; await this.look(); }
+    if (mapping.letGo(going.name)) { this.drawnForm = null; await this.look(); this.taken += 1; }
     const before = going.name ? await ask(`/studio/imports/before?name=${encodeURIComponent(going.name)}`).catch(() => ({})) : {};
     if (!this.isConnected || this.going !== going) return;
     const other = mapping.goOn(going.name, before, this.found.columns ?? []);
     keep("import", { source: this.showing, choices: mapping.choices });
-    if (other) { this.drawnForm = null; this.form(); this.look(); } else this.named();
+    if (!other) { this.named(); return; }
+    this.drawnForm = null;
+    this.form();
+    await this.look();
+    this.taken += 1;
   }
   before() {
     const { taken, keyBefore } = this.mapping;
@@ -267,13 +272,25 @@ class Import extends Part {
   // ---- The import itself ----
 
   async run() {
-    const button = this.querySelector(".start button");
-    button.disabled = true;
+    if (this.starting || address().job) return;
+    this.starting = true;
+    this.drawJob();
+    try {
+      await this.begin();
+    } finally {
+      this.starting = false;
+      this.drawJob();
+    }
+  }
+  // What the form came to say only now nobody has seen: it is shown, and nothing is imported before the next press.
+  async begin() {
+    const source = this.showing, taken = this.taken;
     await this.tidy(this.querySelector("#ft-name"));
     await this.goOn();
-    button.disabled = false;
+    if (source !== this.showing || !this.isConnected) return;
     const name = this.querySelector("#ft-name").value.trim();
     this.draw(".start-told", html``);
+    if (taken !== this.taken) { this.unseen(name); return; }
     const count = this.refused ?? this.found.bad_count;
     if (this.found.error) { this.draw(".start-told", notice(this.found.error)); return; }
     if (count && !this.mapping.choices.skip_bad) {
@@ -282,14 +299,19 @@ class Import extends Part {
     }
     const wrong = this.mapping.wrong();
     if (wrong) { this.draw(".start-told", notice(wrong)); return; }
-    button.disabled = true;
     try {
       const started = await tell("/studio/imports/start", { ...this.source, ...this.mapping.asked(), ...this.mapping.more(), name });
-      if (this.isConnected) go({ job: started.job }, { replace: true });
+      if (this.isConnected && source === this.showing) go({ job: started.job }, { replace: true });
     } catch (error) {
       this.draw(error.field === "name" ? ".name-told" : ".start-told", notice(error));
-      button.disabled = false;
     }
+  }
+  unseen(name) {
+    const { taken } = this.mapping;
+    const told = taken
+      ? { what: `These settings were taken from the last import of “${name}”: ${taken}.`, why: "Nothing is imported yet.", next: "Look at them, then press Import again." }
+      : { what: "What was taken from another import is let go under this name.", why: "Nothing is imported yet.", next: "Look at the settings below, then press Import again." };
+    this.draw(".start-told", notice(told, "warning")).scrollIntoView({ block: "nearest" });
   }
   drawJob() {
     const { job } = address();
@@ -297,7 +319,7 @@ class Import extends Part {
     if (!place) return;
     this.draw(".ft-form .job", job ? html`<ft-job data-id="${job}" data-title="Importing ${this.found.file}" data-stopped="Nothing was imported."></ft-job>` : html``);
     const { error } = this.found;
-    this.querySelector(".start button").disabled = Boolean(error) || (Boolean(job) && !this.over);
+    this.querySelector(".start button").disabled = Boolean(error) || Boolean(job) || Boolean(this.starting);
     this.draw(".why", error ? html`${error.what}` : html``);
   }
   ended({ status, result, events }) {

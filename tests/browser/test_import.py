@@ -227,9 +227,17 @@ def test_a_file_that_is_imported_again_keeps_its_key(studio, page):
     name.fill("others")  # there what was taken is let go
     name.blur()
     expect(key).to_have_value("")
+    starts = []
+    page.on("request", lambda request: starts.append(request) if request.url.endswith("/imports/start") else None)
     name.fill("checkups")
-    page.get_by_role("button", name="Import", exact=True).click()
+    name.press("Enter")  # what is taken over only now is seen first
+    expect(page.locator(".start-told")).to_contain_text("taken from the last import of “checkups”: key: “id”")
+    expect(key).to_have_value("id")
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_enabled()
+    assert not starts
+    page.locator(".ft-form").evaluate("(form) => { form.requestSubmit(); form.requestSubmit(); }")
     page.wait_for_url(re.compile("dataset=checkups"))
+    assert len(starts) == 1
     again = Dataset.open(studio.workspace, "checkups")
     assert again.latest == 2 and {row.row_id for row in again.rows()} == before
     assert again.version_info()["group_by"] == "patient"
