@@ -4,6 +4,7 @@
 import { html } from "./base.js";
 import { STATES, opinion } from "./review-card.js";
 import { GOOD } from "./review-form.js";
+import { textOf } from "./turns.js";
 
 const DEEDS = { accepted: "accept it", discarded: "discard it", draft: "keep a draft", pending: "put it back", edited: "write" };
 
@@ -23,8 +24,16 @@ export function conflictNotice(item, more) {
 
 const labelWords = (row, label) => (row.kind === "feedback" ? GOOD[label] ?? label : label);
 const said = (row) => (row.chosen ?? row.messages ?? []).at(-1)?.content ?? row.text ?? "";
-const textAt = (row, { of, at }) => (of === "label" ? labelWords(row, row.label) : Array.isArray(row[of]) ? row[of][at]?.content : row[of]) ?? "";
+const textAt = (row, { of, at }) => (of === "label" ? labelWords(row, row.label) : textOf(row, { of, at })) ?? "";
 const words = (text) => html`<p class="words small rv-cut" dir="auto">${text}</p>`;
+
+// Words that were typed over others than a row has now.
+export function outdatedNotice(row, texts) {
+  const whole = texts.every((text) => textOf(row, text) !== null);
+  return html`<div class="notice warning stack" role="status"><div><strong>You began to edit this row when it said something else.</strong> What you typed is kept, not put in: compare the two, then say what becomes of it.${whole ? "" : " The row has fewer turns now, so copy what you still need."}</div>
+    <div class="rv-both"><div><h3>Now there</h3>${texts.map((text) => words(textAt(row, text)))}</div><div><h3>Yours</h3>${texts.map((text) => words(text.of === "label" ? labelWords(row, text.text) : text.text))}</div></div>
+    <div class="row tight-row"><button type="button" class="ft-button" data-do="drop">Let mine go</button>${whole ? html`<button type="button" class="ft-button primary" data-do="take">Edit with mine</button>` : ""}</div></div>`;
+}
 
 // The row as it is: the texts that would be written over, or what it says last.
 function there(card, { texts }) {

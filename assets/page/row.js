@@ -5,10 +5,10 @@ import { TOKENS } from "./glossary.js";
 import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
 import { keep, recall, reviewer } from "./remember.js";
-import { conflictNotice } from "./review-conflicts.js";
+import { conflictNotice, outdatedNotice } from "./review-conflicts.js";
 import { chosen } from "./row-choice.js";
 import { toast } from "./toast.js";
-import { SIDES, chips, rowBody, texts, tools } from "./turns.js";
+import { SIDES, chips, rowBody, textOf, texts, tools } from "./turns.js";
 
 const VIEWS = [["", "Conversation"], ["tokens", "Tokens"], ["stored", "As stored"]];
 const KINDS = [
@@ -18,7 +18,8 @@ const KINDS = [
   ["cut", "Cut off", "beyond the cut-off: never seen"],
 ];
 const MOST_KEPT = 50;
-// What was typed and not saved, and the review last seen then, by row: kept in this browser, so that a reload loses nothing.
+// What was typed and not saved, by row, with what stood there `before` and the review last seen then: kept in this
+// browser, so that a reload loses nothing.
 const typed = new Map();
 const drafts = {
   get: (key) => typed.get(key) ?? recall("row-drafts", {})[key],
@@ -64,6 +65,11 @@ class Row extends Part {
   get key() { return `${this.at.dataset} ${this.at.row}`; }
   // The last review of the row that was there when its editor began.
   get base() { return drafts.get(this.key)?.seen ?? this.found.seen; }
+  // What was typed over other words than the row has now: a file that is imported again changes rows without a review.
+  get outdated() {
+    const typed = (this.latest && drafts.get(this.key)?.texts) || [];
+    return typed.some((text) => textOf(this.found.row, text) !== text.before) ? typed : null;
+  }
   query(more = {}) {
     return chosen(this.at, more);
   }
@@ -74,9 +80,10 @@ class Row extends Part {
     try {
       const found = await ask(`${this.path}?${this.query()}`);
       if (this.key !== asked || !this.isConnected) return;
-      if (this.shown !== this.at.row) this.editing = found.version === found.latest && Boolean(drafts.get(this.key));
-      this.shown = this.at.row;
       this.found = found;
+      if (this.shown !== this.at.row) this.editing = this.latest && Boolean(drafts.get(this.key));
+      if (this.outdated) this.editing = false;
+      this.shown = this.at.row;
       this.away(null);
       this.render();
     } catch (error) {
@@ -97,20 +104,20 @@ class Row extends Part {
   get latest() { return this.found.version === this.found.latest; }
 
   render() {
-    const { row, place } = this.found;
+    const { row, place } = this.found, { outdated } = this;
     const step = (id, words, keys) => html`<button type="button" class="ft-button" data-do="${words}" ${id ? "" : html`disabled`}>${words} <kbd>${keys}</kbd></button>`;
     const deeds = this.editing ? "" : !this.latest
       ? html`<span class="soft small">Version ${this.found.version} never changes; edit rows in version ${this.found.latest}.</span>`
       : html`<label class="pick">Side <select class="ft-select" name="side">${Object.entries(SIDES).map(([side, words]) => html`<option value="${side}" ${side === row.split ? html`selected` : ""}>${words}</option>`)}</select></label>
-        <button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button><button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
+        ${outdated ? "" : html`<button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button>`}<button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
           ? "Take in again" : "Leave out"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo <kbd>u</kbd></button>` : ""}${row.split === "train" && !row.excluded ? this.alike() : ""}`;
     this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${place.exact ? "" : "about "}${number(place.total)}</span></h1>
         <div class="row tight-row">${chips(row)}<span class="soft small">${row.file ? `${row.file} · line ${number(row.line)}` : "Added here"}</span></div></div>
         <div class="row tight-row">${step(place.previous, "Previous", "k")}${step(place.next, "Next", "j")}</div></div></div>
       <div class="spread ft-viewbar"><div class="sides" role="group" aria-label="How to look at it">${VIEWS.map(([view, words]) =>
         html`<button type="button" data-do="view-${view}" aria-pressed="${(this.at.view ?? "") === view}">${words}</button>`)}</div><div class="row tight-row">${deeds}</div></div>`);
-    this.draw(".told", row.excluded ? html`<div class="notice warning" role="status">This row is left out of the next version.</div>`
-      : row.edited && !this.editing ? html`<div class="notice warning" role="status">This row was edited; the change is in the next version.</div>` : html``);
+    this.draw(".told", html`${outdated ? outdatedNotice(row, outdated) : ""}${row.excluded ? html`<div class="notice warning" role="status">This row is left out of the next version.</div>`
+      : row.edited && !this.editing ? html`<div class="notice warning" role="status">This row was edited; the change is in the next version.</div>` : ""}`);
     const view = this.at.view ?? "";
     if (view === "tokens") this.tokens();
     else this.draw(".body", view === "stored" ? this.stored() : this.editing ? this.form() : html`<div class="card ft-rowcard whole">${tools(row)}${rowBody(row)}</div>`);
@@ -202,8 +209,12 @@ class Row extends Part {
       const id = deed === "Next" ? place.next : place.previous;
       if (id) go({ row: id }, { replace: true });
     } else if (deed.startsWith("view-")) go({ view: deed.slice(5) });
+    else if (deed === "take") {
+      drafts.set(this.key, this.draft(this.outdated, this.found.seen));
+      this.edit(true);
+    } else if (deed === "edit" && this.outdated) this.querySelector("[data-do=drop]").focus(); // first what becomes of that
     else if (deed === "edit") this.edit(true);
-    else if (deed === "cancel") { drafts.delete(this.key); this.edit(false); }
+    else if (deed === "cancel" || deed === "drop") { drafts.delete(this.key); this.edit(false); }
     else await this.review(deed);
   }
   edit(on) {
@@ -216,8 +227,11 @@ class Row extends Part {
   }
   kept() {
     const now = texts(this);
-    if (now.length) drafts.set(this.key, { texts: now, seen: this.base });
+    if (now.length) drafts.set(this.key, this.draft(now, this.base));
     else drafts.delete(this.key);
+  }
+  draft(typed, seen) {
+    return { texts: typed.map((text) => ({ ...text, before: textOf(this.found.row, text) })), seen };
   }
   label(text) {
     const field = this.querySelector("[data-of=label]");
@@ -269,7 +283,7 @@ class Row extends Part {
   }
   async settle(mine) {
     if (mine) {
-      drafts.set(this.key, { texts: texts(this), seen: this.there.seen });
+      drafts.set(this.key, this.draft(texts(this), this.there.seen));
       await this.review("save");
     } else {
       this.act("cancel");

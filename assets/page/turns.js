@@ -62,6 +62,12 @@ export function tools(row) {
     <div class="ft-turn"><span></span><div class="said">${row.definitions.map((one) => html`<pre class="call">${one}</pre>`)}</div></div></details>`;
 }
 
+// What a row says where a text of it stands; null where it has no such place.
+export function textOf(row, { of, at }) {
+  const one = Array.isArray(row[of]) ? row[of][at] : of in row && { content: row[of] };
+  return one ? one.content ?? "" : null;
+}
+
 // The texts that were changed.
 export function texts(place) {
   return [...place.querySelectorAll("[data-of]")]

@@ -165,6 +165,47 @@ def test_what_is_typed_into_a_row_outlasts_escape_and_a_reload(studio, page, tmp
     assert not Reviews(dataset).pending()
 
 
+def test_what_was_typed_over_other_words_is_shown_beside_them(studio, page, tmp_path):
+    """A file that is imported again changes a row without a review of it."""
+    source = tmp_path / "again.jsonl"
+
+    def again(words: str) -> Dataset:
+        source.write_text(json.dumps({"id": "P1", "text": words, "label": "a"}) + "\n")
+        import_file(studio.workspace, ImportSettings(source=[str(source)], name="again", mapping=["key=id"]))
+        return Dataset.open(studio.workspace, "again")
+
+    row = next(again("The first words").rows())
+    studio.open(page, tab="data", dataset="again", row=row.row_id)
+    edit, field, told = (
+        page.get_by_role("button", name="Edit e"),
+        page.locator("[data-of=messages]"),
+        page.locator(".told"),
+    )
+    edit.click()
+    field.fill("Mine over the first")
+    again("The second words")
+    page.reload()
+    expect(told).to_contain_text("when it said something else")
+    expect(told.locator(".rv-both > div").first).to_contain_text("The second words")
+    expect(told.locator(".rv-both > div").last).to_contain_text("Mine over the first")
+    expect(edit).to_have_count(0)
+    page.keyboard.press("e")
+    expect(told.get_by_role("button", name="Let mine go")).to_be_focused()
+    expect(field).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(told).to_be_empty()
+    edit.click()
+    field.fill("Mine over the second")
+    dataset = again("The third words")
+    page.reload()
+    told.get_by_role("button", name="Edit with mine").click()
+    expect(told).to_be_empty()
+    expect(field).to_have_value("Mine over the second")
+    page.get_by_role("button", name="Save").click()
+    expect(told).to_contain_text("This row was edited")
+    assert said(dataset, row) == "Mine over the second"
+
+
 def test_two_who_edit_one_row_are_both_asked_about(studio, page, open_page, tmp_path):
     dataset = put(studio, tmp_path, "twice", 4)
     row = next(dataset.rows())
