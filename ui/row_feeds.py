@@ -79,13 +79,14 @@ def router(workspace: Workspace) -> APIRouter:
 
         dataset = opened(workspace, name)
         row = dataset.row(version, row_id)
-        seen = reviews(dataset).number_of(row_id)  # before the change is read, so that none comes between unseen
+        log = reviews(dataset)
+        seen = log.number_of(row_id)  # before the change is read, so that none comes between unseen
         found = listing(dataset, version)
         change = found.pending.changes.get(row_id)
         place = found.place(asked.wanted(found), row_id, PATIENCE)
         return {
             "row": row_pictures.picture(row, change),
-            "reviewed": change.number if change else 0,
+            "last": {"number": change.number, "by": log.made_by(change.number)} if change else None,
             "seen": seen,
             "raw": row_pictures.raw(row),
             "place": {

@@ -4,10 +4,10 @@ import "./dataset-overview.js";
 import "./dataset-rows.js";
 
 import { Part, address, ask, go, html, notice, number, tell, when } from "./base.js";
-import { OUT, VIEW, at, badRows, link } from "./dataset-links.js";
+import { OUT, VIEW, at, badRows, link, undoing } from "./dataset-links.js";
 import { menu } from "./menus.js";
 import { PARTS } from "./parts.js";
-import { recall, reviewer } from "./remember.js";
+import { reviewer } from "./remember.js";
 import { toast } from "./toast.js";
 
 const DONE = { edited: "edited", excluded: "left out", moved: "moved", tagged: "tagged", marked: "with words marked", added: "added", orphaned: "left out as written after a held-out row" };
@@ -106,19 +106,8 @@ class Dataset extends Part {
     const written = (version.written ?? []).map((note) => html`<p class="small">${note[0].toUpperCase()}${note.slice(1)}.</p>`);
     if (!changes) return html`${from}${written.length ? html`<div class="notice" role="status">${written}</div>` : ""}`;
     return html`<div class="notice warning spread" role="status"><span><strong>${changes === 1 ? "1 change" : `${number(changes)} changes`} not yet in a version.</strong>
-      Training reads versions, so it does not see ${changes === 1 ? "it" : "them"} yet.${written}</span><span class="row">${this.undoing()}
+      Training reads versions, so it does not see ${changes === 1 ? "it" : "them"} yet.${written}</span><span class="row">${undoing(this.info.last, this.asked, "Undo the last")}
       <button type="button" class="ft-button" data-do="freeze">Freeze version ${latest + 1}</button></span></div>`;
-  }
-
-  // The way to take the last change back. Another's is named, and asked about; who works blind is not told whose it is.
-  undoing() {
-    const { last } = this.info, who = recall("reviewer", null), mine = !last?.by || last.by === reviewer();
-    if (!last) return "";
-    if (mine) return html`<button type="button" class="ft-button" data-do="undo">Undo the last</button>`;
-    const whose = who?.blind ? "another reviewer" : last.by;
-    return this.asked === last.number
-      ? html`<span>It was made by <strong dir="auto">${whose}</strong>.</span> <button type="button" class="ft-button danger" data-do="undo">Take it back all the same</button><button type="button" class="ft-button" data-do="let">Keep it</button>`
-      : html`<button type="button" class="ft-button" data-do="ask">Undo the last, by <bdi>${whose}</bdi></button>`;
   }
 
   // ---- Deeds ----

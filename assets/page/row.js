@@ -2,6 +2,7 @@
 
 import { Part, address, ask, go, html, notice, number, tell } from "./base.js";
 import { TOKENS } from "./glossary.js";
+import { isMine, undoing } from "./dataset-links.js";
 import { leftRow } from "./dataset-rows.js";
 import "./starter.js";
 import { keep, recall, reviewer } from "./remember.js";
@@ -83,6 +84,7 @@ class Row extends Part {
       this.found = found;
       if (this.shown !== this.at.row) this.editing = this.latest && Boolean(drafts.get(this.key));
       if (this.outdated) this.editing = false;
+      if (this.shown !== this.at.row) this.undoes = null; // the change, by its number, of which is asked whether it is taken back
       this.shown = this.at.row;
       this.away(null);
       this.render();
@@ -104,13 +106,13 @@ class Row extends Part {
   get latest() { return this.found.version === this.found.latest; }
 
   render() {
-    const { row, place } = this.found, { outdated } = this;
+    const { row, place, last } = this.found, { outdated } = this;
     const step = (id, words, keys) => html`<button type="button" class="ft-button" data-do="${words}" ${id ? "" : html`disabled`}>${words} <kbd>${keys}</kbd></button>`;
     const deeds = this.editing ? "" : !this.latest
       ? html`<span class="soft small">Version ${this.found.version} never changes; edit rows in version ${this.found.latest}.</span>`
       : html`<label class="pick">Side <select class="ft-select" name="side">${Object.entries(SIDES).map(([side, words]) => html`<option value="${side}" ${side === row.split ? html`selected` : ""}>${words}</option>`)}</select></label>
         ${outdated ? "" : html`<button type="button" class="ft-button" data-do="edit">Edit <kbd>e</kbd></button>`}<button type="button" class="ft-button" data-do="${row.excluded ? "include" : "exclude"}">${row.excluded
-          ? "Take in again" : "Leave out"} <kbd>x</kbd></button>${row.changed ? html`<button type="button" class="ft-button" data-do="undo">Undo <kbd>u</kbd></button>` : ""}${row.split === "train" && !row.excluded ? this.alike() : ""}`;
+          ? "Take in again" : "Leave out"} <kbd>x</kbd></button>${undoing(last, this.undoes, "Undo", html` <kbd>u</kbd>`)}${row.split === "train" && !row.excluded ? this.alike() : ""}`;
     this.draw(".head", html`<div class="stack tight-stack">${this.back()}<div class="spread"><div><h1>Row ${number(place.number)} <span class="soft">of ${place.exact ? "" : "about "}${number(place.total)}</span></h1>
         <div class="row tight-row">${chips(row)}<span class="soft small">${row.file ? `${row.file} · line ${number(row.line)}` : "Added here"}</span></div></div>
         <div class="row tight-row">${step(place.previous, "Previous", "k")}${step(place.next, "Next", "j")}</div></div></div>
@@ -196,9 +198,9 @@ class Row extends Part {
       return;
     }
     if (field || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { excluded, changed } = this.found.row;
+    const { row: { excluded }, last } = this.found;
     const out = excluded ? "include" : "exclude";
-    const deed = { j: "Next", ArrowRight: "Next", k: "Previous", ArrowLeft: "Previous", e: "edit", x: out, Backspace: out, Delete: out, u: changed && "undo" }[event.key];
+    const deed = { j: "Next", ArrowRight: "Next", k: "Previous", ArrowLeft: "Previous", e: "edit", x: out, Backspace: out, Delete: out, u: last && (isMine(last) ? "undo" : "ask") }[event.key];
     if (!deed || (!this.latest && !["Next", "Previous"].includes(deed))) return;
     event.preventDefault();
     this.act(deed);
@@ -209,7 +211,11 @@ class Row extends Part {
       const id = deed === "Next" ? place.next : place.previous;
       if (id) go({ row: id }, { replace: true });
     } else if (deed.startsWith("view-")) go({ view: deed.slice(5) });
-    else if (deed === "take") {
+    else if (deed === "ask" || deed === "let") {
+      this.undoes = deed === "ask" ? this.found.last.number : null;
+      this.render();
+      this.querySelector(`.head [data-do="${deed === "ask" ? "let" : "ask"}"]`)?.focus();
+    } else if (deed === "take") {
       drafts.set(this.key, this.draft(this.outdated, this.found.seen));
       this.edit(true);
     } else if (deed === "edit" && this.outdated) this.querySelector("[data-do=drop]").focus(); // first what becomes of that
@@ -256,7 +262,7 @@ class Row extends Part {
     const told = { save: "Saved; it goes into the next version.", exclude: "Left out of the next version.", include: "Taken in again.", undo: "The last change of this row is taken back." };
     let made;
     try {
-      if (deed === "undo") await tell(`/studio/datasets/${encodeURIComponent(this.at.dataset)}/undo`, { row: this.at.row, number: this.found.reviewed });
+      if (deed === "undo") await tell(`/studio/datasets/${encodeURIComponent(this.at.dataset)}/undo`, { row: this.at.row, number: this.found.last?.number, by: reviewer() });
       else {
         const done = await tell(`${this.path}/${deed === "save" ? "edit" : deed}`, { by: reviewer(), ...(deed === "save" ? { texts: texts(this), seen: this.base } : {}) });
         if (done.conflict) { this.asked(done.conflict); return; }
@@ -293,7 +299,7 @@ class Row extends Part {
   // Takes back what was done here, never what somebody did to the row since.
   async takeBack(dataset, made) {
     try {
-      await tell(`/studio/datasets/${encodeURIComponent(dataset)}/undo`, { number: made });
+      await tell(`/studio/datasets/${encodeURIComponent(dataset)}/undo`, { number: made, by: reviewer() });
     } catch (error) {
       toast(`${error.what} ${error.why} ${error.next}`);
     }

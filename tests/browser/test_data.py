@@ -253,6 +253,22 @@ def test_what_another_did_is_not_taken_back_unasked(studio, page, tmp_path):
     told.get_by_role("button", name="Undo the last", exact=True).click()  # nobody's: it is not asked about
     expect(told).to_be_empty()
     assert not reviews.pending()
+    reviews.exclude(first, by="Ann")  # the page of the row asks alike
+    studio.open(page, tab="data", dataset="shared", row=first)
+    row = page.locator("ft-row")
+    row.get_by_role("button", name="Undo, by Ann").click()
+    row.get_by_role("button", name="Keep it").click()
+    expect(row.get_by_role("button", name="Undo, by Ann")).to_be_focused()
+    page.keyboard.press("u")
+    expect(row).to_contain_text("It was made by Ann.")
+    page.keyboard.press("u")
+    expect(row.get_by_role("button", name="Keep it")).to_be_focused()
+    assert set(reviews.pending()) == {first}
+    page.evaluate("""localStorage.setItem("flextune-reviewer", '{"by": "Bob", "blind": false}')""")
+    row.get_by_role("button", name="Take it back all the same").click()
+    expect(row.locator(".told")).to_be_empty()
+    assert not reviews.pending()
+    assert json.loads(reviews.path.read_text().splitlines()[-1])["by"] == "Bob"
 
 
 def test_search_sides_pages_and_reload_keep_the_place(studio, page, tmp_path):

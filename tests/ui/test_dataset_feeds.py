@@ -118,9 +118,10 @@ def test_an_undo_takes_back_what_was_done_here_and_nothing_of_others(page, put, 
     mine = page.post(f"/studio/datasets/set/rows/{one}/exclude").json()["number"]
     log = Reviews(Dataset.open(workspace, "set"))
     log.apply([{"type": "tag", "row": one, "tags": {"tone": "warm"}}], by="Bob")
-    assert page.get(f"/studio/datasets/set/rows/{one}").json()["reviewed"] == 2
+    assert page.get(f"/studio/datasets/set/rows/{one}").json()["last"] == {"number": 2, "by": "Bob"}
     undo = "/studio/datasets/set/undo"
     assert page.post(undo, json={"number": mine}).json() == {"row": one, "type": "exclude", "count": 1}
+    assert page.get(f"/studio/datasets/set/rows/{rows(page)['rows'][1]['id']}").json()["last"] is None
     assert log.pending()[one].tags == {"tone": "warm"} and not log.pending()[one].excluded
     assert "nothing to undo" in page.post(undo, json={"number": mine}).json()["error"]["what"]
     assert "can't be read" in page.post(undo, json={"number": "mine"}).json()["error"]["what"]

@@ -212,7 +212,12 @@ class Reviews:
         number = next((number for number in reversed(standing) if standing[number]), 0)
         if number <= self._known():
             return None
-        return {"number": number, "by": standing[number][0].get("by", "")}
+        return {"number": number, "by": self.made_by(number)}
+
+    def made_by(self, number: int) -> str:
+        """The name of who made a review that stands, "" for one without a name."""
+        deeds = self.log().standing.get(number)
+        return str(deeds[0].get("by", "")) if deeds else ""
 
     def undo(self, row_id: str | None = None, *, number: int | None = None, by: str = "") -> Line:
         """Takes back the last review that is in no version yet, a batch as a whole; or a row's last one, for it alone.
