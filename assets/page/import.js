@@ -358,6 +358,6 @@ function news({ news: found }) {
   return ` Against version ${against}, imported before: ${number(added)} added, ${number(removed)} gone, ${number(changed)} changed,${sides} ${number(unchanged)} unchanged.`;
 }
 function seen({ name, version, news: found }) {
-  if (!found || !(found.added || found.removed || found.changed)) return {};
+  if (!found || !(found.added || found.removed || found.changed || found.moved)) return {};
   return { button: "See what is new", run: () => go({ ...CLEAR, dataset: name, part: "versions", old: found.against, new: version, what: null, from: null }) };
 }

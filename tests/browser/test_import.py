@@ -57,6 +57,14 @@ def test_several_files_are_one_dataset_and_their_names_say_the_sides(studio, pag
     page.get_by_role("button", name="Import", exact=True).click()
     page.wait_for_url(re.compile("dataset=both"))
     assert Dataset.open(studio.workspace, "both").counts() == {"train": 30, "validation": 0, "test": 10}
+    studio.open(page, tab="data", **{"import": "1"})
+    upload(page, ("train.jsonl", jsonl(range(29))), ("test.jsonl", jsonl([29, *range(100, 110)])))
+    page.get_by_label("Name of the dataset").fill("both")
+    expect(page.locator(".exists")).to_contain_text("this becomes its next version")
+    page.get_by_role("button", name="Import", exact=True).click()
+    told = page.locator(".ft-toast")
+    expect(told).to_contain_text("0 added, 0 gone, 0 changed, 1 moved to another side")
+    expect(told.get_by_role("button", name="See what is new")).to_be_visible()
 
 
 def test_a_name_with_spaces_becomes_one_that_can_be_had(studio, page, page_faults):
