@@ -58,7 +58,7 @@ def unheard(runs, studio, page, page_faults):
     return page
 
 
-@pytest.mark.parametrize("minutes", [0, 10])
+@pytest.mark.parametrize("minutes", [0, pytest.param(10, marks=pytest.mark.full)])
 def test_a_question_that_waits_is_asked_by_the_page_loaded_anew_unless_it_is_old(runs, studio, unheard, minutes):
     page, asked = unheard, []
     page.evaluate(AGE, minutes)
@@ -89,6 +89,7 @@ def test_a_question_that_waits_for_long_is_only_asked_by_hand(runs, studio, page
     expect(page.locator("[data-stop]")).to_be_hidden()
 
 
+@pytest.mark.full
 def test_nothing_is_asked_beside_a_question_that_waits_and_stop_puts_it_off(runs, unheard):
     page = unheard
     expect(page.locator("[data-send]")).to_be_hidden()
@@ -111,6 +112,7 @@ def test_nothing_is_asked_beside_a_question_that_waits_and_stop_puts_it_off(runs
     expect(page.locator(".stamp")).to_have_count(4)
 
 
+@pytest.mark.full
 def test_a_cleared_question_is_not_asked_and_waits_again_when_taken_back(unheard):
     page = unheard
     page.get_by_role("button", name="Clear").click()
@@ -121,6 +123,7 @@ def test_a_cleared_question_is_not_asked_and_waits_again_when_taken_back(unheard
     answered(page)
 
 
+@pytest.mark.full
 def test_a_question_to_a_studio_that_was_updated_is_asked_by_the_new_page(runs, studio, page, page_faults):
     page_faults.allow("status of 412")
     opened(studio, page, run=runs[0])
