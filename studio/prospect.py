@@ -100,11 +100,6 @@ class Preflight:
         self.problems.append(Problem(level, error.what, error.why, error.next, error.field))
 
     def warn(
-        self,
-        what: str,
-        why: str,
-        next: str,  # noqa: A002
-        field: str | None = None,
-        link: tuple[str, str] | None = None,
+        self, what: str, why: str, advice: str, field: str | None = None, link: tuple[str, str] | None = None
     ) -> None:
-        self.problems.append(Problem("warning", what, why, next, field, link))
+        self.problems.append(Problem("warning", what, why, advice, field, link))
