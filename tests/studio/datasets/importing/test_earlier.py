@@ -22,7 +22,8 @@ def bring(workspace, tmp_path):
         source = tmp_path / "rows.jsonl"
         source.write_text("".join(json.dumps(record) + "\n" for record in records))
         made = import_file(workspace, ImportSettings(source=str(source), name="set", **given))
-        notes = [note for note in made.as_dict()["notes"] if "stay on the side" not in note]  # test_steps.py has those
+        # That rows stay where they were is held by test_standing.py.
+        notes = [note for note in made.as_dict()["notes"] if "stay on the side" not in note]
         return Dataset.open(workspace, "set"), notes
 
     return bring
